@@ -1,0 +1,7 @@
+"""Executable claims about vision-language representations.
+
+A claim is one sentence of one paper in a form that can be judged. ``pytest benchmarks`` extracts the features
+it names, probes them as the paper did, and returns a verdict with its uncertainty.
+"""
+
+__version__ = "0.1.0"

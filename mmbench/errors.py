@@ -1,0 +1,79 @@
+"""Errors that name the thing, the wish and the way out, with the value repeated."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MMBenchError(Exception):
+    """Base of every error that mmbench raises on purpose."""
+
+
+class UnknownName(MMBenchError, KeyError):
+    """A name that no entry has; the message suggests the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.kind, self.name = kind, name
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        if near:
+            tail = f"Did you mean {' or '.join(repr(n) for n in near)}?"
+        else:
+            tail = f"Known: {', '.join(names) if names else 'none'}."
+        self.message = f"no {kind} named {name!r}. {tail}" + (f" {hint}" if hint else "")
+        super().__init__(self.message)
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return self.message
+
+
+class DuplicateName(MMBenchError):
+    """Two entries under one name."""
+
+
+class BadSpec(MMBenchError):
+    """A lineup file, role binding or model or dataset spec that cannot be read."""
+
+
+class MissingAsset(MMBenchError):
+    """A file that is needed, is not here and could not be fetched; the message says how to get it."""
+
+
+class CorruptAsset(MMBenchError):
+    """A file whose digest, size or magic number is not the declared one."""
+
+
+class BadItem(MMBenchError):
+    """A dataset item that cannot be read (truncated, empty, too large); names the file."""
+
+
+class BadDataset(MMBenchError):
+    """A dataset that breaks its contract: one class, missing split, wrong counts."""
+
+
+class BadFeatures(MMBenchError):
+    """Features that are not finite, or not of the declared width."""
+
+
+class BadScores(MMBenchError):
+    """Scores that are not finite, or whose shapes do not fit."""
+
+
+class NotEnoughShots(MMBenchError):
+    """A class with fewer rows than the protocol draws; names the class."""
+
+
+class StoreError(MMBenchError):
+    """The feature store cannot be written or read; what was finished before stays."""
+
+
+class Unmeasured(MMBenchError):
+    """A cell that this lineup cannot measure; says what is missing and how to get it."""
+
+
+class MissingExtra(MMBenchError):
+    """An optional library is not installed; names the extra that brings it."""
+
+    def __init__(self, library: str, extra: str, wish: str) -> None:
+        super().__init__(f"{wish} needs {library}; install it with: pip install 'mmbench[{extra}]'")

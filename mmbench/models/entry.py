@@ -1,0 +1,88 @@
+"""What a model is to the rest of mmbench: a named entry that loads into a frozen encoder.
+
+Everything that can change a feature is in ``Encoder.identity`` and so in the store's key. An entry whose weights
+cannot be identified says so, and then nothing of it is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmbench.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+Modality = Literal["image", "text"]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """From an RGB image to a float tensor ``[3, size, size]``: resize the short side, centre crop, scale, normalise.
+
+    ``fit`` is ``crop`` (short side to ``resize``, then centre crop of ``size``) or ``squash`` (both sides to ``size``).
+    """
+
+    size: int
+    resize: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    fit: Literal["crop", "squash"] = "crop"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All that decides a model's features; serialised into the store's key. ``weights`` None means unknown."""
+
+    weights: str | None
+    architecture: str
+    layer: str
+    preprocess: Preprocess | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class Encoder:
+    """A loaded tower in eval mode.
+
+    ``forward`` maps a batch to float features ``[batch, dim]``: a float tensor ``[batch, 3, size, size]`` for images,
+    a list of strings for texts. ``prepare`` maps one RGB image to its tensor, on any worker.
+    """
+
+    modality: Modality
+    dim: int
+    module: torch.nn.Module
+    forward: Callable[[Any], torch.Tensor]
+    prepare: Callable[[Image], torch.Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model by name.
+
+    ``identity()`` must not load the weights into memory nor import torch (a digest of a file is enough); ``load()``
+    does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
+    variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None.
+    """
+
+    name: str
+    modality: Modality
+    dim: int
+    load: Callable[[], Encoder]
+    identity: Callable[[], Identity]
+    about: str = ""
+    source: str = ""
+    licence: str = ""
+    training: str = ""
+    assets: Sequence[str] = ()
+    raw: Callable[[], ModelEntry] | None = None
+
+
+MODELS: Registry[ModelEntry] = Registry("model", package="mmbench.models")

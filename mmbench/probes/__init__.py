@@ -1,0 +1,1 @@
+"""Probes: arrays in, predictions out. A probe knows no dataset, path, model or device policy."""
