@@ -191,9 +191,7 @@ class Cell:
 FEW_SHOT = Protocol("few_shot", "prototypes", PrototypeSettings(), trials=10, study="devillers2021")
 CLUSTERING = Protocol("clustering", "spectral", ClusteringSettings(), trials=5, study="devillers2021")
 LINEAR_PROBE = Protocol("linear_probe", "linear", LinearSettings(), trials=5, study="devillers2021")
-MLP_HEAD = Protocol(
-    "mlp_head", "mlp", MLPSettings(), multilabel_metric="f1_samples", trials=5, study="bielawski2022"
-)
+MLP_HEAD = Protocol("mlp_head", "mlp", MLPSettings(), multilabel_metric="f1_samples", trials=5, study="bielawski2022")
 NEIGHBOURS = Protocol(
     "neighbours", "neighbours", NeighbourSettings(), multilabel_metric="f1_samples", trials=10, study="bielawski2022"
 )

@@ -1,0 +1,129 @@
+"""A claim: one sentence of one paper in a form that can be judged, with the numbers the paper prints for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from mmbench.errors import BadScores
+from mmbench.forms import Form, Scope
+from mmbench.protocol import Cell, Protocol, Reading
+from mmbench.registry import Registry
+from mmbench.terms import Node, cells_of, with_cells
+
+EvidenceKind = Literal["published", "measured"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sentence stands. ``section`` as the paper numbers it, ``exhibit`` the figure or table behind it."""
+
+    study: str
+    section: str = ""
+    exhibit: str = ""
+
+    def __str__(self) -> str:
+        return ", ".join(
+            part for part in (self.study, self.section and f"section {self.section}", self.exhibit) if part
+        )
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A printed number: ``value``, its standard deviation over ``n`` seeds if printed, in the paper's unit.
+
+    ``se`` is a standard error that follows from the printed number otherwise (a correlation over n models, by
+    Fisher's z), computed by us. Raises BadScores on NaN or a negative spread.
+    """
+
+    value: float
+    std: float | None = None
+    n: int | None = None
+    se: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.value != self.value or (self.std is not None and not self.std >= 0):
+            raise BadScores(f"a printed number must be finite with a spread of 0 or more, got {self}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One printed exhibit: its cells, and what was spread over."""
+
+    name: str
+    place: Place
+    cells: Mapping[Cell, Printed]
+    spread: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of one paper.
+
+    ``says`` is the sentence in our words; ``where`` its place. ``expect`` is the form, over ``protocols``, ``datasets`` and
+    ``models``; it must never be stronger than the sentence. ``expect_measured`` replaces it on measured scores where the
+    printed form cannot be asked of a new measurement (an exact tie). ``published`` are the tables it can be judged on.
+    ``waits_for`` names the protocol or data that mmbench has not got yet; such a claim is unmeasured and ``expect`` may
+    then be None. ``disagreements`` are places where prose and table, or two passages, differ. ``leaves_open`` is what
+    the paper does not say; ``ours`` which thresholds or readings are ours. ``part_of`` names a catalogued claim that entails
+    this one. ``status`` is how the paper stands to it: tested there, predicted, or cited from others.
+    """
+
+    id: str
+    says: str
+    where: Place
+    expect: Form | None
+    protocols: tuple[Protocol, ...] = ()
+    datasets: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expect_measured: Form | None = None
+    published: tuple[Table, ...] = ()
+    waits_for: str = ""
+    disagreements: tuple[str, ...] = ()
+    leaves_open: str = ""
+    ours: str = ""
+    part_of: str = ""
+    status: Literal["tested", "predicted", "cited"] = "tested"
+
+    @property
+    def name(self) -> str:
+        return self.id
+
+    @property
+    def study(self) -> str:
+        return self.where.study
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.protocols, self.datasets, self.models, self.groups)
+
+    def condition(self, evidence: EvidenceKind, reading: Reading = "paper") -> Node | None:
+        """The compiled form for this kind of evidence and this reading.
+
+        None when the claim has no form yet, or when ``reading`` is ``code`` and paper and code agree on every cell.
+        """
+        form = self.expect_measured if evidence == "measured" and self.expect_measured else self.expect
+        if form is None:
+            return None
+        node = form.compile(self.scope)
+        if reading == "paper":
+            return node
+        if not any(cell.protocol.code for cell in cells_of(node)):
+            return None
+        return with_cells(node, lambda cell: replace(cell, protocol=cell.protocol.code or cell.protocol))
+
+    def printed(self) -> dict[Cell, Printed]:
+        """Every printed number of the claim's tables by cell."""
+        return {cell: number for table in self.published for cell, number in table.cells.items()}
+
+    @property
+    def measurable(self) -> bool:
+        """Whether mmbench has every probe the claim needs (a lineup may still lack roles)."""
+        node = self.condition("measured")
+        return not self.waits_for and node is not None and all(c.protocol.probe != "none" for c in cells_of(node))
+
+
+CLAIMS: Registry[Claim] = Registry("claim", package="mmbench.claims")
