@@ -19,7 +19,7 @@ Outcomes = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Metric:
-    """``outcome(predictions, labels)`` maps ``[trials, n(, classes)]`` and ``[n(, classes)]`` to ``[trials, n]`` in [0, 1]."""
+    """``outcome(predictions, labels)``: ``[trials, n(, classes)]``, ``[n(, classes)]`` to ``[trials, n]`` in [0, 1]."""
 
     name: str
     outcome: Callable[[NDArray, NDArray], Outcomes]
