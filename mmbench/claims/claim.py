@@ -62,13 +62,14 @@ class Table:
 class Claim:
     """One sentence of one paper.
 
-    ``says`` is the sentence in our words; ``where`` its place. ``expect`` is the form, over ``protocols``, ``datasets`` and
-    ``models``; it must never be stronger than the sentence. ``expect_measured`` replaces it on measured scores where the
-    printed form cannot be asked of a new measurement (an exact tie). ``published`` are the tables it can be judged on.
-    ``waits_for`` names the protocol or data that mmbench has not got yet; such a claim is unmeasured and ``expect`` may
-    then be None. ``disagreements`` are places where prose and table, or two passages, differ. ``leaves_open`` is what
-    the paper does not say; ``ours`` which thresholds or readings are ours. ``part_of`` names a catalogued claim that entails
-    this one. ``status`` is how the paper stands to it: tested there, predicted, or cited from others.
+    ``says`` is the sentence in our words; ``where`` its place. ``expect`` is the form, over ``protocols``,
+    ``datasets`` and ``models``; it must never be stronger than the sentence. ``expect_measured`` replaces it on
+    measured scores where the printed form cannot be asked of a new measurement (an exact tie). ``published`` are
+    the tables it can be judged on. ``waits_for`` names the protocol or data that mmbench has not got yet; such a
+    claim is unmeasured and ``expect`` may then be None. ``disagreements`` are places where prose and table, or two
+    passages, differ. ``leaves_open`` is what the paper does not say; ``ours`` which thresholds or readings are ours.
+    ``part_of`` names a catalogued claim that entails this one. ``status`` is how the paper stands to it: tested
+    there, predicted, or cited from others.
     """
 
     id: str

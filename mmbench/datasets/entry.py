@@ -82,9 +82,9 @@ class DatasetEntry:
     """A dataset by name: what must be true of it, whose it is, and how to load it.
 
     ``identity()`` names the exact content without loading it (digests of the assets and of the code that renders
-    from them); it is part of every key, so it must change whenever an item or a label could. ``counts`` are items by
-    split and ``classes`` the number of classes; the contract checks compare both with what ``load`` gives. ``templates``
-    are zero-shot prompts with ``{}`` for the class name.
+    from them); it is part of every key, so it must change whenever an item or a label could. ``counts`` are items
+    by split and ``classes`` the number of classes; the contract checks compare both with what ``load`` gives.
+    ``templates`` are zero-shot prompts with ``{}`` for the class name.
     """
 
     name: str

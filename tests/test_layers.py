@@ -1,0 +1,106 @@
+"""Modules import only from floors below their own, or inside their own folder; heavy libraries load late."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mmbench
+
+ROOT = Path(mmbench.__file__).parent
+FLOORS = [
+    {"errors"},
+    {"registry"},
+    {"stats", "metrics", "assets"},
+    {"protocol", "datasets"},
+    {"scores", "terms", "probes", "zoo"},
+    {"forms", "models"},
+    {"claims", "lineups", "features"},
+    {"plant", "run", "verdict", "gate"},
+    {"report"},
+    {"checks", "plugin", "cli"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS, start=1) for room in rooms}
+# What `pytest --collect-only` and an unrelated pytest run must not pay for.
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip",
+    "transformers",
+    "sklearn",
+    "matplotlib",
+    "PIL",
+    "resvg_py",
+    "jinja2",
+}
+
+
+def room_of(module: Path, root: Path = ROOT) -> str:
+    return module.relative_to(root).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, *, top_level_only: bool) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of each import; those under ``if TYPE_CHECKING`` cost nothing and are left out."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        elif top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        else:
+            yield from imports(node, top_level_only=top_level_only)
+
+
+def faults(source: str, room: str) -> list[str]:
+    """What breaks the layering in one module's source."""
+    tree = ast.parse(source)
+    found = []
+    for line, name in imports(tree, top_level_only=False):
+        parts = name.split(".")
+        if parts[0] != "mmbench" or len(parts) == 1 or parts[1] not in FLOOR or parts[1] == room:
+            continue
+        if FLOOR[parts[1]] >= FLOOR[room]:
+            found.append(f"line {line}: {room} (floor {FLOOR[room]}) imports {parts[1]} (floor {FLOOR[parts[1]]})")
+    for line, name in imports(tree, top_level_only=True):
+        if name.split(".")[0] in HEAVY:
+            found.append(f"line {line}: imports {name} at the top; import it inside the function that needs it")
+    return found
+
+
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_keeps_to_its_floor(module):
+    room = room_of(module)
+    assert room in FLOOR, f"{module} is in no room of the house; give it a floor"
+    assert faults(module.read_text(), room) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "room", "fault"),
+    [
+        ("from mmbench.verdict import judge", "probes", "imports verdict"),
+        ("from mmbench import verdict", "probes", "imports verdict"),
+        ("import mmbench.plugin", "report", "imports plugin"),
+        ("def f():\n    from mmbench.run import Bench", "scores", "imports run"),
+        ("import torch", "probes", "inside the function"),
+        ("class A:\n    from torch import nn", "models", "inside the function"),
+        ("try:\n    import timm\nexcept ImportError:\n    timm = None", "models", "inside the function"),
+    ],
+)
+def test_the_rule_can_fail(source, room, fault):
+    assert any(fault in found for found in faults(source, room))
+
+
+def test_what_is_allowed_passes():
+    source = (
+        "from typing import TYPE_CHECKING\nfrom mmbench.errors import BadItem\n"
+        "if TYPE_CHECKING:\n    import torch\ndef f():\n    import torch\n    return torch"
+    )
+    assert faults(source, "probes") == []
