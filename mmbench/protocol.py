@@ -24,6 +24,10 @@ class Settings:
     def as_code(self) -> Settings:
         return self
 
+    def for_probe(self) -> Settings:
+        """These settings without what decides the probe's input or the metric: equal ones need one probe run."""
+        return self
+
 
 @dataclass(frozen=True)
 class PrototypeSettings(Settings):
@@ -98,6 +102,9 @@ class MLPSettings(Settings):
 
     def as_code(self) -> MLPSettings:
         return dataclasses.replace(self, raw_input=("rn50",), full_batches_only=True)
+
+    def for_probe(self) -> MLPSettings:
+        return dataclasses.replace(self, raw_input=(), full_batches_only=False)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,331 @@
+"""Measure a cell: the only place where features, probe and metric meet.
+
+A ``Bench`` holds a lineup and a store. It measures a cell when it is first asked for, stores its scores, and from then
+on reads them. Nothing heavy is imported until something must be measured.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.errors import BadFeatures, MMBenchError, NotEnoughShots, Unmeasured
+from mmbench.features.keys import feature_key, score_key
+from mmbench.features.store import Store
+from mmbench.metrics import METRICS
+from mmbench.protocol import Cell, MLPSettings, Protocol
+from mmbench.scores import Scores
+
+if TYPE_CHECKING:
+    from mmbench.datasets.entry import Dataset, Split
+    from mmbench.lineups import Lineup
+    from mmbench.models.entry import Encoder, ModelEntry
+    from mmbench.probes.entry import Arrays, Probe
+
+PROMPTS = "prompts"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one piece of work took: ``kind`` is ``features`` or ``cell``; ``fresh`` False when it was read back."""
+
+    kind: str
+    name: str
+    seconds: float
+    fresh: bool
+    items: int = 0
+
+
+@dataclass
+class Bench:
+    """A lineup measured into a store.
+
+    ``encoded`` in the store counts encodes; ``costs`` lists what was paid and what was reused, in order.
+    """
+
+    lineup: Lineup
+    store: Store
+    device: str = "cpu"
+    precision: str = "float32"
+    batch_size: int = 64
+    progress: bool = True
+    costs: list[Cost] = field(default_factory=list)
+    _known: dict[Cell, Scores] = field(default_factory=dict, repr=False)
+    _planned: dict[tuple[Any, ...], dict[Cell, None]] = field(default_factory=dict, repr=False)
+    _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
+    _failed: dict[Cell, MMBenchError] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        lineup: str | Path = "embedded",
+        *,
+        models: Sequence[str] = (),
+        datasets: Sequence[str] = (),
+        store: Path | str | None = None,
+        device: str = "cpu",
+        precision: str = "float32",
+        progress: bool = True,
+    ) -> Bench:
+        """The bench of a lineup (a name or a TOML file) with ``ROLE=SPEC`` bindings laid over it.
+
+        Raises BadSpec or UnknownName for a lineup, role or spec that cannot be read.
+        """
+        from mmbench.lineups import load_lineup
+
+        bound = load_lineup(str(lineup))
+        for binding in models:
+            bound = bound.bind_model(binding)
+        for binding in datasets:
+            bound = bound.bind_dataset(binding)
+        return cls(bound, Store(store), device=device, precision=precision, progress=progress)
+
+    # asking
+
+    def plan(self, cells: Iterable[Cell]) -> None:
+        """Note cells that will be asked for, so that those one probe call can solve together are solved together."""
+        for cell in cells:
+            self._planned.setdefault(_together(cell), {})[cell] = None
+
+    def scores(self, cell: Cell) -> Scores:
+        """The scores of ``cell``: known, stored, or measured now together with its planned neighbours.
+
+        Raises Unmeasured when the lineup or mmbench lacks something (the message says what and how to get it), and
+        the error of the thing that broke when an item, a model or a dataset is at fault.
+        """
+        if cell in self._failed:
+            raise self._failed[cell]
+        if cell not in self._known:
+            wanted = [cell, *(c for c in self._planned.get(_together(cell), {}) if c != cell)]
+            missing = [c for c in wanted if not self._recall(c) and c not in self._failed]
+            if missing:
+                try:
+                    self._measure(missing)
+                except MMBenchError as error:
+                    if len(missing) == 1 or not isinstance(error, NotEnoughShots):
+                        self._failed[cell] = error
+                        raise
+                    self._measure([cell])
+        return self._known[cell]
+
+    def fresh(self, cell: Cell) -> bool:
+        """Whether asking for ``cell`` would have to measure it."""
+        return cell not in self._known and not self._recall(cell)
+
+    def features(self, model: str, dataset: str, split: str) -> NDArray[np.float32]:
+        """Features ``[n, dim]`` of one split under the model role (or ``image+text`` roles, text first)."""
+        return self._features(self._towers(model, ()), self._dataset(dataset).split(split), f"{dataset}/{split}")
+
+    def arrays(self, cell: Cell) -> Arrays:
+        """What the cell's probe is given: for timing a probe on features that exist already."""
+        from mmbench.probes.entry import Arrays
+
+        dataset = self._dataset(cell.dataset)
+        towers = self._towers(cell.model, _raw(cell))
+        probe = self._probe(cell.protocol)
+        prompts = None
+        if PROMPTS in probe.needs:
+            prompts = self._prompts(cell, towers, dataset)
+            towers = towers[:1]
+        parts = {
+            name: (self._features(towers, part, f"{cell.dataset}/{name}"), part.labels)
+            for name, part in dataset.splits.items()
+            if name == "test" or PROMPTS not in probe.needs
+        }
+        empty = (np.zeros((0, parts["test"][0].shape[1]), np.float32), parts["test"][1][:0])
+        train, valid = parts.get("train", empty), parts.get("valid", (None, None))
+        return Arrays(*train, *parts["test"], dataset.classes, *valid, prompts=prompts)
+
+    # measuring
+
+    def _recall(self, cell: Cell) -> bool:
+        """Load the cell from memory or store; False when it must be measured."""
+        if cell in self._known:
+            return True
+        key = self._key(cell)
+        started = time.perf_counter()
+        stored = self.store.load_scores(key) if key else None
+        if stored is None:
+            return False
+        self._known[cell] = stored
+        self.costs.append(Cost("cell", str(cell), time.perf_counter() - started, fresh=False))
+        return True
+
+    def _measure(self, cells: list[Cell]) -> None:
+        """Solve cells that differ in settings only with one probe call, and store each."""
+        from mmbench.probes.entry import Arrays
+
+        first = cells[0]
+        probe, dataset = self._probe(first.protocol), self._dataset(first.dataset)
+        metric = METRICS.get(_metric_name(first, dataset.task))
+        arrays: Arrays = self.arrays(first)
+        started = time.perf_counter()
+        protocol = first.protocol
+        settings = list(dict.fromkeys(cell.protocol.settings.for_probe() for cell in cells))
+        try:
+            solved = probe.run(arrays, settings, trials=protocol.trials, seed=protocol.seed, device=self.device)
+        except BadFeatures as error:
+            raise BadFeatures(f"{first}: {error}") from error
+        predictions = dict(zip(settings, solved, strict=True))
+        seconds = (time.perf_counter() - started) / len(cells)
+        test = dataset.split("test")
+        for cell in cells:
+            predicted = predictions[cell.protocol.settings.for_probe()]
+            kept = _kept(cell.protocol, len(test))
+            scores = Scores(
+                metric.outcome(predicted, test.labels)[:, :kept],
+                metric.name,
+                examples=test.digest() if kept == len(test) else f"{test.digest()}:{kept}",
+                chance=metric.chance(test.labels),
+                provenance=self._provenance_of(cell) | {"seconds": seconds},
+            )
+            key = self._key(cell)
+            if key is not None:
+                self.store.save_scores(key, scores)
+            self._known[cell] = scores
+            self.costs.append(Cost("cell", str(cell), seconds, fresh=True))
+
+    def _features(self, towers: Sequence[ModelEntry], split: Split, where: str) -> NDArray[np.float32]:
+        # The thesis concatenates text before image (PROTOCOLS 7.2).
+        ordered = sorted(towers, key=lambda tower: tower.modality != "text")
+        blocks = [self._encode(tower, split, where) for tower in ordered]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+
+    def _encode(self, tower: ModelEntry, split: Split, where: str) -> NDArray[np.float32]:
+        from mmbench.features.extract import extract
+
+        self._check_modality(tower, split, where)
+        found = extract(
+            functools.cache(tower.load),
+            tower.identity(),
+            split,
+            self.store,
+            modality=tower.modality,
+            batch_size=self.batch_size,
+            device=self.device,
+            precision=self.precision,
+            progress=self.progress,
+            name=f"{tower.name} on {where}",
+        )
+        self.costs.append(Cost("features", f"{tower.name} on {where}", found.seconds, found.fresh > 0, found.fresh))
+        return found.array
+
+    def _check_modality(self, tower: ModelEntry, split: Split, where: str) -> None:
+        if (split.images if tower.modality == "image" else split.texts) is None:
+            raise Unmeasured(f"{tower.name} encodes {tower.modality}s and {where} has none; bind a dataset that has")
+
+    def _prompts(self, cell: Cell, towers: Sequence[ModelEntry], dataset: Dataset) -> NDArray[np.float32]:
+        """Class prompts encoded by the text tower: ``[classes, templates, dim]``."""
+        from mmbench.datasets.entry import Split
+
+        if [tower.modality for tower in towers] != ["image", "text"]:
+            raise Unmeasured(f"{cell} needs an image and a text tower of one space; write the model as clip+clip_t")
+        templates = self.lineup.dataset(cell.dataset).entry.templates
+        texts = tuple(t.format(name) for name in dataset.classes for t in templates)
+        split = Split(texts, np.zeros(len(texts), np.int64), texts=texts)
+        features = self._encode(towers[1], split, f"{cell.dataset}/prompts")
+        return features.reshape(len(dataset.classes), len(templates), -1)
+
+    # looking up
+
+    def _towers(self, model: str, raw: Sequence[str]) -> list[ModelEntry]:
+        """Entries of the roles joined in ``model``, in that order; roles in ``raw`` without input normalisation."""
+        entries = []
+        for role in model.split("+"):
+            entry = self.lineup.model(role).entry
+            if role in raw:
+                if entry.raw is None:
+                    raise Unmeasured(f"{entry.name} has no variant without input normalisation (reading code of D-10)")
+                entry = entry.raw()
+            entries.append(entry)
+        return entries
+
+    def _dataset(self, role: str) -> Dataset:
+        if role not in self._datasets:
+            self._datasets[role] = self.lineup.dataset(role).entry.load()
+        return self._datasets[role]
+
+    def _probe(self, protocol: Protocol) -> Probe:
+        from mmbench.probes.entry import PROBES
+
+        if protocol.probe not in PROBES:
+            raise Unmeasured(f"no probe makes {protocol.name!r} yet; it can be judged on printed numbers only")
+        return PROBES.get(protocol.probe)
+
+    def _key(self, cell: Cell) -> str | None:
+        features = [
+            feature_key(tower.identity(), tower.modality, device=self.device, precision=self.precision)
+            for tower in self._towers(cell.model, _raw(cell))
+        ]
+        entry = self.lineup.dataset(cell.dataset).entry
+        dataset = f"{entry.identity()}:{entry.task}"
+        return score_key(protocol=cell.protocol.fingerprint(), features=features, dataset=dataset, probe=code_digest())
+
+    def _provenance_of(self, cell: Cell) -> dict[str, Any]:
+        return {
+            "protocol": cell.protocol.name,
+            "fingerprint": cell.protocol.fingerprint(),
+            "reading": cell.protocol.reading,
+            "models": {tower.name: tower.identity().weights for tower in self._towers(cell.model, _raw(cell))},
+            "dataset": self.lineup.dataset(cell.dataset).entry.identity(),
+            "device": self.device,
+            "precision": self.precision,
+            "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+
+
+def _together(cell: Cell) -> tuple[Any, ...]:
+    """Cells with equal keys differ in settings only, on the same features: one probe call solves them all."""
+    p = cell.protocol
+    how = (p.probe, type(p.settings), p.metric, p.multilabel_metric, p.trials, p.seed)
+    return (*how, _raw(cell), cell.model, cell.dataset)
+
+
+def _raw(cell: Cell) -> tuple[str, ...]:
+    """The cell's roles whose input is not normalised under its reading (D-10)."""
+    named = getattr(cell.protocol.settings, "raw_input", ())
+    return tuple(role for role in cell.model.split("+") if role in named)
+
+
+def _metric_name(cell: Cell, task: str) -> str:
+    if task == "single":
+        return cell.protocol.metric
+    if cell.protocol.multilabel_metric is None:
+        raise Unmeasured(f"{cell} judges one label an item, and {cell.dataset} has several; bind another dataset")
+    return cell.protocol.multilabel_metric
+
+
+def _kept(protocol: Protocol, examples: int) -> int:
+    """How many test examples count: all, or full batches only where the reading drops the remainder (D-11)."""
+    settings = protocol.settings
+    if isinstance(settings, MLPSettings) and settings.full_batches_only and examples >= settings.batch_size:
+        return examples - examples % settings.batch_size
+    return examples
+
+
+@functools.cache
+def code_digest() -> str:
+    """Digest of the source that turns features into outcomes; a change of it makes every stored score stale."""
+    root = Path(__file__).parent
+    hasher = hashlib.sha256()
+    for path in [root / "metrics.py", Path(__file__), *sorted((root / "probes").glob("*.py"))]:
+        hasher.update(path.read_bytes())
+    return hasher.hexdigest()[:16]
+
+
+def cost_table(costs: Iterable[Cost], most: int = 10) -> list[tuple[str, float]]:
+    """The most expensive fresh pieces of work, dearest first."""
+    paid: dict[str, float] = defaultdict(float)
+    for cost in costs:
+        if cost.fresh:
+            paid[f"{cost.kind}: {cost.name}"] += cost.seconds
+    return sorted(paid.items(), key=lambda pair: -pair[1])[:most]
