@@ -63,6 +63,8 @@ class Bench:
     _planned: dict[tuple[Any, ...], dict[Cell, None]] = field(default_factory=dict, repr=False)
     _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
     _failed: dict[Cell, MMBenchError] = field(default_factory=dict, repr=False)
+    _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
+    _unstored: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
@@ -141,9 +143,12 @@ class Bench:
             for name, part in dataset.splits.items()
             if name == "test" or PROMPTS not in probe.needs
         }
-        empty = (np.zeros((0, parts["test"][0].shape[1]), np.float32), parts["test"][1][:0])
-        train, valid = parts.get("train", empty), parts.get("valid", (None, None))
-        return Arrays(*train, *parts["test"], dataset.classes, *valid, prompts=prompts)
+        test_x, test_y = parts["test"]
+        train_x, train_y = parts.get("train", (test_x[:0], test_y[:0]))
+        valid_x, valid_y = parts.get("valid", (None, None))
+        return Arrays(
+            train_x, train_y, test_x, test_y, dataset.classes, valid_x=valid_x, valid_y=valid_y, prompts=prompts
+        )
 
     # measuring
 
@@ -162,7 +167,6 @@ class Bench:
 
     def _measure(self, cells: list[Cell]) -> None:
         """Solve cells that differ in settings only with one probe call, and store each."""
-        from mmbench.probes.entry import Arrays
 
         first = cells[0]
         probe, dataset = self._probe(first.protocol), self._dataset(first.dataset)
@@ -204,8 +208,10 @@ class Bench:
         from mmbench.features.extract import extract
 
         self._check_modality(tower, split, where)
+        if (tower.name, where) in self._unstored:
+            return self._unstored[tower.name, where]
         found = extract(
-            functools.cache(tower.load),
+            lambda: self._loaded(tower),
             tower.identity(),
             split,
             self.store,
@@ -216,8 +222,16 @@ class Bench:
             progress=self.progress,
             name=f"{tower.name} on {where}",
         )
-        self.costs.append(Cost("features", f"{tower.name} on {where}", found.seconds, found.fresh > 0, found.fresh))
+        fresh = found.census.fresh
+        self.costs.append(Cost("features", f"{tower.name} on {where}", found.seconds, fresh > 0, fresh))
+        if found.key is None:
+            self._unstored[tower.name, where] = found.array
         return found.array
+
+    def _loaded(self, tower: ModelEntry) -> Encoder:
+        if tower.name not in self._encoders:
+            self._encoders[tower.name] = tower.load()
+        return self._encoders[tower.name]
 
     def _check_modality(self, tower: ModelEntry, split: Split, where: str) -> None:
         if (split.images if tower.modality == "image" else split.texts) is None:
