@@ -1,0 +1,112 @@
+"""One shard on disk: rows of features, the digests of their items, and a name that is the checksum of the file.
+
+A safetensors file with ``rows`` float32 ``[n, d]`` and ``items`` uint8 ``[n, 32]`` (SHA-256 of each item), so
+any tool can read it. It is written whole (temporary file, fsync, rename, fsync of the folder) and not changed after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIGEST_BYTES = 32
+SUFFIX = ".safetensors"
+TEMPORARY = ".writing-"
+
+
+class DamagedFile(Exception):
+    """A stored file that is not what was written; internal, callers turn it into a warning."""
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` so that a reader, or a crash, sees all of it or nothing; raises OSError."""
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}-{path.name[-24:]}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there, and the rename is already durable
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_shard(
+    folder: Path, items: NDArray[np.uint8], rows: NDArray[np.float32], seconds: float,
+    write: Callable[[Path, bytes], None] = write_atomic,
+) -> Path:
+    """Write ``rows`` ``[n, d]`` of ``items`` ``[n, 32]`` with the seconds they took; returns the shard's path."""
+    from safetensors.numpy import save
+
+    tensors = {"rows": np.ascontiguousarray(rows, np.float32), "items": np.ascontiguousarray(items, np.uint8)}
+    data = save(tensors, metadata={"seconds": repr(float(seconds))})
+    path = folder / f"{hashlib.sha256(data).hexdigest()}{SUFFIX}"
+    write(path, data)
+    return path
+
+
+def verify(path: Path) -> None:
+    """Raise DamagedFile unless the file's SHA-256 is its name."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != path.name.removesuffix(SUFFIX):
+        raise DamagedFile(f"its checksum is {digest[:12]}… and should be {path.name[:12]}…")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A verified shard, opened for reading: where its arrays lie, and the items it holds."""
+
+    path: Path
+    items: NDArray[np.uint8]
+    width: int
+    offset: int
+    seconds: float
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def rows(self) -> NDArray[np.float32]:
+        """The rows ``[n, width]``, mapped from disk; opened anew each time, so that no file handle is held."""
+        return np.memmap(self.path, "<f4", mode="r", offset=self.offset, shape=(len(self), self.width))
+
+
+def open_shard(path: Path) -> Shard:
+    """Read the header and the items of a verified shard; raises DamagedFile when it is no shard."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header: dict[str, Any] = json.loads(file.read(length))
+            start = 8 + length
+            rows, items = header["rows"], header["items"]
+            (count, width), first = rows["shape"], start + rows["data_offsets"][0]
+            if rows["dtype"] != "F32" or items["dtype"] != "U8" or items["shape"] != [count, DIGEST_BYTES]:
+                raise DamagedFile("it holds other arrays than rows and items")
+            file.seek(start + items["data_offsets"][0])
+            digests = np.frombuffer(file.read(count * DIGEST_BYTES), np.uint8).reshape(count, DIGEST_BYTES)
+        return Shard(path, digests, width, first, float(header["__metadata__"]["seconds"]))
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(f"its header cannot be read ({error})") from error
