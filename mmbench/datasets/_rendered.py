@@ -1,0 +1,137 @@
+"""What the generated datasets share: repeatable dice, pixels that are rendered once and kept, digests of code."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.assets import cache_dir
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Dice:
+    """Random numbers seeded by words.
+
+    Built on the raw bits of PCG64, which numpy keeps the same for ever, and not on Generator's distributions, which
+    it may change: the same item comes out on every machine.
+    """
+
+    def __init__(self, *words: object) -> None:
+        seed = hashlib.sha256("\0".join(map(str, words)).encode()).digest()
+        self._bits = np.random.PCG64(int.from_bytes(seed[:16], "big"))
+
+    def uniform(self, low: float = 0.0, high: float = 1.0, size: int | tuple[int, ...] | None = None) -> Any:
+        count = 1 if size is None else int(np.prod(size))
+        unit = (self._bits.random_raw(count) >> np.uint64(11)) * 2.0**-53
+        values = low + (high - low) * unit
+        return float(values[0]) if size is None else values.reshape(size)
+
+    def integer(self, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``, both included."""
+        return low + int(self.uniform() * (high - low + 1))
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        return options[self.integer(0, len(options) - 1)]
+
+    def order(self, count: int) -> NDArray[np.int64]:
+        """A permutation of ``range(count)``."""
+        return np.argsort(self.uniform(size=count), kind="stable")
+
+    def sample(self, options: Sequence[Any], count: int) -> list[Any]:
+        """``count`` different options."""
+        return [options[i] for i in self.order(len(options))[:count]]
+
+
+class RenderedImages:
+    """Images of one split, rendered when the first is asked for, then read from the cache.
+
+    ``render`` gives uint8 pixels ``[count, height, width, 3]``; ``key`` names them (see ``identity_of``).
+    """
+
+    def __init__(self, name: str, key: str, count: int, render: Callable[[], NDArray[np.uint8]]) -> None:
+        self._name, self._key, self._count, self._render = name, key, count, render
+
+    def __len__(self) -> int:
+        return self._count
+
+    def image(self, index: int) -> Image:
+        from PIL import Image
+
+        return Image.fromarray(self.pixels[index])
+
+    def digest(self, index: int) -> str:
+        """Hex SHA-256 of shape and pixels."""
+        pixels = np.ascontiguousarray(self.pixels[index])
+        return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+    @functools.cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """Read-only uint8 ``[count, height, width, 3]``, memory-mapped."""
+        return kept_array(self._name, self._key, self._count, self._render)
+
+
+def kept_array(name: str, key: str, rows: int, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The array of ``rows`` rows that ``make`` gives, made once; a cache file that cannot be read is made anew."""
+    path = cache_dir() / "datasets" / f"{name}-{key[:16]}.npy"
+    kept = _read(path, rows)
+    if kept is None:
+        made = make()
+        assert made.dtype == np.uint8, made.dtype
+        assert len(made) == rows, f"{name}: {len(made)} rows made, {rows} promised"
+        save_array(path, made)
+        kept = _read(path, rows)
+        assert kept is not None
+    return kept
+
+
+def _read(path: Path, rows: int) -> NDArray[np.uint8] | None:
+    try:
+        kept = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return kept if len(kept) == rows else None
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write ``array`` in one step: of two processes that render the same bytes, the last rename wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def identity_of(*parts: object, modules: Sequence[str] = ()) -> str:
+    """Hex SHA-256 of the parts and of the source of the named modules: changes when an item could, renders nothing."""
+    hasher = hashlib.sha256("\0".join(map(str, parts)).encode())
+    for module in modules:
+        hasher.update(_source(module))
+    return hasher.hexdigest()
+
+
+@functools.cache
+def _source(module: str) -> bytes:
+    file = sys.modules[module].__file__
+    assert file is not None
+    return Path(file).read_bytes()
+
+
+def to_bytes(canvas: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Pixels from floats in [0, 1]."""
+    return np.rint(np.clip(canvas, 0.0, 1.0) * 255.0).astype(np.uint8)
