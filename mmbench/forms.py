@@ -2,7 +2,8 @@
 
 An operand is a quantity (``mmbench.terms``) or the name of a role or of a group of roles. A name stands for its mean
 accuracy over the claim's datasets, one protocol at a time; ``each`` names the axes that are judged one by one instead
-of averaged. A group is averaged over its members.
+of averaged. A group is averaged over its members; ``Top`` and ``Bottom`` take its best and its worst member instead.
+``On`` and ``Each`` narrow what a part is asked of.
 """
 
 from __future__ import annotations
@@ -24,14 +25,39 @@ from mmbench.terms import (
     any_of,
     cell,
     constant,
+    largest,
     mean,
     positive,
+    smallest,
 )
 
 Axis = Literal["dataset", "protocol"]
-Operand = str | Linear | Term
 BY_PROTOCOL: tuple[Axis, ...] = ("protocol",)
 BY_BOTH: tuple[Axis, ...] = ("protocol", "dataset")
+POOLED: tuple[Axis, ...] = ()
+
+
+@dataclass(frozen=True)
+class Top:
+    """The best member of a group (or of the names listed), as an operand: the largest of its members' means."""
+
+    of: str | tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the best of {self.of if isinstance(self.of, str) else ', '.join(self.of)}"
+
+
+@dataclass(frozen=True)
+class Bottom:
+    """The worst member of a group (or of the names listed), as an operand: the smallest of its members' means."""
+
+    of: str | tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the worst of {self.of if isinstance(self.of, str) else ', '.join(self.of)}"
+
+
+Operand = str | Top | Bottom | Term
 
 
 @dataclass(frozen=True)
@@ -44,17 +70,23 @@ class Scope:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def points(self, each: tuple[Axis, ...]) -> Iterator[Scope]:
-        """This scope cut into one scope for every value of the axes judged one by one."""
-        protocols = [(p,) for p in self.protocols] if "protocol" in each else [self.protocols]
-        datasets = [(d,) for d in self.datasets] if "dataset" in each else [self.datasets]
+        """This scope cut into one scope for every value of the axes judged one by one.
+
+        An empty axis is not cut: a form over printed numbers only has no protocols, and must still be asked once.
+        """
+        protocols = [(p,) for p in self.protocols] if "protocol" in each and self.protocols else [self.protocols]
+        datasets = [(d,) for d in self.datasets] if "dataset" in each and self.datasets else [self.datasets]
         for some_protocols, some_datasets in itertools.product(protocols, datasets):
             yield Scope(some_protocols, some_datasets, self.models, self.groups)
 
-    def members(self, name: str) -> tuple[str, ...]:
-        return self.groups.get(name, (name,))
+    def members(self, name: str | tuple[str, ...]) -> tuple[str, ...]:
+        return self.groups.get(name, (name,)) if isinstance(name, str) else name
 
     def quantity(self, operand: Operand) -> Term:
         """The operand as a quantity: a name becomes its mean over members, datasets and protocols."""
+        if isinstance(operand, Top | Bottom):
+            pick = largest if isinstance(operand, Top) else smallest
+            return pick(*(self.quantity(member) for member in self.members(operand.of)))
         if not isinstance(operand, str):
             return operand
         axes = itertools.product(self.protocols, self.members(operand), self.datasets)
@@ -292,6 +324,37 @@ class Any(Form):
 
     def words(self) -> str:
         return _listed(self.parts, " or ")
+
+
+@dataclass(frozen=True)
+class On(Form):
+    """The part asked of some of the claim's datasets or protocols only."""
+
+    part: Form
+    datasets: tuple[str, ...] = ()
+    protocols: tuple[Protocol, ...] = ()
+
+    def compile(self, scope: Scope) -> Node:
+        datasets, protocols = self.datasets or scope.datasets, self.protocols or scope.protocols
+        return self.part.compile(Scope(protocols, datasets, scope.models, scope.groups))
+
+    def words(self) -> str:
+        names = ", ".join((*self.datasets, *(protocol.name for protocol in self.protocols)))
+        return f"{self.part.words()} on {names}" if names else self.part.words()
+
+
+@dataclass(frozen=True)
+class Each(Form):
+    """The part asked at every value of the axes, one by one: what ``each`` is to a comparison, for any form."""
+
+    part: Form
+    each: tuple[Axis, ...] = BY_BOTH
+
+    def compile(self, scope: Scope) -> Node:
+        return all_of(self.part.compile(at) for at in scope.points(self.each))
+
+    def words(self) -> str:
+        return f"{self.part.words()}, for each {' and '.join(self.each)}"
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,9 @@ class Extreme:
     def __sub__(self, other: Term | float) -> Extreme:
         return self + (-other)
 
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(map(str, self.parts))})"
+
 
 Term = Linear | Extreme
 

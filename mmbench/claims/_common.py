@@ -1,0 +1,95 @@
+"""Roles, groups, datasets and thresholds that several studies' claims share, and the one way to register a claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
+from mmbench.claims.disagreements import disagreements_of
+from mmbench.forms import Form
+from mmbench.protocol import PRINTED, Cell, Protocol
+from mmbench.terms import Linear, Term, cell, largest
+
+# Roles.
+AR = ("ar_l2", "ar_li4", "ar_li8")
+SIN = ("sin", "sin_in", "sin_in_fin")
+VISION_ONLY = ("rn50", "bit_m", *AR, *SIN)
+CONTRASTIVE = ("clip", "tsm")
+CAPTIONING = ("virtex", "icmlm")
+MULTIMODAL = (*CONTRASTIVE, *CAPTIONING)
+VISUAL12 = (*VISION_ONLY, *MULTIMODAL)
+HC_VISION = ("rn50", "bit_m", "clip")
+HC_UNIMODAL_VISION = ("rn50", "bit_m")
+HC_TEXT = ("bert_base", "bert_large", "clip_t")
+HC_UNIMODAL_TEXT = ("bert_base", "bert_large")
+
+
+def paired(vision: Iterable[str], text: Iterable[str]) -> tuple[str, ...]:
+    """Every image tower joined with every text tower, as a bimodal cell names its model."""
+    texts = tuple(text)
+    return tuple(f"{v}+{t}" for v in vision for t in texts)
+
+
+CLIP_PAIR = "clip+clip_t"
+PAIRS9 = paired(HC_VISION, HC_TEXT)
+
+GROUPS = {
+    "vision_only": VISION_ONLY,
+    "multimodal": MULTIMODAL,
+    "contrastive": CONTRASTIVE,
+    "captioning": CAPTIONING,
+    "ar_models": AR,
+    "sin_models": SIN,
+    "ar_and_sin": (*AR, *SIN),
+    "unimodal_vision": HC_UNIMODAL_VISION,
+    "unimodal_text": HC_UNIMODAL_TEXT,
+}
+
+# Datasets.
+STANDARD6 = ("mnist", "cifar10", "cifar100", "fashion_mnist", "cub", "svhn")
+NATURAL = ("cifar10", "cifar100", "cub")
+NATURAL_BROAD = ("cifar10", "cifar100", "fashion_mnist", "cub")
+DIGITS = ("mnist", "svhn")
+BOOK = ("book_covers", "book_covers_masked")
+POSTERS = ("plotster", "plotster_masked")
+TITLED = ("plotster_title", "plotster_title_masked")
+PLOTTED = ("plotster_plot", "plotster_plot_masked")
+HC_IMAGE_SETS = ("mvsa", *BOOK, *POSTERS)
+HC_TEXT_SETS = ("mvsa", "book_covers", "plotster_title", "plotster_plot")
+SETTINGS7 = ("mvsa", *BOOK, *TITLED, *PLOTTED)
+
+# Thresholds for the papers' vague words. All are OURS: no paper prints them.
+EQ_PCT, EQ_UNIT = 2.0, 0.02  # "on a level", in points and on a 0-1 scale
+LARGE_PCT, LARGE_UNIT = 5.0, 0.05  # "by a wide margin"
+USUALLY, OFTEN = 0.75, 0.5  # shares of comparisons
+R_STRONG, R_WEAK = 0.7, 0.5  # correlations
+POOR_RATIO = 0.25  # "poor": a quarter of the reference or less
+
+
+def at_least(share: float, of: int) -> int:
+    """The smallest count that is at least this share of ``of``."""
+    return math.ceil(share * of - 1e-9)
+
+
+def means(protocol: Protocol, names: Iterable[str], dataset: str) -> tuple[Linear, ...]:
+    """The cells of several models on one dataset."""
+    return tuple(cell(protocol, name, dataset) for name in names)
+
+
+def lead(protocol: Protocol, name: str, rivals: Iterable[str], dataset: str) -> Term:
+    """How far a model is ahead of the best of its rivals on one dataset."""
+    return cell(protocol, name, dataset) - largest(*means(protocol, rivals, dataset))
+
+
+def numbers(printed: dict[tuple[str, str], float]) -> dict[Cell, Printed]:
+    """Printed numbers without spread, by key and where, as the cells that ``terms.printed`` names."""
+    return {Cell(PRINTED, key, where): Printed(value) for (key, where), value in printed.items()}
+
+
+def claim(id: str, says: str, section: str, exhibit: str = "", *, expect: Form | None = None, **rest: Any) -> Claim:
+    """Register a claim. The study is the id's first word; shared groups and known disagreements are filled in."""
+    place = Place(id.split("-")[0], section, exhibit)
+    known = disagreements_of(id)
+    return CLAIMS.add(Claim(id, says, place, expect, groups=GROUPS, disagreements=known, **rest))
