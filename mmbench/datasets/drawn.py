@@ -1,0 +1,171 @@
+"""Datasets of random views of drawings that the zoo never saw: categories, concepts, flags, clothing.
+
+An item is one drawing turned, scaled, shifted, recoloured and put on a random background. Only evaluation concepts
+(see ``mmbench.datasets.openmoji``) are shown, in training splits as well as in test splits.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.datasets import _views, openmoji
+from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
+from mmbench.datasets._views import View
+from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
+from mmbench.errors import BadDataset
+
+SIZE = 64
+MODULES = (__name__, "mmbench.datasets._views", "mmbench.datasets._rendered")
+TEMPLATES = ("a drawing of a {}.", "a picture of a {}.", "a photo of a {}.")
+
+Groups = dict[str, dict[str, list[int]]]
+"""By split, then by class name in label order: the rows of ``openmoji.drawings()`` that may be shown."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A recipe: which drawings belong to which class (``groups``), how many views a class gets, and how they stray."""
+
+    name: str
+    groups: Callable[[], Groups]
+    each: dict[str, int]
+    view: View
+
+    def identity(self) -> str:
+        return identity_of(self.name, openmoji.identity(), modules=MODULES)
+
+    def load(self) -> Dataset:
+        groups = self.groups()
+        splits = {split: self._split(split, classes) for split, classes in groups.items()}
+        return Dataset(self.name, tuple(groups["train"]), splits)
+
+    def _split(self, split: str, classes: dict[str, list[int]]) -> Split:
+        """Each class shows its drawings in turn, in an order of their own, until it has enough views."""
+        rows, labels = [], []
+        for label, members in enumerate(classes.values()):
+            order = Dice(self.name, split, label).order(len(members))
+            rows += [members[order[view % len(members)]] for view in range(self.each[split])]
+            labels += [label] * self.each[split]
+        codes = [item.id for item in openmoji.catalogue()]
+        ids = tuple(f"{split}-{codes[row]}-{view % self.each[split]:03d}" for view, row in enumerate(rows))
+        render = functools.partial(self._render, ids, rows)
+        images = RenderedImages(f"{self.name}-{split}", self.identity(), len(ids), render)
+        return Split(ids, np.array(labels, dtype=np.int64), images)
+
+    def _render(self, ids: Sequence[str], rows: Sequence[int]) -> NDArray[np.uint8]:
+        pixels = openmoji.drawings(72).pixels
+        pairs = zip(ids, rows, strict=True)
+        views = (_views.on_background(pixels[row], SIZE, self.view, Dice(self.name, item)) for item, row in pairs)
+        return np.stack([to_bytes(view) for view in views])
+
+
+def unseen(keep: Callable[[openmoji._drawings.Drawing], bool]) -> list[int]:
+    """Rows of the evaluation drawings for which ``keep`` holds."""
+    return [row for row, item in enumerate(openmoji.catalogue()) if item.evaluation and keep(item)]
+
+
+def one_a_class(rows: Sequence[int], count: int, salt: str) -> Groups:
+    """Each of ``count`` drawings is a class of its own, one drawing a concept; both splits show it, in other views."""
+    listing = openmoji.catalogue()
+    first = {listing[row].concept: row for row in reversed(rows)}
+    if len(first) < count:
+        raise BadDataset(f"{salt} needs {count} unseen concepts, but there are {len(first)}; has the split changed?")
+    chosen = sorted(Dice(salt, "classes").sample(sorted(first.values()), count))
+    classes = {listing[row].name: [row] for row in chosen}
+    return {"train": classes, "test": classes}
+
+
+def halves(classes: dict[str, list[int]], salt: str) -> Groups:
+    """Concepts of each class divided in two: what the test shows, the training split never did."""
+    listing = openmoji.catalogue()
+    groups: Groups = {"train": {}, "test": {}}
+    for name, rows in classes.items():
+        concepts = sorted({listing[row].concept for row in rows})
+        drawn = Dice(salt, name).sample(concepts, len(concepts) // 2)
+        for split, wanted in (("test", True), ("train", False)):
+            groups[split][name] = [row for row in rows if (listing[row].concept in drawn) == wanted]
+    return groups
+
+
+# -- which drawings belong to which class --------------------------------------------------------------------------
+
+
+def category_groups() -> Groups:
+    classes: dict[str, list[int]] = {}
+    for row in unseen(lambda item: item.category != "Flags"):
+        classes.setdefault(openmoji.catalogue()[row].category, []).append(row)
+    return halves({name: classes[name] for name in sorted(classes)}, "categories")
+
+
+def concept_groups() -> Groups:
+    return one_a_class(unseen(lambda item: item.category != "Flags"), 100, "concepts")
+
+
+def flag_groups() -> Groups:
+    return one_a_class(unseen(lambda item: item.subcategory == "country-flag"), 60, "flags")
+
+
+# What Unicode files under clothing but nobody puts on.
+NOT_WORN = frozenset({"gem stone", "hair pick", "lipstick", "prayer beads", "shopping bags", "folding hand fan"})
+
+
+def clothing_groups() -> Groups:
+    return one_a_class(
+        unseen(lambda item: item.subcategory == "clothing" and item.name not in NOT_WORN), 12, "clothing"
+    )
+
+
+def _add(recipe: Drawn, classes: int, about: str, templates: tuple[str, ...] = TEMPLATES) -> None:
+    DATASETS.add(
+        DatasetEntry(
+            name=recipe.name,
+            load=recipe.load,
+            identity=recipe.identity,
+            classes=classes,
+            counts={split: each * classes for split, each in recipe.each.items()},
+            templates=templates,
+            credit=openmoji.CREDIT,
+            licence=openmoji.LICENCE,
+            about=about,
+            assets=tuple(asset.name for asset in openmoji.SOURCES),
+        )
+    )
+
+
+_add(
+    Drawn("categories", category_groups, {"train": 75, "test": 75}, View()),
+    8,
+    "Eight of Unicode's categories (flags left out) of drawings that the zoo never saw; the test shows concepts that "
+    "the training split does not. Stands in for cifar10: few broad, human-made classes, each of many things. Views of "
+    "one drawing are not independent, so intervals over items are somewhat too narrow.",
+    ("a drawing from the category {}.", "{}."),
+)
+_add(
+    Drawn("concepts", concept_groups, {"train": 12, "test": 8}, View()),
+    100,
+    "One hundred drawings that the zoo never saw, each a class; items are random views. Stands in for cifar100: many "
+    "classes of one thing each, few examples a class.",
+)
+_add(
+    Drawn("flags", flag_groups, {"train": 12, "test": 10}, View(hue=8.0, mirror=False)),
+    60,
+    "Sixty flags of countries that the zoo never saw, each a class; items are random views. Stands in for cub: "
+    "fine-grained classes that differ in details of one common shape.",
+    ("a drawing of the {}.", "the {}."),
+)
+_add(
+    Drawn(
+        "clothing",
+        clothing_groups,
+        {"train": 50, "test": 50},
+        View(angle=45.0, scale=(0.45, 0.95), hue=180.0, light=0.4),
+    ),
+    12,
+    "Twelve things to wear that the zoo never saw, turned, scaled and dyed at random, so that shape decides. Stands in "
+    "for fashion_mnist.",
+)
