@@ -1,0 +1,241 @@
+"""Weights from files: read as tensors and nothing else, told apart by digest, fitted to a module or refused.
+
+Two formats are read: safetensors, and what ``torch.load(weights_only=True)`` accepts. There is no fallback to
+pickle. TorchScript archives carry code; ``read_torchscript`` takes only those whose digest the caller names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import pickle
+import zipfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench import assets
+from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
+
+if TYPE_CHECKING:
+    import torch
+
+    StateDict = dict[str, torch.Tensor]
+
+_NESTED = ("state_dict", "model_state_dict", "model")
+_WRAPPERS = ("module.", "_orig_mod.")
+
+
+def weights_path(file: str) -> Path:
+    """Where ``@FILE`` of a spec points: as given when absolute, else under $MMBENCH_WEIGHTS, else here."""
+    path = Path(file.removeprefix("file:")).expanduser()
+    return path if path.is_absolute() else Path(os.environ.get("MMBENCH_WEIGHTS", ".")) / path
+
+
+def require_file(path: Path, wish: str) -> Path:
+    """``path`` if it is a file, else MissingAsset saying which wish needs it and where it was looked for."""
+    if path.is_file():
+        return path
+    root = os.environ.get("MMBENCH_WEIGHTS")
+    where = f"MMBENCH_WEIGHTS={root}" if root else "MMBENCH_WEIGHTS is not set, so a relative path starts here"
+    raise MissingAsset(f"{wish} needs {path}; the file is not there ({where})")
+
+
+def file_digest(path: Path) -> str:
+    """Hex SHA-256 of a file, remembered by its size and mtime, so that a large file is read once.
+
+    Unlike an asset, a checkpoint may change in place: a new content simply has a new digest.
+    """
+    stat = path.stat()
+    memo = _note_path(f"digest {path.resolve()}")
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        known = json.loads(memo.read_text())
+        if (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+            return str(known["sha256"])
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    _write_note(memo, {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256})
+    return sha256
+
+
+def folder_digest(files: Collection[Path]) -> str:
+    """Hex SHA-256 over the names and contents of several files, whatever their order."""
+    lines = sorted(f"{path.name} {file_digest(path)}" for path in files)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def remember_place(key: str, path: Path) -> None:
+    """Note where a library keeps the weights that ``key`` names, so that they can be told without the library."""
+    _write_note(_note_path(f"place {key}"), {"path": str(path)})
+
+
+def remembered_place(key: str) -> Path | None:
+    """The file noted for ``key`` by an earlier load, if it is still there."""
+    try:
+        path = Path(json.loads(_note_path(f"place {key}").read_text())["path"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return path if path.is_file() else None
+
+
+def hub_file(repo: str, names: Collection[str]) -> Path | None:
+    """The first of ``names`` that the local hub cache holds of ``repo``; the network is never asked."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    for name in names:
+        found = try_to_load_from_cache(repo, name)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def read_state_dict(path: Path, inside: str = "", prefix: str = "") -> StateDict:
+    """The tensors of a checkpoint by name.
+
+    ``inside`` names the part of a nested checkpoint that holds them; by default ``state_dict``,
+    ``model_state_dict`` or ``model`` is taken when it is a mapping. ``prefix`` keeps the tensors below it and is cut
+    off; a wrapper's prefix that every name carries (``module.``) is cut off in any case. Raises CorruptAsset for a
+    file that cannot be read as tensors only, BadSpec when it holds something else.
+    """
+    found = _nested(_read(path), path, inside)
+    bad = [str(key) for key, value in found.items() if not _is_tensor(value)]
+    if bad or not found:
+        seen = ", ".join(repr(str(key)) for key in list(found)[:5]) or "nothing"
+        raise BadSpec(f"{path} holds no state dict: it has {seen}; name the part that does with ?inside=KEY")
+    state = {str(key): value for key, value in found.items()}
+    for wrapper in _WRAPPERS:
+        if all(key.startswith(wrapper) for key in state):
+            state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    if prefix:
+        state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if not state:
+            raise BadSpec(f"{path} has no tensor whose name begins with {prefix!r}")
+    return state
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive, told from its table of contents."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in f"/{name}" for name in archive.namelist())
+
+
+def read_torchscript(path: Path, trusted: Collection[str]) -> StateDict:
+    """The tensors of a TorchScript archive, if its SHA-256 is among ``trusted``; else raises BadSpec.
+
+    Such an archive carries code, and no reader of it takes the tensors only. So it is opened only when it is, to the
+    bit, a published file whose content is known.
+    """
+    import torch
+
+    if file_digest(path) not in trusted:
+        raise BadSpec(
+            f"{path} is a TorchScript archive, which carries code, and not one of the published files that are known "
+            "by digest; save its state dict as safetensors"
+        )
+    return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
+
+
+def load_strictly(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, wish: str) -> None:
+    """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
+
+    Raises BadSpec when the file is of another architecture (a shape differs, or most names are unknown), and
+    CorruptAsset when a tensor is missing or left over; each names the first few.
+    """
+    own = module.state_dict()
+    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
+    extra = [key for key in state if key not in own]
+    if len(missing) > len(own) / 2:
+        raise BadSpec(f"{path} does not hold the weights of {wish}: it lacks {_some(missing)} and has {_some(extra)}")
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    if shapes:
+        raise BadSpec(f"{path} is of another architecture than {wish}: {_some(shapes)}")
+    if missing:
+        raise CorruptAsset(f"{path} lacks weights that {wish} needs: {_some(missing)}")
+    if extra:
+        raise CorruptAsset(f"{path} has weights that {wish} does not use: {_some(extra)}")
+    module.load_state_dict(state, strict=False)
+
+
+def without(state: Mapping[str, torch.Tensor], *heads: str) -> StateDict:
+    """``state`` without the tensors of the named submodules: a classifier that features do not need."""
+    return {key: value for key, value in state.items() if not any(key.startswith(f"{head}.") for head in heads)}
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == ".npz":
+        raise BadSpec(f"{path} is a NumPy archive; mmbench reads safetensors and PyTorch state dicts, so convert it")
+    if path.suffix == ".safetensors":
+        import safetensors
+        import safetensors.torch
+
+        try:
+            return safetensors.torch.load_file(path)
+        except safetensors.SafetensorError as error:
+            raise CorruptAsset(f"{path} cannot be read as safetensors ({error}); fetch or write it again") from error
+    if is_torchscript(path):
+        raise BadSpec(f"{path} is a TorchScript archive, which carries code; save its state dict as safetensors")
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        why = str(error).strip().splitlines()[0]
+        raise CorruptAsset(
+            f"{path} holds objects other than tensors, or is damaged, and was not opened ({why}); save its state dict "
+            "as safetensors on a machine that trusts it"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CorruptAsset(f"{path} cannot be read as a PyTorch checkpoint ({why}); fetch or write it again") from error
+
+
+def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:
+    if not isinstance(loaded, Mapping):
+        raise BadSpec(f"{path} holds a {type(loaded).__name__} and no state dict")
+    if inside:
+        for step in inside.split("."):
+            if not isinstance(loaded, Mapping) or step not in loaded:
+                seen = ", ".join(repr(str(key)) for key in list(loaded)[:5])
+                raise BadSpec(f"{path} has no part {inside!r}; at {step!r} it has {seen}")
+            loaded = loaded[step]
+        if not isinstance(loaded, Mapping):
+            raise BadSpec(f"{path}: the part {inside!r} is a {type(loaded).__name__} and no state dict")
+        return loaded
+    for key in _NESTED:
+        if isinstance(loaded.get(key), Mapping):
+            return loaded[key]  # type: ignore[no-any-return]
+    return loaded
+
+
+def _is_tensor(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor)
+
+
+def _some(items: list[str]) -> str:
+    rest = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return (", ".join(items[:3]) or "nothing else") + rest
+
+
+def _note_path(key: str) -> Path:
+    return assets.cache_dir() / "models" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+
+
+def _write_note(path: Path, note: Mapping[str, Any]) -> None:
+    """Notes only save time: where the cache cannot be written, there are none."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(note))
+        temporary.replace(path)

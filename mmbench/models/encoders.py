@@ -1,0 +1,140 @@
+"""From a loaded module to an ``Encoder``: the one image transform, text batches, pooling, frozen eval mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mmbench.errors import BadItem
+from mmbench.models.entry import Encoder, Preprocess
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MAX_PIXELS = 64_000_000
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class ImageTransform:
+    """One image to one float tensor ``[3, size, size]``, as torchvision does it on PIL images, to the bit.
+
+    PIL's resize is antialiased. An image that is not RGB is converted. The object is picklable, so that any worker
+    can carry it.
+    """
+
+    preprocess: Preprocess
+
+    def __call__(self, image: Image) -> torch.Tensor:
+        import numpy as np
+        import torch
+
+        pixels = torch.from_numpy(np.array(self.fit(image), dtype=np.uint8)).permute(2, 0, 1).contiguous()
+        mean, std = torch.tensor(self.preprocess.mean), torch.tensor(self.preprocess.std)
+        return pixels.to(torch.float32).div(255).sub_(mean[:, None, None]).div_(std[:, None, None])
+
+    def fit(self, image: Image) -> Image:
+        """The image at ``size`` x ``size``, still of bytes."""
+        from PIL.Image import Resampling
+
+        want = self.preprocess
+        how = {"bicubic": Resampling.BICUBIC, "bilinear": Resampling.BILINEAR}[want.interpolation]
+        image = image if image.mode == "RGB" else image.convert("RGB")
+        if want.fit == "squash":
+            return image if image.size == (want.size, want.size) else image.resize((want.size, want.size), how)
+        short = min(image.size)
+        if short != want.resize:
+            width, height = (want.resize * side // short for side in image.size)
+            if width * height > MAX_PIXELS:
+                raise BadItem(
+                    f"an image of {image.size[0]} x {image.size[1]} is too elongated: its short side at {want.resize} "
+                    f"would make {width} x {height} pixels; crop it or use fit=squash"
+                )
+            image = image.resize((width, height), how)
+        left, top = (round((side - want.size) / 2.0) for side in image.size)
+        return image.crop((left, top, left + want.size, top + want.size))
+
+
+def image_transform(preprocess: Preprocess) -> ImageTransform:
+    """The transform that ``preprocess`` describes; every image encoder of mmbench uses this one."""
+    return ImageTransform(preprocess)
+
+
+def unnormalised(preprocess: Preprocess) -> Preprocess:
+    """The same fit with pixels left in [0, 1] (PROTOCOLS reading D-10: RN50 in the thesis's chapter 5)."""
+    return replace(preprocess, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+def frozen(module: torch.nn.Module) -> torch.nn.Module:
+    """``module`` in eval mode and float32, with no gradients."""
+    return module.eval().float().requires_grad_(False)
+
+
+def image_encoder(
+    module: torch.nn.Module,
+    preprocess: Preprocess,
+    dim: int,
+    features: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> Encoder:
+    """An image encoder; ``features`` maps a batch to ``[batch, dim]`` and is the module itself by default.
+
+    Weights and batches are kept channels-last, which makes convolutions on CPUs about twice as fast.
+    """
+    import torch
+
+    module = frozen(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encode = features or module
+
+    def forward(batch: torch.Tensor) -> torch.Tensor:
+        return encode(batch.to(device_of(module), memory_format=torch.channels_last))  # type: ignore[no-any-return]
+
+    return Encoder("image", dim, module, forward, image_transform(preprocess))
+
+
+def text_encoder(
+    module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor]
+) -> Encoder:
+    """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``."""
+    return Encoder("text", dim, frozen(module), features)
+
+
+def device_of(module: torch.nn.Module) -> Any:
+    """Where the module's weights are now (a caller may have moved it)."""
+    import torch
+
+    weights = next(module.parameters(), None)
+    return torch.device("cpu") if weights is None else weights.device
+
+
+def pooled(hidden: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+    """``[batch, tokens, dim]`` to ``[batch, dim]``.
+
+    ``how`` is ``mean`` over the tokens that ``mask`` keeps, ``cls`` for the first, ``last`` for the last kept one.
+    """
+    import torch
+
+    if how == "cls":
+        return hidden[:, 0]
+    if how == "last":
+        positions = torch.arange(mask.shape[1], device=mask.device)
+        return hidden[torch.arange(len(hidden), device=mask.device), (mask * positions).argmax(dim=1)]
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-9)
+
+
+@cache
+def versions(*distributions: str) -> tuple[tuple[str, str], ...]:
+    """Installed versions by distribution name, read without importing anything."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name in distributions:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            found.append((name, "not installed"))
+    return tuple(found)

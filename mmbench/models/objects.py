@@ -1,0 +1,188 @@
+"""Models of one's own: a module, an object with ``encode_image`` or ``encode_text``, or an installed entry point.
+
+A package offers a model to every lineup with an entry point in the group ``mmbench.models``, whose name is the
+specification and whose value is a ModelEntry or such an object, or a function of no arguments that returns one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, cast
+
+from mmbench.errors import BadSpec, UnknownName
+from mmbench.models import encoders
+from mmbench.models.entry import Encoder, Identity, Modality, ModelEntry, Preprocess
+
+if TYPE_CHECKING:
+    import torch
+
+GROUP = "mmbench.models"
+
+
+def from_module(
+    module: torch.nn.Module,
+    preprocess: Preprocess,
+    *,
+    name: str = "module",
+    version: str = "",
+    about: str = "",
+) -> ModelEntry:
+    """An image entry of a plain module that maps ``[batch, 3, size, size]`` to ``[batch, dim]``.
+
+    Its identity is a digest of its weights, its printed structure and ``version``; change ``version`` when the code
+    of ``forward`` changes. The module is put into eval mode when it is loaded.
+    """
+    import torch
+
+    def load() -> Encoder:
+        encoder = encoders.image_encoder(module, preprocess, dim)
+        return encoder
+
+    def raw() -> ModelEntry:
+        plain = encoders.unnormalised(preprocess)
+        return from_module(module, plain, name=f"{name}_raw", version=version, about=about)
+
+    training = module.training
+    with torch.inference_mode():
+        out = encoders.frozen(module)(torch.zeros(1, 3, preprocess.size, preprocess.size))
+    module.train(training)
+    if not isinstance(out, torch.Tensor) or out.ndim != 2:
+        raise BadSpec(f"model {name!r}: the module gives {_shape(out)} and not features of shape [batch, dim]")
+    dim = int(out.shape[1])
+    architecture = hashlib.sha256(repr(module).encode()).hexdigest()[:16]
+    return ModelEntry(
+        name=name,
+        modality="image",
+        dim=dim,
+        load=load,
+        identity=lambda: Identity(
+            module_digest(module),
+            f"{type(module).__qualname__} {architecture} {version}".strip(),
+            "output",
+            preprocess,
+            dict(encoders.versions("torch", "pillow")),
+        ),
+        about=about,
+        source="a module of the user",
+        raw=None if preprocess == encoders.unnormalised(preprocess) else raw,
+    )
+
+
+def from_object(
+    model: Any, *, name: str = "", modality: Modality | None = None, preprocess: Preprocess | None = None
+) -> ModelEntry:
+    """An entry of an object with ``encode_image(batch)`` or ``encode_text(list of strings)``, both to ``[batch, dim]``.
+
+    ``modality`` chooses when it has both (image by default). Images need a Preprocess: given here, or as the
+    object's ``preprocess``. The object's ``identity`` (a string), or its weights when it is a torch module, identify
+    it; an object with neither is measured, but nothing of it is cached.
+    """
+    name = name or str(getattr(model, "name", type(model).__name__))
+    kind: Modality = modality or ("image" if hasattr(model, "encode_image") else "text")
+    encode = getattr(model, f"encode_{kind}", None)
+    if not callable(encode):
+        raise BadSpec(f"model {name!r} has no encode_{kind}; it needs encode_image(batch) or encode_text(texts)")
+    wanted = preprocess or getattr(model, "preprocess", None)
+    if kind == "image" and not isinstance(wanted, Preprocess):
+        raise BadSpec(f"model {name!r} encodes images but states no mmbench Preprocess; pass preprocess=Preprocess(...)")
+
+    def identity() -> Identity:
+        shown = wanted if kind == "image" else None
+        about = f"{type(model).__module__}.{type(model).__qualname__}"
+        return Identity(_object_digest(model), about, f"encode_{kind}", shown, dict(encoders.versions("torch", "pillow")))
+
+    def load() -> Encoder:
+        import torch
+
+        module = model if isinstance(model, torch.nn.Module) else torch.nn.Identity()
+        if kind == "text":
+            found = encoders.text_encoder(module, 0, encode)
+        else:
+            found = encoders.image_encoder(module, cast(Preprocess, wanted), 0, encode)
+        return dataclasses.replace(found, dim=_width(found, wanted, name))
+
+    def raw() -> ModelEntry:
+        return from_object(
+            model, name=f"{name}_raw", modality=kind, preprocess=encoders.unnormalised(cast(Preprocess, wanted))
+        )
+
+    return ModelEntry(
+        name=name,
+        modality=kind,
+        dim=int(getattr(model, "dim", 0)),
+        load=load,
+        identity=identity,
+        source="an object of the user",
+        raw=raw if kind == "image" and wanted != encoders.unnormalised(cast(Preprocess, wanted)) else None,
+    )
+
+
+def module_digest(module: torch.nn.Module) -> str:
+    """Hex SHA-256 over the names, types, shapes and bytes of a module's weights."""
+    import torch
+
+    hasher = hashlib.sha256()
+    for key, value in sorted(module.state_dict().items()):
+        tensor = value.detach().cpu().contiguous()
+        hasher.update(f"{key} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        hasher.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return hasher.hexdigest()
+
+
+def entry_point_names() -> list[str]:
+    """The models that installed packages offer."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def entry_point(name: str) -> ModelEntry:
+    """The entry that an installed package offers under ``name``; raises UnknownName, or BadSpec for another kind of thing."""
+    found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        raise UnknownName("entry point mmbench.models", name, found)
+    offered = found[name].load()
+    if not isinstance(offered, ModelEntry) and callable(offered) and not _encodes(offered):
+        offered = offered()
+    if isinstance(offered, type) and _encodes(offered):
+        offered = offered()
+    if isinstance(offered, ModelEntry):
+        return offered
+    if not _encodes(offered):
+        raise BadSpec(
+            f"entry point {name!r} ({found[name].value}) gives a {type(offered).__name__}; it should give a ModelEntry, "
+            "or an object with encode_image or encode_text"
+        )
+    return from_object(offered, name=name)
+
+
+def _encodes(thing: Any) -> bool:
+    return hasattr(thing, "encode_image") or hasattr(thing, "encode_text")
+
+
+def _object_digest(model: Any) -> str | None:
+    import sys
+
+    own = getattr(model, "identity", None)
+    if isinstance(own, str) and own:
+        return own
+    torch = sys.modules.get("torch")  # a module of torch exists only where torch is imported
+    return module_digest(model) if torch is not None and isinstance(model, torch.nn.Module) else None
+
+
+def _width(encoder: Encoder, preprocess: Preprocess | None, name: str) -> int:
+    import torch
+
+    with torch.inference_mode():
+        if encoder.modality == "text":
+            out = encoder.forward(["one"])
+        else:
+            side = cast(Preprocess, preprocess).size
+            out = encoder.forward(torch.zeros(1, 3, side, side))
+    if not isinstance(out, torch.Tensor) or out.ndim != 2:
+        raise BadSpec(f"model {name!r} encodes to {_shape(out)} and not to features of shape [batch, dim]")
+    return int(out.shape[1])
+
+
+def _shape(out: Any) -> str:
+    return f"shape {list(out.shape)}" if hasattr(out, "shape") else f"a {type(out).__name__}"

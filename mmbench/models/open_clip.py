@@ -1,0 +1,205 @@
+"""``open_clip:ARCH[:TAG][@FILE]`` is the image tower, the same with ``#text`` the text tower: projected joint embeddings.
+
+The activation follows the training: OpenAI's weights (and the tags that open_clip says so of) were trained with
+quick-GELU, and a plain GELU gives silently wrong features. So TAG decides the activation, ``ARCH:openai@FILE`` says
+that FILE holds OpenAI's weights, and a file known to be OpenAI's is refused in a model with another activation.
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
+from mmbench.models import checkpoints, encoders, specs
+from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.specs import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+_HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+# SHA-256 of the TorchScript archives that OpenAI published; the addresses hold them.
+OPENAI_ARCHIVES = {
+    "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762": "RN50",
+    "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599": "RN101",
+    "7e526bd135e493cef0776de27d5f42653e6b4c8bf9e0f653bb11773263205fdd": "RN50x4",
+    "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa": "RN50x16",
+    "be1cfb55d75a9666199fb2206c106743da0f6468c9d327f3e0d0a543a9919d9c": "RN50x64",
+    "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af": "ViT-B-32",
+    "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f": "ViT-B-16",
+    "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836": "ViT-L-14",
+    "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02": "ViT-L-14-336",
+}
+_NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
+
+
+def entry(spec: ModelSpec) -> ModelEntry:
+    """The entry of an ``open_clip:`` specification; see ``mmbench.models.specs`` for its options."""
+    text = spec.tower == "text"
+    options = frozenset({"unit"}) if text else specs.IMAGE_OPTIONS
+    specs.check_options(spec, options, specs.WEIGHT_OPTIONS, towers=("", "image", "text"))
+    if not (spec.tag or spec.file or spec.seed is not None):
+        raise BadSpec(f"model {str(spec)!r} names no weights: add :TAG, @FILE or ?random=SEED")
+    return ModelEntry(
+        name=str(spec),
+        modality="text" if text else "image",
+        dim=spec.number("dim"),
+        load=lambda: _load(spec),
+        identity=lambda: _identity(spec),
+        source=f"open_clip {spec.name} {spec.tag}".strip(),
+        training="contrast of images and captions",
+        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
+        raw=None if text else specs.raw_of(spec, entry),
+    )
+
+
+def build(spec: ModelSpec) -> torch.nn.Module:
+    """The untrained two-tower model with the activation of the tag's training; raises UnknownName, BadSpec."""
+    wish = f"model {str(spec)!r}"
+    if find_spec("open_clip") is None:
+        raise MissingExtra("open_clip", "openclip", wish)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of its dependencies, at import
+        import open_clip
+    config = open_clip.get_model_config(spec.name)
+    if config is None:
+        raise UnknownName("open_clip architecture", spec.name, open_clip.list_models())
+    own, wanted = bool(config.get("quick_gelu", False)), _tag_activation(spec)
+    if own and wanted is False:
+        raise BadSpec(f"{wish}: {spec.tag} was trained with plain GELU, but {spec.name} is built with quick-GELU")
+    return open_clip.create_model(  # type: ignore[no-any-return]
+        spec.name, pretrained=None, force_quick_gelu=own or bool(wanted), pretrained_text=False
+    )
+
+
+def quick_gelu(module: torch.nn.Module) -> bool | None:
+    """Which activation a built model has: quick-GELU, another, or None where towers differ or none is found."""
+    names = {type(part).__name__ for part in module.modules() if "GELU" in type(part).__name__}
+    return {frozenset({"QuickGELU"}): True, frozenset({"GELU"}): False}.get(frozenset(names))
+
+
+def _tag_activation(spec: ModelSpec) -> bool | None:
+    """Whether ``TAG`` of ``ARCH`` was trained with quick-GELU; None without a tag. Raises UnknownName."""
+    if not spec.tag:
+        return None
+    return bool(_tag_config(spec).get("quick_gelu", False))
+
+
+def _tag_config(spec: ModelSpec) -> dict[str, Any]:
+    import open_clip
+
+    config = open_clip.get_pretrained_cfg(spec.name, spec.tag)
+    if not config:
+        known = open_clip.list_pretrained_tags_by_model(spec.name)
+        raise UnknownName(f"weights of open_clip {spec.name}", spec.tag, known)
+    return config  # type: ignore[no-any-return]
+
+
+def preprocess_of(spec: ModelSpec, module: Any) -> Preprocess:
+    """The preprocessing open_clip states for this model and tag; raises BadSpec for a fit that is not ours."""
+    config = dict(module.visual.preprocess_cfg)
+    if spec.tag:
+        config |= {key: value for key, value in _tag_config(spec).items() if key in config and value is not None}
+    size = config["size"]
+    side = size if isinstance(size, int) else size[0]
+    fit = {"shortest": "crop", "squash": "squash"}.get(config["resize_mode"])
+    if fit is None or (not isinstance(size, int) and len(set(size)) > 1):
+        raise BadSpec(f"model {str(spec)!r}: open_clip feeds it with {config}, neither a centre crop nor a squash")
+    mean, std, how = tuple(config["mean"]), tuple(config["std"]), config["interpolation"]
+    return Preprocess(side, side, mean, std, how, fit)  # type: ignore[arg-type]
+
+
+def _load(spec: ModelSpec) -> Encoder:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        if spec.seed is not None:
+            torch.manual_seed(spec.seed)
+        module: Any = build(spec)
+    if spec.seed is None:
+        _fill(spec, module)
+    if spec.tower == "text":
+        return specs.checked(spec, _text(spec, module))
+    preprocess = specs.adjusted(preprocess_of(spec, module), spec)
+    width = int(module.visual.output_dim)
+    return specs.checked(spec, encoders.image_encoder(module, preprocess, width, module.encode_image))
+
+
+def _text(spec: ModelSpec, module: Any) -> Encoder:
+    import open_clip
+    import torch
+
+    tokenize = open_clip.get_tokenizer(spec.name)
+    module.visual = torch.nn.Identity()  # the image tower is not moved about with the text tower
+    unit = spec.option("unit") == "1"
+
+    def features(texts: list[str]) -> torch.Tensor:
+        tokens = tokenize(list(texts)).to(encoders.device_of(module))
+        return module.encode_text(tokens, normalize=unit)  # type: ignore[no-any-return]
+
+    return encoders.text_encoder(module, features(["one"]).shape[1], features)
+
+
+def _fill(spec: ModelSpec, module: Any) -> None:
+    """Read the weights into the model; refuses OpenAI's own archives under another activation or architecture."""
+    wish = f"model {str(spec)!r}"
+    if spec.file:
+        path = checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
+    else:
+        path = _cached_weights(spec, wish)
+    if checkpoints.is_torchscript(path):
+        state = checkpoints.read_torchscript(path, OPENAI_ARCHIVES)
+        state = {key: value for key, value in state.items() if key not in _NOT_WEIGHTS}
+    else:
+        state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
+    if checkpoints.file_digest(path) in OPENAI_ARCHIVES and quick_gelu(module) is False:
+        raise BadSpec(f"{wish}: {path} was trained by OpenAI with quick-GELU; write open_clip:{spec.name}:openai@FILE")
+    checkpoints.load_strictly(module, _current_names(state, module), path, f"open_clip {spec.name}")
+
+
+def _current_names(state: checkpoints.StateDict, module: Any) -> checkpoints.StateDict:
+    """Older checkpoints keep the text tower's weights at the top level; some keep the logit scale in a vector."""
+    own = module.state_dict()
+    if "positional_embedding" in state and "text.positional_embedding" in own:
+        tower = ("text_projection", "positional_embedding", "token_embedding", "transformer.", "ln_final.")
+        state = {f"text.{key}" if key.startswith(tower) else key: value for key, value in state.items()}
+    return {
+        key: value.reshape(own[key].shape) if key in own and value.numel() == own[key].numel() == 1 else value
+        for key, value in state.items()
+    }
+
+
+def _identity(spec: ModelSpec) -> Identity:
+    known = encoders.versions("open_clip_torch", "timm", "torch", "pillow")
+    if spec.file:
+        place = checkpoints.weights_path(spec.file)
+        path = place if place.is_file() else None
+    else:
+        path = checkpoints.remembered_place(_key(spec))
+    digest = checkpoints.file_digest(path) if path else None
+    if spec.seed is not None:
+        digest = f"untrained, seed {spec.seed}"
+    return Identity(digest, spec.architecture(), "projected joint embedding", None, dict(known))
+
+
+def _key(spec: ModelSpec) -> str:
+    return f"open_clip {spec.name} {spec.tag} {encoders.versions('open_clip_torch')}"
+
+
+def _cached_weights(spec: ModelSpec, wish: str) -> Path:
+    """The tag's file in the local hub cache, or MissingAsset with the command that brings it."""
+    config = _tag_config(spec)
+    repo, _, named = (config.get("hf_hub") or "").rpartition("/")
+    names = (named,) if named else _HUB_NAMES
+    path = checkpoints.hub_file(repo, names) if repo else None
+    if path is None:
+        fetch = f"fetch them with: hf download {repo} {names[0]}" if repo else f"put {config.get('url')} into a file"
+        raise MissingAsset(
+            f"{wish}: the weights are not in the local hub cache; {fetch}, or name a file: "
+            f"open_clip:{spec.name}:{spec.tag}@FILE"
+        )
+    checkpoints.remember_place(_key(spec), path)
+    return path

@@ -1,0 +1,175 @@
+"""Models by specification: one string that says which encoder, with which weights, fed in which way.
+
+    SOURCE:NAME[:TAG][@FILE][?OPTION=VALUE&...][#TOWER]
+
+``open_clip:RN50:openai`` (image tower), ``open_clip:RN50:openai#text`` (its text tower), ``open_clip:RN50@my.pt``,
+``timm:resnet18@my.safetensors``, ``timm:resnet18.a1_in1k``, ``torchvision:resnet50:IMAGENET1K_V1``,
+``transformers:DIR_OR_ID?pool=cls``, ``transformers:DIR#image``, ``zoo:clip``, or the name of a registered entry or
+of an installed ``mmbench.models`` entry point. FILE is absolute or relative to $MMBENCH_WEIGHTS.
+
+Options of image encoders: ``size`` and ``resize`` (pixels), ``interpolation`` (bicubic, bilinear), ``fit`` (crop,
+squash), ``pixels=raw`` (no mean and std). Of text encoders: ``pool`` (mean, cls, last), ``max_length``, ``unit=1``
+(rows of length one). Of all: ``dim`` (declares the width, which is then checked), ``random=SEED`` (untrained
+weights), and for FILE ``inside=KEY`` and ``prefix=NAME.`` as ``read_state_dict`` takes them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+
+from mmbench.errors import BadFeatures, BadSpec, UnknownName
+from mmbench.models.entry import MODELS, Encoder, ModelEntry, Preprocess
+
+SOURCES = ("open_clip", "timm", "torchvision", "transformers", "tfhub")
+IMAGE_OPTIONS = frozenset({"size", "resize", "interpolation", "fit", "pixels"})
+TEXT_OPTIONS = frozenset({"pool", "max_length", "unit"})
+WEIGHT_OPTIONS = frozenset({"dim", "random", "inside", "prefix"})
+_CHOICES = {
+    "interpolation": ("bicubic", "bilinear"),
+    "fit": ("crop", "squash"),
+    "pixels": ("raw", "normalised"),
+    "pool": ("mean", "cls", "last"),
+    "unit": ("0", "1"),
+}
+_NUMBERS = frozenset({"size", "resize", "max_length", "dim", "random"})
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A parsed specification. ``options`` are sorted, so two spellings of one thing are equal."""
+
+    source: str
+    name: str
+    tag: str = ""
+    file: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    tower: str = ""
+
+    def option(self, key: str, default: str = "") -> str:
+        return dict(self.options).get(key, default)
+
+    def number(self, key: str, default: int = 0) -> int:
+        return int(self.option(key, str(default)))
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of untrained weights, or None when weights are to be read."""
+        return int(self.option("random")) if self.option("random") else None
+
+    def with_option(self, key: str, value: str) -> ModelSpec:
+        return replace(self, options=tuple(sorted({**dict(self.options), key: value}.items())))
+
+    def architecture(self) -> str:
+        """The specification without the place of its file: all that decides features but the weights."""
+        return str(replace(self, file="", options=tuple(o for o in self.options if o[0] not in ("dim", "random"))))
+
+    def __str__(self) -> str:
+        query = "&".join(f"{key}={value}" for key, value in self.options)
+        return "".join(
+            (
+                f"{self.source}:{self.name}",
+                self.tag and f":{self.tag}",
+                self.file and f"@{self.file}",
+                query and f"?{query}",
+                self.tower and f"#{self.tower}",
+            )
+        )
+
+
+def parse(text: str) -> ModelSpec:
+    """Read a specification; raises BadSpec that repeats it and says what is wrong."""
+    body, _, tower = text.partition("#")
+    body, _, query = body.partition("?")
+    body, at, file = body.partition("@")
+    source, colon, name = body.partition(":")
+    tag = ""
+    if source in ("open_clip", "torchvision", "timm"):
+        name, _, tag = name.partition(":")
+    if not colon or not name or (at and not file):
+        raise BadSpec(f"model {text!r} is not SOURCE:NAME[:TAG][@FILE][?OPTION=VALUE][#TOWER]")
+    options = _options(text, query)
+    if file and "random" in options:
+        raise BadSpec(f"model {text!r}: choose one of @FILE and ?random=SEED")
+    return ModelSpec(source, name, tag, file, tuple(sorted(options.items())), tower)
+
+
+def resolve(spec: str) -> ModelEntry:
+    """The entry that ``spec`` names; nothing is loaded, and torch is not imported.
+
+    Raises UnknownName for a name that nothing has and BadSpec for a specification that cannot be read.
+    """
+    if spec in MODELS:
+        return MODELS.get(spec)
+    source = spec.partition(":")[0]
+    if source in SOURCES:
+        module = importlib.import_module(f"mmbench.models.{source}")
+        return cast(ModelEntry, module.entry(parse(spec)))
+    if ":" in spec and source == "zoo":
+        zoo = [name for name in MODELS.names() if name.startswith("zoo:")]
+        raise UnknownName("model", spec, zoo)
+    if ":" in spec:
+        raise UnknownName("model source", source, [*SOURCES, "zoo"], hint=f"(in {spec!r})")
+    from mmbench.models.objects import entry_point, entry_point_names
+
+    if spec in entry_point_names():
+        return entry_point(spec)
+    raise UnknownName("model", spec, [*MODELS.names(), *entry_point_names()], hint="Or write SOURCE:NAME.")
+
+
+def check_options(spec: ModelSpec, *allowed: frozenset[str], towers: tuple[str, ...] = ("",)) -> None:
+    """Raise BadSpec when ``spec`` has an option or a tower that its source does not know."""
+    known = frozenset().union(*allowed)
+    for key, _ in spec.options:
+        if key not in known:
+            unknown = UnknownName("option", key, known)
+            raise BadSpec(f"model {str(spec)!r}: {unknown}")
+    if spec.tower not in towers:
+        names = " or ".join(f"#{tower}" for tower in towers if tower) or "no #TOWER"
+        raise BadSpec(f"model {str(spec)!r}: {spec.source} takes {names} here, not #{spec.tower}")
+
+
+def adjusted(preprocess: Preprocess, spec: ModelSpec) -> Preprocess:
+    """A model's own preprocessing with the specification's options applied; ``size`` alone also sets ``resize``."""
+    from mmbench.models.encoders import unnormalised
+
+    size = spec.number("size", preprocess.size)
+    resize = spec.number("resize", size if spec.option("size") else preprocess.resize)
+    interpolation = cast(Literal["bicubic", "bilinear"], spec.option("interpolation", preprocess.interpolation))
+    fit = cast(Literal["crop", "squash"], spec.option("fit", preprocess.fit))
+    if fit == "crop" and resize < size:
+        raise BadSpec(f"model {str(spec)!r}: resize={resize} is smaller than the crop of size={size}")
+    changed = replace(preprocess, size=size, resize=resize, interpolation=interpolation, fit=fit)
+    return unnormalised(changed) if spec.option("pixels") == "raw" else changed
+
+
+def checked(spec: ModelSpec, encoder: Encoder) -> Encoder:
+    """``encoder``, if its width is the one that ``spec`` declares with ``?dim=``; else raises BadFeatures."""
+    declared = spec.number("dim")
+    if declared and declared != encoder.dim:
+        raise BadFeatures(f"model {str(spec)!r} declares dim={declared} but its encoder gives {encoder.dim} columns")
+    return encoder
+
+
+def raw_of(spec: ModelSpec, entry: Callable[[ModelSpec], ModelEntry]) -> Callable[[], ModelEntry] | None:
+    """The entry's ``raw``: the same specification with ``pixels=raw``, or None when it has that already."""
+    if spec.option("pixels") == "raw":
+        return None
+    return lambda: entry(spec.with_option("pixels", "raw"))
+
+
+def _options(text: str, query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        key, equals, value = part.partition("=")
+        if not equals or not key or not value or key in options:
+            raise BadSpec(f"model {text!r}: {part!r} is not OPTION=VALUE, given once")
+        choices: Any = _CHOICES.get(key)
+        if choices and value not in choices:
+            raise BadSpec(f"model {text!r}: {key} is one of {', '.join(choices)}, not {value!r}")
+        if key in _NUMBERS and not (value.isascii() and value.isdigit() and len(value) < 10):
+            raise BadSpec(f"model {text!r}: {key} is a whole number, not {value!r}")
+        options[key] = value
+    return options

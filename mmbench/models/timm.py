@@ -1,0 +1,119 @@
+"""``timm:NAME[.TAG][@FILE]``: the features before the classifier of any timm model, fed as timm's own config says.
+
+Weights come from FILE, or from the local hub cache for a NAME with a TAG (or timm's default tag); they are never
+downloaded here, since nobody has declared their digest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
+from mmbench.models import checkpoints, encoders, specs
+from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.specs import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+_HUB_NAMES = ("model.safetensors", "pytorch_model.bin")
+
+
+def entry(spec: ModelSpec) -> ModelEntry:
+    """The entry of a ``timm:`` specification; see ``mmbench.models.specs`` for its options."""
+    specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
+    if spec.tag:
+        raise BadSpec(f"model {str(spec)!r}: timm writes tags with a dot: timm:{spec.name}.{spec.tag}")
+    return ModelEntry(
+        name=str(spec),
+        modality="image",
+        dim=spec.number("dim"),
+        load=lambda: _load(spec),
+        identity=lambda: _identity(spec),
+        source=f"timm {spec.name}",
+        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
+        raw=specs.raw_of(spec, entry),
+    )
+
+
+def build(name: str, wish: str) -> torch.nn.Module:
+    """An untrained timm model without its classifier; raises MissingExtra or UnknownName."""
+    try:
+        import timm
+    except ImportError:
+        raise MissingExtra("timm", "embedded", wish) from None
+    if not timm.is_model(name):
+        raise UnknownName("timm model", name, timm.list_models()) from None
+    try:
+        return timm.create_model(name, pretrained=False, num_classes=0)  # type: ignore[no-any-return]
+    except RuntimeError as error:  # timm says so when the architecture has no such tag
+        raise BadSpec(f"{wish}: {error}; see timm.list_pretrained('{name.split('.')[0]}*')") from None
+
+
+def preprocess_of(module: Any) -> Preprocess:
+    """The evaluation preprocessing of a timm model's own config; raises BadSpec for a fit that is not ours."""
+    from timm.data import resolve_model_data_config
+
+    config = resolve_model_data_config(module)
+    size, resize = config["input_size"][-1], int(config["input_size"][-1] / config["crop_pct"])
+    fit, how = {"center": "crop", "squash": "squash"}.get(config["crop_mode"]), config["interpolation"]
+    if fit is None or how not in ("bicubic", "bilinear") or (fit == "squash" and resize != size):
+        raise BadSpec(f"timm feeds this model with {config}, which is neither a centre crop nor a squash")
+    return Preprocess(size, resize, tuple(config["mean"]), tuple(config["std"]), how, fit)  # type: ignore[arg-type]
+
+
+def _identity(spec: ModelSpec) -> Identity:
+    known = encoders.versions("timm", "torch", "pillow")
+    path = _found(spec)
+    digest = checkpoints.file_digest(path) if path else None
+    if spec.seed is not None:
+        digest = f"untrained, seed {spec.seed}"
+    return Identity(digest, spec.architecture(), "before the classifier", None, dict(known))
+
+
+def _key(spec: ModelSpec) -> str:
+    return f"timm {spec.name} {encoders.versions('timm')}"
+
+
+def _found(spec: ModelSpec) -> Path | None:
+    """The weights of ``spec`` if their place is known without timm: FILE, or where an earlier load found them."""
+    if spec.file:
+        path = checkpoints.weights_path(spec.file)
+        return path if path.is_file() else None
+    return checkpoints.remembered_place(_key(spec))
+
+
+def _load(spec: ModelSpec) -> Encoder:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        if spec.seed is not None:
+            torch.manual_seed(spec.seed)
+        module: Any = build(spec.name, f"model {str(spec)!r}")
+    if spec.seed is None:
+        if spec.file:
+            path = checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
+        else:
+            path = _cached_weights(spec, module)
+        state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
+        heads = module.pretrained_cfg.get("classifier") or ()
+        state = checkpoints.without(state, *((heads,) if isinstance(heads, str) else heads))
+        checkpoints.load_strictly(module, state, path, f"timm {spec.name}")
+    preprocess = specs.adjusted(preprocess_of(module), spec)
+    dim = int(getattr(module, "head_hidden_size", module.num_features))  # they differ after a head convolution
+    return specs.checked(spec, encoders.image_encoder(module, preprocess, dim))
+
+
+def _cached_weights(spec: ModelSpec, module: Any) -> Path:
+    config = module.pretrained_cfg
+    repo, named = config.get("hf_hub_id"), config.get("hf_hub_filename")
+    path = checkpoints.hub_file(repo, (named,) if named else _HUB_NAMES) if repo else None
+    if path is None:
+        fetch = f"fetch them with: hf download {repo} {named or _HUB_NAMES[0]}; or " if repo else ""
+        raise MissingAsset(
+            f"model {str(spec)!r}: the weights are not in the local hub cache; {fetch}name a file: "
+            f"timm:{spec.name}@FILE, or take untrained weights: ?random=SEED"
+        )
+    checkpoints.remember_place(_key(spec), path)
+    return path

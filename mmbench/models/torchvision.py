@@ -1,0 +1,141 @@
+"""``torchvision:NAME[:WEIGHTS][@FILE]``: the features before the last linear layer of a torchvision classifier.
+
+The preprocessing is that of the named weights (``IMAGENET1K_V1`` by default). Weights come from FILE or from torch
+hub's local cache; they are never downloaded here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
+from mmbench.models import checkpoints, encoders, specs
+from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.specs import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+_HEADS = ("fc", "classifier", "heads", "head")
+
+
+def entry(spec: ModelSpec) -> ModelEntry:
+    """The entry of a ``torchvision:`` specification; see ``mmbench.models.specs`` for its options."""
+    specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
+    return ModelEntry(
+        name=str(spec),
+        modality="image",
+        dim=spec.number("dim"),
+        load=lambda: _load(spec),
+        identity=lambda: _identity(spec),
+        source=f"torchvision {spec.name}",
+        licence="BSD-3-Clause (code); the weights follow ImageNet's terms",
+        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
+        raw=specs.raw_of(spec, entry),
+    )
+
+
+def build(name: str, wish: str) -> torch.nn.Module:
+    """An untrained torchvision classifier; raises MissingExtra or UnknownName."""
+    try:
+        import torchvision
+    except ImportError:
+        raise MissingExtra("torchvision", "embedded", wish) from None
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        raise UnknownName("torchvision model", name, known)
+    # their published weights expect inputs that the model itself shifts from ImageNet's mean and std
+    extra = {"init_weights": False, "transform_input": True} if name in ("googlenet", "inception_v3") else {}
+    return torchvision.models.get_model(name, weights=None, **extra)  # type: ignore[no-any-return]
+
+
+def cut_head(module: Any, wish: str) -> tuple[str, int]:
+    """Replace the last linear layer by the identity; its dotted name and input width. Raises BadSpec if it has none."""
+    import torch
+
+    for head in _HEADS:
+        part = getattr(module, head, None)
+        linear = [(name, m) for name, m in part.named_modules() if isinstance(m, torch.nn.Linear)] if part else []
+        if linear:
+            name, layer = linear[-1]
+            dotted = f"{head}.{name}" if name else head
+            parent, _, leaf = dotted.rpartition(".")
+            setattr(module.get_submodule(parent), leaf, torch.nn.Identity())
+            return dotted, layer.in_features
+    raise BadSpec(f"{wish} ends in no linear classifier that could be taken off; wrap it with from_module")
+
+
+def preprocess_of(name: str, tag: str, wish: str) -> Preprocess:
+    """The evaluation preprocessing that torchvision publishes with the weights ``tag`` of ``name``."""
+    import torchvision
+
+    transform = _weights_of(name, tag, wish).transforms()
+    how = transform.interpolation
+    if how not in (torchvision.transforms.InterpolationMode.BILINEAR, torchvision.transforms.InterpolationMode.BICUBIC):
+        raise BadSpec(f"{wish}: torchvision resizes with {how}, which is neither bilinear nor bicubic")
+    (size,), (resize,) = transform.crop_size, transform.resize_size
+    return Preprocess(size, resize, tuple(transform.mean), tuple(transform.std), how.value)  # type: ignore[arg-type]
+
+
+def _weights_of(name: str, tag: str, wish: str) -> Any:
+    import torchvision
+
+    weights = torchvision.models.get_model_weights(name)
+    wanted = tag or "IMAGENET1K_V1"
+    if wanted not in weights.__members__:
+        raise BadSpec(f"{wish}: {UnknownName(f'weights of torchvision {name}', wanted, weights.__members__)}")
+    return weights[wanted]
+
+
+def _identity(spec: ModelSpec) -> Identity:
+    known = encoders.versions("torchvision", "torch", "pillow")
+    if spec.file:
+        place = checkpoints.weights_path(spec.file)
+        path = place if place.is_file() else None
+    else:
+        path = checkpoints.remembered_place(_key(spec))
+    digest = checkpoints.file_digest(path) if path else None
+    if spec.seed is not None:
+        digest = f"untrained, seed {spec.seed}"
+    return Identity(digest, spec.architecture(), "before the last linear layer", None, dict(known))
+
+
+def _key(spec: ModelSpec) -> str:
+    return f"torchvision {spec.name} {spec.tag} {encoders.versions('torchvision')}"
+
+
+def _load(spec: ModelSpec) -> Encoder:
+    import torch
+
+    wish = f"model {str(spec)!r}"
+    with torch.random.fork_rng(devices=[]):
+        if spec.seed is not None:
+            torch.manual_seed(spec.seed)
+        module = build(spec.name, wish)
+    head, dim = cut_head(module, wish)
+    if spec.seed is None:
+        path = (
+            checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
+            if spec.file
+            else _cached_weights(spec, wish)
+        )
+        state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
+        state = checkpoints.without(state, head)
+        checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}")
+    preprocess = specs.adjusted(preprocess_of(spec.name, spec.tag, wish), spec)
+    return specs.checked(spec, encoders.image_encoder(module, preprocess, dim))
+
+
+def _cached_weights(spec: ModelSpec, wish: str) -> Path:
+    """Torch hub's copy of the named weights, or MissingAsset with the address that torchvision publishes."""
+    import torch
+
+    url = _weights_of(spec.name, spec.tag, wish).url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    if not path.is_file():
+        raise MissingAsset(
+            f"{wish}: the weights are not at {path}; put {url} there, or name a file: torchvision:{spec.name}@FILE"
+        )
+    checkpoints.remember_place(_key(spec), path)
+    return path

@@ -1,0 +1,193 @@
+"""``transformers:DIR_OR_ID[#image]``: a text encoder, or with ``#image`` a vision encoder, of the transformers library.
+
+DIR is a folder with config, weights and tokenizer (absolute, or relative to $MMBENCH_WEIGHTS); ID a model that the
+local hub cache holds. No code of a model repository is run, and nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MissingExtra
+from mmbench.models import checkpoints, encoders, specs
+from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.specs import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+_TOKENS = 512  # where neither tokenizer nor config states a limit
+_SPARE = ("pooler.", "embeddings.position_ids")  # may be missing: no pooling of ours reads them
+_HEADS = ("cls.", "lm_head", "classifier.", "qa_outputs.", "vocab_", "pooler.", "score.", "position_ids")
+
+
+def entry(spec: ModelSpec) -> ModelEntry:
+    """The entry of a ``transformers:`` specification; see ``mmbench.models.specs`` for its options."""
+    options = specs.IMAGE_OPTIONS | {"pool"} if spec.tower == "image" else specs.TEXT_OPTIONS
+    specs.check_options(spec, options, frozenset({"dim"}), towers=("", "text", "image"))
+    if spec.file:
+        raise BadSpec(f"model {str(spec)!r}: name the folder, transformers:DIR; it holds config, weights and tokenizer")
+    image = spec.tower == "image"
+    return ModelEntry(
+        name=str(spec),
+        modality="image" if image else "text",
+        dim=spec.number("dim"),
+        load=lambda: _load(spec),
+        identity=lambda: _identity(spec),
+        source=f"transformers {spec.name}",
+        raw=specs.raw_of(spec, entry) if image else None,
+    )
+
+
+def folder_of(name: str) -> Path | None:
+    """The model's folder: a local one, else the local hub cache's snapshot, else None."""
+    local = checkpoints.weights_path(name)
+    if (local / "config.json").is_file():
+        return local
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+        return None
+    config = checkpoints.hub_file(name, ("config.json",))
+    return config.parent if config else None
+
+
+def load_text(folder: Path, wish: str, *, pool: str, max_length: int = 0, unit: bool = False) -> Encoder:
+    """A text encoder from a local folder.
+
+    ``pool`` is ``mean`` over tokens, ``cls`` or ``last``. Texts are cut at ``max_length`` tokens (0: the tokenizer's
+    own limit). ``unit`` divides each row by its length.
+    """
+    import torch
+
+    module = _module(folder, wish)
+    with _telling(folder, wish):
+        from transformers import AutoTokenizer
+
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if tokenizer.pad_token is None:  # GPT-2 has none; the mask keeps padding out of every pooling
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "right"
+    own = min(tokenizer.model_max_length, getattr(module.config, "max_position_embeddings", None) or _TOKENS)
+    limit = min(max_length, own) if max_length else own
+
+    def features(texts: list[str]) -> torch.Tensor:
+        batch = tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")
+        batch = batch.to(encoders.device_of(module))
+        rows = encoders.pooled(module(**batch).last_hidden_state, batch["attention_mask"], pool)
+        return torch.nn.functional.normalize(rows, dim=1) if unit else rows
+
+    return encoders.text_encoder(module, int(module.config.hidden_size), features)
+
+
+def load_image(folder: Path, spec: ModelSpec, wish: str) -> Encoder:
+    """A vision encoder from a local folder: ``cls`` token by default, or the ``mean`` over tokens."""
+    module = _module(folder, wish)
+    preprocess = specs.adjusted(preprocess_of(folder, wish), spec)
+    pool = spec.option("pool", "cls")
+
+    def features(batch: torch.Tensor) -> torch.Tensor:
+        hidden = module(pixel_values=batch).last_hidden_state
+        if hidden.ndim == 4:  # a convolutional network's [batch, dim, height, width]
+            return hidden.mean(dim=(2, 3))  # type: ignore[no-any-return]
+        return hidden[:, 0] if pool == "cls" else hidden.mean(dim=1)  # type: ignore[no-any-return]
+
+    sizes = getattr(module.config, "hidden_sizes", None)
+    dim = int(sizes[-1] if sizes else module.config.hidden_size)
+    return encoders.image_encoder(module, preprocess, dim, features)
+
+
+def preprocess_of(folder: Path, wish: str) -> Preprocess:
+    """The preprocessing that ``preprocessor_config.json`` states; raises BadSpec when it is not a crop or a squash."""
+    path = checkpoints.require_file(folder / "preprocessor_config.json", wish)
+    config = json.loads(path.read_text())
+    how = {2: "bilinear", 3: "bicubic"}.get(config.get("resample", 2))
+    size, crop = config.get("size", 224), config.get("crop_size")
+    if how is None or not config.get("do_resize", True):
+        raise BadSpec(f"{wish}: {path} resizes with resample={config.get('resample')}; only 2 and 3 are read")
+    mean = tuple(config["image_mean"]) if config.get("do_normalize", True) else (0.0, 0.0, 0.0)
+    std = tuple(config["image_std"]) if config.get("do_normalize", True) else (1.0, 1.0, 1.0)
+    short = size.get("shortest_edge") if isinstance(size, dict) else None
+    side = size["height"] if isinstance(size, dict) and "height" in size else size
+    if short and config.get("do_center_crop", True):
+        target = crop.get("height", short) if isinstance(crop, dict) else crop or short
+        return Preprocess(target, short, mean, std, how)  # type: ignore[arg-type]
+    if not isinstance(side, int) or config.get("do_center_crop"):
+        raise BadSpec(f"{wish}: {path} has size={size} and crop_size={crop}: neither a centre crop nor a squash")
+    return Preprocess(side, side, mean, std, how, "squash")  # type: ignore[arg-type]
+
+
+def _load(spec: ModelSpec) -> Encoder:
+    wish = f"model {str(spec)!r}"
+    folder = folder_of(spec.name)
+    if folder is None:
+        raise MissingAsset(
+            f"{wish}: neither {checkpoints.weights_path(spec.name)} nor the local hub cache holds it; fetch it with: "
+            f"hf download {spec.name}, or name a folder: transformers:DIR"
+        )
+    if spec.tower == "image":
+        return specs.checked(spec, load_image(folder, spec, wish))
+    options = {"max_length": spec.number("max_length"), "unit": spec.option("unit") == "1"}
+    return specs.checked(spec, load_text(folder, wish, pool=spec.option("pool", "mean"), **options))  # type: ignore[arg-type]
+
+
+def _identity(spec: ModelSpec) -> Identity:
+    known = dict(encoders.versions("transformers", "tokenizers", "torch", "pillow"))
+    folder = folder_of(spec.name)
+    files = [path for path in _files(folder) if path.suffix != ".md"] if folder else []
+    weights = checkpoints.folder_digest(files) if any(p.suffix in (".safetensors", ".bin") for p in files) else None
+    pool = spec.option("pool", "cls" if spec.tower == "image" else "mean")
+    # the folder's content is in the digest, so the name of the folder is left out
+    options = "&".join(f"{key}={value}" for key, value in spec.options if key != "dim")
+    architecture = f"transformers {spec.tower or 'text'} {options}".strip()
+    return Identity(weights, architecture, f"{pool} of the last layer", None, known)
+
+
+def _files(folder: Path) -> list[Path]:
+    kinds = {".json", ".txt", ".model", ".safetensors", ".bin"}
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in kinds)
+
+
+def _module(folder: Path, wish: str) -> Any:
+    """The base model in ``folder`` with every one of its weights found; else raises CorruptAsset naming the first."""
+    if not any(folder.glob("*.safetensors")):
+        for path in folder.glob("pytorch_model*.bin"):
+            checkpoints.read_state_dict(path)  # refused here, with our words, when it holds more than tensors
+    with _telling(folder, wish):
+        from transformers import AutoModel
+
+        options = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        module, report = AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
+    if shapes := sorted(str(item[0]) for item in report["mismatched_keys"]):
+        raise BadSpec(f"{wish}: {folder} does not fit its config.json: {', '.join(shapes[:3])} differ in shape")
+    missing = [key for key in sorted(report["missing_keys"]) if not key.startswith(_SPARE)]
+    if missing:
+        raise CorruptAsset(f"{wish}: {folder} lacks weights that its config.json asks for: {', '.join(missing[:3])}")
+    extra = [key for key in sorted(report["unexpected_keys"]) if not any(head in key for head in _HEADS)]
+    if extra:
+        raise CorruptAsset(f"{wish}: {folder} has weights that its config.json does not use: {', '.join(extra[:3])}")
+    return module
+
+
+@contextlib.contextmanager
+def _telling(folder: Path, wish: str) -> Iterator[None]:
+    """Import and run transformers without its progress bars; what it cannot read becomes our error."""
+    try:
+        import transformers
+        from transformers.utils import logging
+    except ImportError:
+        raise MissingExtra("transformers", "embedded", wish) from None
+    level, bars = transformers.logging.get_verbosity(), logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CorruptAsset(f"{wish}: transformers cannot read {folder} ({why})") from error
+    finally:
+        transformers.logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
