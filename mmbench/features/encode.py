@@ -140,8 +140,15 @@ def check_ready(encoder: Encoder, name: str) -> None:
 
 
 def encode_rows(
-    encoder: Encoder, split: Split, rows: Sequence[int], *, batch_size: int = 64, device: str = "cpu",
-    precision: str = "float32", workers: int = 0, name: str = "the encoder",
+    encoder: Encoder,
+    split: Split,
+    rows: Sequence[int],
+    *,
+    batch_size: int = 64,
+    device: str = "cpu",
+    precision: str = "float32",
+    workers: int = 0,
+    name: str = "the encoder",
 ) -> NDArray[np.float32]:
     """Features float32 ``[len(rows), dim]`` of these rows of a split, kept in memory; raises BadItem."""
     place(encoder, device)
@@ -152,6 +159,6 @@ def encode_rows(
             raise item
         ready.append(item)
         if len(ready) == batch_size or done == len(rows):
-            out[done - len(ready):done] = forward(encoder, ready, device, precision, name)
+            out[done - len(ready) : done] = forward(encoder, ready, device, precision, name)
             ready = []
     return out

@@ -161,8 +161,11 @@ class _Job:
         left = tuple(Left(row, self.split.ids[row], reason) for row, reason in sorted(self.bad.items()))
         stopped = self.on_bad == "stop"
         return Census(
-            items=len(self.split), encoded=len(self.split) - len(left), fresh=self.fresh,
-            failed=left if stopped else (), excluded=() if stopped else left,
+            items=len(self.split),
+            encoded=len(self.split) - len(left),
+            fresh=self.fresh,
+            failed=left if stopped else (),
+            excluded=() if stopped else left,
         )
 
     def stop(self, row: int) -> NoReturn:
@@ -244,9 +247,19 @@ class _Pending:
 
 
 def extract(
-    encoder: Encoder | Callable[[], Encoder], identity: Identity, split: Split, store: Store, *,
-    modality: Modality = "image", name: str | None = None, batch_size: int = 64, device: str = "cpu",
-    precision: str = "float32", workers: int = 0, on_bad: Literal["stop", "exclude"] = "stop", progress: bool = True,
+    encoder: Encoder | Callable[[], Encoder],
+    identity: Identity,
+    split: Split,
+    store: Store,
+    *,
+    modality: Modality = "image",
+    name: str | None = None,
+    batch_size: int = 64,
+    device: str = "cpu",
+    precision: str = "float32",
+    workers: int = 0,
+    on_bad: Literal["stop", "exclude"] = "stop",
+    progress: bool = True,
 ) -> Features:
     """Features of every item of ``split``; each (model, item) is encoded once, whatever split it stands in.
 
@@ -267,12 +280,13 @@ def extract(
     items, bad = item_digests(split, modality)
     shelf: Shelf | _Memory
     if key is None:
-        _say_uncached(name)
+        _say_uncached(name, identity)
         shelf = _Memory()
     else:
         shelf = store.shelf(key, feature_parts(identity, modality, device=device, precision=precision))
-    job = _Job(name, split, items, shelf, store, key or f"uncached {name}", batch_size, device, precision, workers,
-               on_bad, bad)
+    job = _Job(
+        name, split, items, shelf, store, key or f"uncached {name}", batch_size, device, precision, workers, on_bad, bad
+    )
     if bad and on_bad == "stop":
         job.stop(min(bad))
     shelf.refresh()
@@ -297,12 +311,14 @@ def _load(encoder: Encoder | Callable[[], Encoder], modality: Modality, name: st
     return loaded
 
 
-def _say_uncached(name: str) -> None:
-    if name not in _said:
-        _said.add(name)
+def _say_uncached(name: str, identity: Identity) -> None:
+    if identity.architecture not in _said:
+        _said.add(identity.architecture)
         warnings.warn(
             f"the weights of {name} cannot be identified, so its features are not stored and are encoded anew each "
-            "time; give its entry a digest to store them", StoreWarning, 3,
+            "time; give its entry a digest to store them",
+            StoreWarning,
+            3,
         )
 
 

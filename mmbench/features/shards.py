@@ -55,7 +55,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_shard(
-    folder: Path, items: NDArray[np.uint8], rows: NDArray[np.float32], seconds: float,
+    folder: Path,
+    items: NDArray[np.uint8],
+    rows: NDArray[np.float32],
+    seconds: float,
     write: Callable[[Path, bytes], None] = write_atomic,
 ) -> Path:
     """Write ``rows`` ``[n, d]`` of ``items`` ``[n, 32]`` with the seconds they took; returns the shard's path."""

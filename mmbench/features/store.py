@@ -72,9 +72,7 @@ class Store:
     proves that nothing is encoded twice. ``shard_items`` and ``flush_seconds`` bound what a killed run can lose.
     """
 
-    def __init__(
-        self, root: Path | str | None = None, *, shard_items: int = 1024, flush_seconds: float = 20.0
-    ) -> None:
+    def __init__(self, root: Path | str | None = None, *, shard_items: int = 1024, flush_seconds: float = 20.0) -> None:
         self.root = (Path(root) if root is not None else default_root()).absolute()
         self.shard_items, self.flush_seconds = shard_items, flush_seconds
         self.encoded: dict[str, Counter[str]] = {}
@@ -114,7 +112,9 @@ class Store:
         from safetensors.numpy import save
 
         record = {
-            "metric": scores.metric, "examples": scores.examples, "chance": float(scores.chance),
+            "metric": scores.metric,
+            "examples": scores.examples,
+            "chance": float(scores.chance),
             "provenance": scores.provenance,
         }
         text = json.dumps(record, sort_keys=True, default=_plain)
@@ -150,9 +150,10 @@ class Store:
     def refusal(self, error: OSError, what: str) -> StoreError:
         reason = os.strerror(error.errno) if error.errno else str(error)
         free = ""
-        if error.errno in _FULL:
+        if error.errno == errno.ENOSPC:
             with contextlib.suppress(OSError):
                 free = f", {shutil.disk_usage(self.root).free:,} bytes are free"
+        if error.errno in _FULL:
             out = "free some space, or name a store on another disk"
         else:
             out = "make it writable, or name another store"
@@ -259,7 +260,10 @@ class Shelf:
             text = json.dumps(self.parts, indent=1, sort_keys=True)
             self.store.write(described, text.encode(), f"the key of {what}")
         write_shard(
-            self.folder, items, rows, seconds,
+            self.folder,
+            items,
+            rows,
+            seconds,
             lambda path, data: self.store.write(path, data, f"{len(rows):,} features of {what}"),
         )
         self.refresh()
@@ -282,9 +286,7 @@ class Shelf:
         self._order = np.argsort(together, kind="stable")
         self._sorted = together[self._order]
 
-    def _by_shard(
-        self, rows: NDArray[np.int64]
-    ) -> Iterator[tuple[Shard, NDArray[np.bool_], NDArray[np.int64]]]:
+    def _by_shard(self, rows: NDArray[np.int64]) -> Iterator[tuple[Shard, NDArray[np.bool_], NDArray[np.int64]]]:
         ends = np.cumsum([len(shard) for shard in self.shards])
         owner = np.searchsorted(ends, rows, side="right")
         for number in np.unique(owner):
@@ -295,8 +297,9 @@ class Shelf:
         for path, reason in list(self.damaged.items()):
             path.unlink(missing_ok=True)
             del self.damaged[path]
-            warnings.warn(f"stored features of {what} in {path} are damaged: {reason}; they are encoded again",
-                          StoreWarning, 4)
+            warnings.warn(
+                f"stored features of {what} in {path} are damaged: {reason}; they are encoded again", StoreWarning, 4
+            )
 
     def _trusted(self) -> dict[str, tuple[int, int, int]]:
         try:

@@ -47,7 +47,7 @@ def test_features_are_those_of_a_plain_loop(store):
 def test_each_item_is_encoded_once_whatever_asks_for_it(store):
     encoder, batches = counted(image_encoder())
     first = extract(encoder, IDENTITY, pictures(range(12)), store, batch_size=4)
-    shared = pictures([11, 10, 3, 30, 31, 30])          # another dataset: three old items, two new, one of them twice
+    shared = pictures([11, 10, 3, 30, 31, 30])  # another dataset: three old items, two new, one of them twice
     second = extract(encoder, IDENTITY, shared, store, batch_size=4)
     third = extract(encoder, IDENTITY, shared, Store(store.root), batch_size=4)
     assert sum(batches) == 12 + 2
@@ -126,8 +126,11 @@ def test_lower_precision_is_near_and_is_stored_apart(store, precision):
 
 def test_unreadable_item_stops_the_run_and_what_was_encoded_stays(store):
     split = pictures(range(20), broken=(13,))
-    with pytest.raises(UnreadableItem, match=r"tiny cannot encode item 'p13' \(row 13 of 20\): picture_13.png: .*; 12 "
-                       r"items encoded before it stay in the store\. .*on_bad='exclude'") as caught:
+    with pytest.raises(
+        UnreadableItem,
+        match=r"tiny cannot encode item 'p13' \(row 13 of 20\): picture_13.png: .*; 12 "
+        r"items encoded before it stay in the store\. .*on_bad='exclude'",
+    ) as caught:
         extract(image_encoder(), IDENTITY, split, store, batch_size=4)
     census = caught.value.census
     assert [left.id for left in census.failed] == ["p13"]
@@ -218,9 +221,9 @@ def test_nan_names_model_and_item_and_is_not_stored(store):
 
 
 def test_wrong_width(store):
-    with pytest.raises(BadFeatures, match=re.escape(
-        "tiny declares dim=2048 but gave 16 columns; is the classifier still attached?"
-    )):
+    with pytest.raises(
+        BadFeatures, match=re.escape("tiny declares dim=2048 but gave 16 columns; is the classifier still attached?")
+    ):
         extract(dataclasses.replace(image_encoder(), dim=2048), IDENTITY, pictures(range(2)), store)
 
 
@@ -246,7 +249,7 @@ def test_unknown_weights_are_never_stored_and_said_once(store, monkeypatch):
     split = pictures([0, 1, 2, 1])
     with pytest.warns(StoreWarning, match="weights of tiny cannot be identified") as said:
         first = extract(encoder, unknown, split, store)
-    second = extract(encoder, unknown, split, store)    # warnings are errors here
+    second = extract(encoder, unknown, split, store)  # warnings are errors here
     assert len(said) == 1
     assert batches == [3, 3]
     assert first.key is None
@@ -255,12 +258,15 @@ def test_unknown_weights_are_never_stored_and_said_once(store, monkeypatch):
     same(first.array, extract(encoder, IDENTITY, split, store).array)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"modality": "text"}, "this split has no texts"),
-    ({"batch_size": 0}, "batch_size must be at least 1"),
-    ({"on_bad": "ignore"}, "on_bad stop or exclude"),
-    ({"precision": "int4"}, "precision 'int4' is not known; choose one of float32, bf16, fp16"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"modality": "text"}, "this split has no texts"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"on_bad": "ignore"}, "on_bad stop or exclude"),
+        ({"precision": "int4"}, "precision 'int4' is not known; choose one of float32, bf16, fp16"),
+    ],
+)
 def test_bad_arguments(store, arguments, message):
     with pytest.raises(BadSpec, match=message):
         extract(image_encoder(), IDENTITY, pictures(range(2)), store, **arguments)

@@ -78,8 +78,12 @@ def image_encoder(module: Any = None, dim: int = 16, prepare: Callable[[Any], An
     if module is None:
         torch.manual_seed(0)
         module = torch.nn.Sequential(
-            torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8), torch.nn.ReLU(),
-            torch.nn.Conv2d(8, dim, 3, stride=2), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+            torch.nn.Conv2d(3, 8, 3, padding=1),
+            torch.nn.BatchNorm2d(8),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(8, dim, 3, stride=2),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
         ).eval()
     return Encoder("image", dim, module, module, prepare)
 
@@ -107,4 +111,3 @@ def counted(encoder: Encoder) -> tuple[Encoder, list[int]]:
         return inner(batch)
 
     return Encoder(encoder.modality, encoder.dim, encoder.module, forward, encoder.prepare), batches
-

@@ -1,0 +1,377 @@
+"""The store under bad luck: killed runs, damaged shards, full disks, several runs at once; and the scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_encoders import IDENTITY, counted, image_encoder, pictures
+
+from mmbench.errors import StoreError
+from mmbench.features import shards
+from mmbench.features import store as store_module
+from mmbench.features.extract import extract
+from mmbench.features.keys import feature_key, score_key
+from mmbench.features.store import Store, StoreWarning, default_root
+from mmbench.scores import Scores
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def children(tmp_path_factory):
+    """What became of runs that were killed, ran at once, or were refused a file (see children.py)."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs a system with fork, SIGKILL and file size limits")
+    root = tmp_path_factory.mktemp("children")
+    path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(HERE / "children.py"), str(root)],
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {"root": root} | json.loads(done.stdout)
+
+
+def shard_files(store):
+    return sorted(store.root.rglob("*.safetensors"))
+
+
+# bad luck
+
+
+def test_killed_runs_resume_with_an_identical_result(children):
+    told = children["kill"]
+    rounds = told["rounds"]
+    assert sum(r["killed"] for r in rounds) >= 10  # the runs did die
+    assert any(0 < r["fresh"] < told["items"] for r in rounds)  # and some died half way
+    for r in rounds:
+        assert r["same"]
+        assert r["twice"] == 0
+        assert r["leftovers"] == []
+        assert r["stored"] == sorted(r["stored"])  # nothing finished was lost
+        assert r["fresh"] == max(0, told["items"] - 8 * r["stored"][-1])
+
+
+def test_runs_at_once_share_the_work(children):
+    told = children["crowd"]
+    assert sum(told["fresh"]) == told["items"]
+    assert told["results"] == 1
+    assert told["twice"] == 0
+
+
+def test_a_file_that_the_system_refuses(children):
+    told = children["refuse"]
+    assert f"the store at {children['root'] / 'refuse'} cannot take 8 features of tiny (" in told["message"]
+    assert f" bytes): {os.strerror(errno.EFBIG)}; what was finished before stays" in told["message"]
+    assert told["fresh"] == told["items"] - told["stored"]
+    assert told["same"]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "way_out"),
+    [
+        (errno.ENOSPC, "No space left on device", "free some space, or name a store on another disk"),
+        (errno.EACCES, "Permission denied", "make it writable, or name another store"),
+    ],
+)
+def test_full_disk(store, monkeypatch, number, reason, way_out):
+    calls = []
+    real = os.fsync
+
+    def fsync(handle):
+        calls.append(handle)
+        if len(calls) > 8:
+            raise OSError(number, os.strerror(number))
+        real(handle)
+
+    monkeypatch.setattr(shards.os, "fsync", fsync)
+    with pytest.raises(StoreError) as caught:
+        extract(image_encoder(), IDENTITY, pictures(range(40)), store, batch_size=8)
+    text = str(caught.value)
+    assert text.startswith(f"the store at {store.root} cannot take 8 features of tiny (")
+    assert f" bytes): {reason}" in text
+    assert "what was finished before stays" in text
+    assert way_out in text
+    assert "--mmbench-store DIR" in text
+    monkeypatch.undo()
+    kept = sum(len(shards.open_shard(path)) for path in shard_files(store))
+    assert 0 < kept < 40
+    assert list(store.root.rglob(".writing-*")) == []
+    assert extract(image_encoder(), IDENTITY, pictures(range(40)), store, batch_size=8).census.fresh == 40 - kept
+
+
+def truncated(data):
+    return data[: len(data) // 2]
+
+
+def emptied(data):
+    return b""
+
+
+def flipped(data):
+    """One bit of the last row."""
+    return data[: -40 * 8] + bytes([data[-40 * 8] ^ 1]) + data[-40 * 8 + 1 :]
+
+
+def flipped_last(data):
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def bad_header(data):
+    return data[:20] + b"\xff" + data[21:]
+
+
+@pytest.mark.parametrize("damage", [truncated, emptied, flipped, bad_header])
+@pytest.mark.parametrize("process", ["same", "new"])
+def test_a_damaged_shard_is_named_and_encoded_again(store, damage, process):
+    split = pictures(range(24))
+    before = extract(image_encoder(), IDENTITY, split, store, batch_size=8)
+    victim = shard_files(store)[1]
+    victim.write_bytes(damage(victim.read_bytes()))
+    encoder, batches = counted(image_encoder())
+    again = store if process == "same" else Store(store.root, shard_items=8)
+    with pytest.warns(StoreWarning, match=f"features of tiny in .*{victim.name} are damaged: .*encoded again") as said:
+        after = extract(encoder, IDENTITY, split, again, batch_size=8)
+    assert len(said) == 1
+    assert sum(batches) == 8
+    np.testing.assert_array_equal(before.array, after.array)
+    assert len(shard_files(store)) == 3
+
+
+def test_silent_rot_is_found_when_trust_has_run_out(store, monkeypatch):
+    split = pictures(range(8))
+    extract(image_encoder(), IDENTITY, split, store)
+    (victim,) = shard_files(store)
+    status = victim.stat()
+    victim.write_bytes(flipped(victim.read_bytes()))
+    os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))  # same size, same time
+    monkeypatch.setattr(store_module, "_TRUST_SECONDS", 0)
+    with pytest.warns(StoreWarning, match="its checksum is"):
+        assert extract(image_encoder(), IDENTITY, split, Store(store.root)).census.fresh == 8
+
+
+def test_a_verified_shard_is_not_hashed_again(store, monkeypatch):
+    split = pictures(range(8))
+    extract(image_encoder(), IDENTITY, split, store)
+    monkeypatch.setattr(store_module, "verify", lambda path: pytest.fail("hashed again"))
+    assert extract(image_encoder(), IDENTITY, split, Store(store.root)).census.fresh == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', "null"])
+def test_a_damaged_list_of_verified_shards_only_costs_time(store, content):
+    split = pictures(range(8))
+    extract(image_encoder(), IDENTITY, split, store)
+    next(store.root.rglob("verified.json")).write_text(content)
+    assert extract(image_encoder(), IDENTITY, split, Store(store.root)).census.fresh == 0
+
+
+def test_a_shard_is_a_safetensors_file(store):
+    from safetensors.numpy import load_file
+
+    got = extract(image_encoder(), IDENTITY, pictures(range(8)), store, batch_size=8)
+    (path,) = shard_files(store)
+    np.testing.assert_array_equal(load_file(path)["rows"], got.array)
+
+
+def test_two_widths_under_one_key(store):
+    extract(image_encoder(), IDENTITY, pictures(range(4)), store)
+    with pytest.raises(StoreError, match=r"gave 8 columns but .* holds 16; two models share an identity"):
+        extract(image_encoder(dim=8), IDENTITY, pictures(range(8)), store)
+
+
+@given(
+    have=st.lists(st.binary(min_size=32, max_size=32), max_size=12, unique=True),
+    ask=st.lists(st.binary(min_size=32, max_size=32), max_size=12),
+    cuts=st.integers(1, 4),
+    data=st.data(),
+)
+def test_lookup_agrees_with_a_dict(tmp_path_factory, have, ask, cuts, data):
+    """Any digests, those with trailing zero bytes too (fixed-width strings drop them when read one by one)."""
+    have = list(dict.fromkeys([*have, *(d[:30] + b"\0\0" for d in have[:3])]))
+    ask = [*ask, *(data.draw(st.permutations(have)))]
+    shelf = Store(tmp_path_factory.mktemp("store")).shelf("k" * 64)
+    shelf.folder.mkdir(parents=True)
+    for part in np.array_split(np.arange(len(have)), cuts):
+        if len(part):
+            items = np.frombuffer(b"".join(have[i] for i in part), np.uint8).reshape(-1, 32)
+            shelf.append(items, part[:, None].astype(np.float32), 0.0, "rows that know their number")
+    rows = shelf.lookup(np.frombuffer(b"".join(ask), np.uint8).reshape(-1, 32))
+    plain = {digest: number for number, digest in enumerate(have)}
+    assert [row >= 0 for row in rows] == [digest in plain for digest in ask]
+    if (rows >= 0).any():
+        assert shelf.gather(rows[rows >= 0])[:, 0].tolist() == [plain[d] for d in ask if d in plain]
+
+
+def test_root_is_named_by_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("MMBENCH_STORE", str(tmp_path / "here"))
+    assert default_root() == tmp_path / "here"
+    monkeypatch.delenv("MMBENCH_STORE")
+    assert default_root().parts[-2:] == ("mmbench", "store")
+    assert not (tmp_path / "here").exists()
+
+
+# scores
+
+
+def some_scores(**changes):
+    outcomes = np.random.default_rng(0).random((3, 7), dtype=np.float32)
+    provenance = {"weights": "ab", "seconds": 1.5, "nested": {"a": [1, None]}}
+    return dataclasses.replace(Scores(outcomes, "accuracy", "digest", 0.1, provenance), **changes)
+
+
+def test_scores_come_back_as_they_were(store):
+    key = "f" * 64
+    assert store.load_scores(key) is None
+    store.save_scores(key, some_scores())
+    got = Store(store.root).load_scores(key)
+    np.testing.assert_array_equal(got.outcomes, some_scores().outcomes)
+    assert got.outcomes.dtype == np.float32
+    for name in ("metric", "examples", "chance", "provenance"):
+        assert getattr(got, name) == getattr(some_scores(), name)
+    store.save_scores(key, some_scores(chance=0.5))
+    assert store.load_scores(key).chance == 0.5
+
+
+def test_provenance_takes_numpy_numbers_and_refuses_objects(store):
+    store.save_scores("a" * 64, some_scores(provenance={"n": np.int64(3), "path": Path("x")}))
+    assert store.load_scores("a" * 64).provenance == {"n": 3, "path": "x"}
+    with pytest.raises(TypeError, match=r"provenance holds .* of type object"):
+        store.save_scores("b" * 64, some_scores(provenance={"n": object()}))
+
+
+@pytest.mark.parametrize("damage", [truncated, emptied, bad_header, flipped_last])
+def test_damaged_scores_are_named_and_removed(store, damage):
+    store.save_scores("c" * 64, some_scores())
+    (path,) = shard_files(store)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.warns(StoreWarning, match=rf"stored scores .*{path.name} are damaged: .*; they are measured again"):
+        assert store.load_scores("c" * 64) is None
+    assert not path.exists()
+    assert store.load_scores("c" * 64) is None
+
+
+def test_scores_under_another_key_are_damaged(store):
+    store.save_scores("c" * 64, some_scores())
+    (path,) = shard_files(store)
+    other = store.root / "scores" / "dd" / f"{'d' * 64}.safetensors"
+    other.parent.mkdir()
+    path.rename(other)
+    with pytest.warns(StoreWarning, match="the checksum does not fit"):
+        assert store.load_scores("d" * 64) is None
+
+
+def test_scores_on_a_full_disk(store, monkeypatch):
+    def fsync(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shards.os, "fsync", fsync)
+    with pytest.raises(StoreError, match=r"cannot take scores cccccccccccc \([\d,]+ bytes\): No space left"):
+        store.save_scores("c" * 64, some_scores())
+
+
+# keys
+
+
+def changes():
+    """Every part of a feature's key, changed: (what, identity, modality and options)."""
+    other = {
+        "weights": "b" * 64,
+        "architecture": "tiny-quickgelu",
+        "layer": "pool-1",
+        "preprocess": None,
+        "versions": {"torch": "2.1", "pillow": "10.0"},
+    }
+    assert set(other) == {field.name for field in dataclasses.fields(IDENTITY)}
+    for name, value in other.items():
+        yield pytest.param(dataclasses.replace(IDENTITY, **{name: value}), {}, id=f"identity.{name}")
+    steps = {
+        "size": 9,
+        "resize": 9,
+        "mean": (0.5, 0.5, 0.4),
+        "std": (0.25, 0.25, 0.2),
+        "interpolation": "bilinear",
+        "fit": "squash",
+    }
+    assert set(steps) == {field.name for field in dataclasses.fields(IDENTITY.preprocess)}
+    for name, value in steps.items():
+        changed = dataclasses.replace(IDENTITY.preprocess, **{name: value})
+        yield pytest.param(dataclasses.replace(IDENTITY, preprocess=changed), {}, id=f"preprocess.{name}")
+    for name in IDENTITY.versions:
+        versions = IDENTITY.versions | {name: "0.0.1"}
+        yield pytest.param(dataclasses.replace(IDENTITY, versions=versions), {}, id=f"versions.{name}")
+    for options in ({"device": "cuda"}, {"precision": "bf16"}, {"precision": "fp16"}, {"modality": "text"}):
+        yield pytest.param(IDENTITY, options, id="-".join(f"{k}.{v}" for k, v in options.items()))
+
+
+@pytest.mark.parametrize(("identity", "options"), list(changes()))
+def test_every_part_of_the_key_misses_when_changed(store, identity, options):
+    assert feature_key(identity, **options) != feature_key(IDENTITY)
+    split = pictures(range(2))
+    extract(image_encoder(), IDENTITY, split, store)
+    if "device" not in options and "modality" not in options:  # those two cannot encode a picture here
+        assert extract(image_encoder(), identity, split, store, **options).census.fresh == 2
+
+
+def test_a_changed_item_misses(store):
+    extract(image_encoder(), IDENTITY, pictures([1, 2]), store)
+    assert extract(image_encoder(), IDENTITY, pictures([1, 3]), store).census.fresh == 1
+
+
+def test_what_does_not_decide_a_feature_is_not_in_its_key(store):
+    split = pictures(range(9))
+    extract(image_encoder(), IDENTITY, split, store, batch_size=4)
+    again = extract(image_encoder(), IDENTITY, split, store, batch_size=3, workers=2, name="other")
+    assert again.census.fresh == 0
+    assert feature_key(IDENTITY, device="cuda:1") == feature_key(IDENTITY, device="cuda:0")
+
+
+def test_the_versions_at_hand_are_in_the_key_of_an_identity_that_names_none(monkeypatch):
+    from mmbench.features import keys
+
+    silent = dataclasses.replace(IDENTITY, versions={})
+    before = feature_key(silent)
+    monkeypatch.setattr(keys, "_version", lambda library: "99")
+    assert feature_key(silent) != before
+
+
+def test_unknown_weights_have_no_key():
+    unknown = dataclasses.replace(IDENTITY, weights=None)
+    assert feature_key(unknown) is None
+    assert score_key(protocol="p", features=["a", None], dataset="d", probe="v") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"protocol": "q"},
+        {"features": ["b", "a"]},
+        {"features": ["a"]},
+        {"dataset": "e"},
+        {"probe": "w"},
+    ],
+)
+def test_every_part_of_a_score_key_misses_when_changed(change):
+    parts = {"protocol": "p", "features": ["a", "b"], "dataset": "d", "probe": "v"}
+    assert score_key(**parts) == score_key(**parts)
+    assert score_key(**(parts | change)) != score_key(**parts)
+
+
+def test_key_json_says_what_the_key_is(store):
+    key = extract(image_encoder(), IDENTITY, pictures(range(2)), store).key
+    told = json.loads((store.root / "features" / key[:2] / key / "key.json").read_text())
+    assert told["identity"]["architecture"] == "tiny"
+    assert told["autocast"] is None
