@@ -1,1 +1,394 @@
-"""The pytest plugin."""
+"""The pytest plugin: options, fixtures, outcomes, and the record a run leaves.
+
+A benchmark module says what it is about in one line::
+
+    pytestmark = pytest.mark.mmbench(FEW_SHOT.over(shots=(1, 5, 10)))
+
+and holds two tests: ``test_cell(model, dataset, scoreboard, benchmark)`` and ``test_claim(claim, scoreboard)``.
+Nothing but pytest is imported here; the rest of mmbench loads when a marked module is collected, torch when a cell
+must be measured.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mmbench.claims import Claim, EvidenceKind
+    from mmbench.report.board import Board, Judged
+    from mmbench.report.sheet import Sheet
+    from mmbench.verdict import Verdict
+
+ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
+SEED_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
+TIMING_BUDGET = 1.0  # seconds of timing rounds for one cell, so that a cold run stays within minutes
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mmbench", "mmbench: judge claims about vision-language representations")
+    add = group.addoption
+    add(
+        "--mmbench-lineup",
+        metavar="NAME|FILE",
+        help="who plays each role: 'embedded' (default; runs offline on a CPU), 'paper', or a TOML file of yours",
+    )
+    add(
+        "--mmbench-model",
+        metavar="ROLE=SPEC",
+        action="append",
+        help="bind a model role anew, e.g. clip=open_clip:RN50@file.pt or bit_m=timm:resnetv2_50x1_bit; repeatable",
+    )
+    add(
+        "--mmbench-dataset",
+        metavar="ROLE=SPEC",
+        action="append",
+        help="bind a dataset role anew, e.g. cub=imagefolder:/data/cub; repeatable",
+    )
+    add(
+        "--mmbench-evidence",
+        choices=("published", "measured", "both"),
+        help="judge on the papers' printed tables (seconds, no model), on measured cells, or on both (default)",
+    )
+    add("--mmbench-store", metavar="DIR", help="where features and scores are kept (default: the user's cache folder)")
+    add("--mmbench-device", metavar="DEVICE", help="torch device of encoders and probes (default: cpu)")
+    add("--mmbench-precision", choices=("float32", "bfloat16"), help="precision of the encoders (default: float32)")
+    add("--mmbench-report", metavar="DIR", help="where the run's record and pages go (default: ROOTDIR/.mmbench)")
+    add("--mmbench-offline", action="store_true", help="fetch nothing; what is missing makes a claim unmeasured")
+    add("--mmbench-strict", action="store_true", help="an inconclusive claim fails instead of being expected to fail")
+    add("--mmbench-retime", action="store_true", help="time every probe again, also where its scores are stored")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "mmbench(protocols=(), claims=None): what a benchmark module is about: its protocols, and the claims it "
+        "collects (those of its protocols' probes; or 'overview', 'printed', 'waiting', 'planted'; or a tuple of ids)",
+    )
+    session = Session(config)
+    config.stash[SESSION] = session
+    config.pluginmanager.register(session, "mmbench-session")
+    asked = ("lineup", "model", "dataset", "store", "device", "precision")
+    if any(config.getoption(f"mmbench_{name}") for name in asked):
+        session.check_options()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim and the evidence it is judged on; its name is the test's id."""
+
+    claim: Claim
+    evidence: EvidenceKind
+
+    def __str__(self) -> str:
+        return f"{self.claim.id}-{self.evidence}"
+
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+NOTE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+
+
+class Session:
+    """State of one pytest session. Workers under xdist note what they did on their reports; the controller writes."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.started = time.time()
+        self.problems: list[str] = []
+        self.written: tuple[Path, ...] = ()
+        self._board: Board | None = None
+        self._sheet: Sheet | None = None
+
+    def option(self, name: str) -> Any:
+        return self.config.getoption(f"mmbench_{name}")
+
+    @property
+    def is_worker(self) -> bool:
+        return hasattr(self.config, "workerinput")
+
+    @property
+    def evidence(self) -> tuple[EvidenceKind, ...]:
+        chosen = self.option("evidence") or "both"
+        return ("published", "measured") if chosen == "both" else (chosen,)
+
+    @property
+    def board(self) -> Board:
+        """The lineup, the bench and the known outcomes, opened on first use."""
+        if self._board is None:
+            from mmbench.report.board import Board
+
+            self._board = Board.open(
+                lineup=self.option("lineup") or "embedded",
+                models=self.option("model") or (),
+                datasets=self.option("dataset") or (),
+                store=self.option("store"),
+                device=self.option("device") or "cpu",
+                precision=self.option("precision") or "float32",
+                offline=self.option("offline"),
+                expected=self.config.rootpath / "reports" / "expected",
+            )
+        return self._board
+
+    @property
+    def sheet(self) -> Sheet:
+        """What the run has found so far."""
+        if self._sheet is None:
+            from mmbench.report.sheet import Sheet
+
+            self._sheet = Sheet()
+        return self._sheet
+
+    def check_options(self) -> None:
+        """Turn a bad lineup, role or spec into one clean line before anything is collected."""
+        from mmbench.errors import MMBenchError
+
+        try:
+            self.board.lineup  # noqa: B018  reading it opens the lineup
+        except MMBenchError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    # collection
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        marker = metafunc.definition.get_closest_marker("mmbench")
+        if marker is None:
+            return
+        from mmbench.errors import MMBenchError
+
+        try:
+            about = _About(*marker.args, **marker.kwargs)
+            if "claim" in metafunc.fixturenames:
+                cases = [Case(claim, kind) for claim, kind in about.cases(self.evidence)]
+                metafunc.parametrize("claim", cases or [ABSENT], indirect=True, ids=str)
+            names = [name for name in ("model", "dataset") if name in metafunc.fixturenames]
+            if names:
+                pairs = self.board.pairs(about.protocols) if "measured" in self.evidence else []
+                values = list(dict.fromkeys(tuple(dict(model=m, dataset=d)[n] for n in names) for m, d in pairs))
+                metafunc.parametrize(names, values or [(ABSENT,) * len(names)], indirect=True, ids=None)
+        except (MMBenchError, TypeError) as error:
+            where = metafunc.definition.nodeid
+            self.problems.append(f"{where}: {error}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if self.problems:
+            raise pytest.UsageError("\n".join(dict.fromkeys(self.problems)))
+        nothing = [item for item in items if ABSENT in _params(item).values()]
+        if nothing:
+            config.hook.pytest_deselected(items=nothing)
+            items[:] = [item for item in items if item not in set(nothing)]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell the bench what will be asked, so that cells which one probe call can solve are solved together."""
+        if self.config.option.collectonly:
+            return
+        for item in session.items:
+            params = _params(item)
+            if isinstance(params.get("claim"), Case):
+                self.board.plan_claim(params["claim"].claim, params["claim"].evidence)
+            elif "model" in params and "dataset" in params:
+                self.board.plan_pair(_about(item).protocols, params["model"], params["dataset"])
+
+    # what happened
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        report = yield
+        note = item.stash.get(NOTE, None)
+        if note is not None and report.when == "call":
+            note |= self.board.news()
+            report.mmbench = json.dumps(note)  # a plain string travels from an xdist worker to its controller
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        note = getattr(report, "mmbench", None)
+        if note is not None and not self.is_worker:
+            self.sheet.take(json.loads(note))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        if self._sheet is None or self.is_worker:
+            return
+        from mmbench.report.pages import write_run
+
+        record = self.sheet.record(
+            self.board, started=self.started, options=self._options(), folder=self.config.rootpath
+        )
+        folder = Path(self.option("report") or self.config.rootpath / ".mmbench")
+        self.written = write_run(record, folder)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._sheet is None or self.is_worker:
+            return
+        from mmbench.report.summary import summary_lines
+
+        terminalreporter.section("mmbench")
+        for text, markup in summary_lines(self.sheet.last, verbose=self.config.get_verbosity() > 0):
+            terminalreporter.write_line(text, **dict.fromkeys(markup, True))
+        for path in self.written:
+            terminalreporter.write_line(f"written: {path}")
+
+    def _options(self) -> dict[str, Any]:
+        names = ("lineup", "model", "dataset", "evidence", "device", "precision", "offline", "strict", "retime")
+        chosen = {name: self.option(name) for name in names if self.option(name)}
+        return chosen | {"keyword": self.config.option.keyword} if self.config.option.keyword else chosen
+
+
+class _About:
+    """What a module's ``mmbench`` marker declares."""
+
+    def __init__(self, protocols: Any = (), claims: str | tuple[str, ...] | None = None) -> None:
+        from mmbench.report.families import protocols_of
+
+        self.protocols = protocols_of(protocols)
+        self.claims = claims
+
+    def cases(self, evidence: tuple[EvidenceKind, ...]) -> list[tuple[Claim, EvidenceKind]]:
+        from mmbench.claims import CLAIMS
+        from mmbench.errors import UnknownName
+        from mmbench.report.families import SPECIAL, claims_of, kinds_of_evidence
+
+        if self.claims is None:
+            chosen = claims_of({protocol.probe for protocol in self.protocols})
+        elif self.claims == "planted":
+            chosen = [claim for claim in CLAIMS if claim.study == "planted"]
+        elif isinstance(self.claims, str):
+            if self.claims not in SPECIAL:
+                raise UnknownName("family of claims", self.claims, [*SPECIAL, "planted"])
+            chosen = claims_of({self.claims})
+        else:
+            chosen = [CLAIMS.get(name) for name in self.claims]
+        return [(claim, kind) for claim in chosen for kind in kinds_of_evidence(claim, evidence)]
+
+
+def _about(item: pytest.Item) -> _About:
+    marker = item.get_closest_marker("mmbench")
+    assert marker is not None
+    return _About(*marker.args, **marker.kwargs)
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec is not None and item.get_closest_marker("mmbench") else {}
+
+
+class Scoreboard:
+    """What a benchmark test asks: ``judge`` a claim, ``measure`` a cell. Bound to the test that asks."""
+
+    def __init__(self, session: Session, item: pytest.Item) -> None:
+        self._session, self._item = session, item
+
+    def judge(self, case: Case) -> Verdict:
+        """The verdict on a claim, for the test to assert.
+
+        Skips when it is unmeasured; is expected to fail when it is inconclusive (or fails under ``--mmbench-strict``) or
+        refuted as recorded before; fails when it is not what was recorded.
+        """
+        judged = self._session.board.judge(case.claim, case.evidence)
+        part = judged.part
+        self._item.stash[NOTE] = {"verdict": part}
+        shown = ("claim", "evidence", "outcome", "estimate", "low", "high", "p")
+        self._item.user_properties += [(name, part[name]) for name in shown if part[name] is not None]
+        self._decide(judged)
+        return judged.verdict
+
+    def _decide(self, judged: Judged) -> None:
+        verdict, known = judged.verdict, judged.known
+        if judged.standing == "changed":
+            pytest.fail(f"changed verdict: {judged.change}\n{verdict.explain()}", pytrace=False)
+        if verdict.outcome == "unmeasured":
+            pytest.skip(f"unmeasured: {judged.missing}")
+        if verdict.outcome == "inconclusive":
+            if self._session.option("strict"):
+                pytest.fail(f"inconclusive, and --mmbench-strict asks for more\n{verdict.explain()}", pytrace=False)
+            pytest.xfail(f"inconclusive: {judged.settle}")
+        if verdict.outcome == "refuted" and known is not None and known.verdict == "refuted":
+            pytest.xfail(f"refuted, as recorded: {known.reason}")
+
+    def measure(self, model: str, dataset: str, benchmark: Any) -> None:
+        """Measure the module's cells of one model and dataset; time the probe where the work is fresh.
+
+        The features come first, outside the clock. The run that makes the scores is the probe's warm-up; timed rounds
+        follow it. Where the scores are stored nothing is timed, and the recorded seconds are shown instead.
+        """
+        from mmbench.errors import Unmeasured
+
+        board, item = self._session.board, self._item
+        cells = board.cells(_about(item).protocols, model, dataset)
+        item.stash[NOTE] = {}
+        fresh = [cell for cell in cells if board.bench.fresh(cell)]
+        try:
+            for cell in cells:
+                board.scores(cell)
+        except Unmeasured as error:
+            benchmark.skipped = True
+            pytest.skip(f"unmeasured: {error}")
+        seconds = {str(cell): board.seconds(cell) for cell in cells}
+        item.user_properties.append(("recorded_seconds", json.dumps(seconds)))
+        timed = (fresh or cells) if self._session.option("retime") else fresh
+        if not timed:
+            benchmark.skipped = True  # a cache hit has no timing; without this pytest-benchmark warns that it is unused
+            return
+        once = board.probe_call(timed[0])
+        cost = board.seconds(timed[0]) or 0.0
+        rounds = max(1, min(SEED_ROUNDS, int(TIMING_BUDGET / max(cost, 1e-3))))
+        warm_up = 0 if fresh and rounds == 1 else 1
+        benchmark.group = timed[0].protocol.probe
+        benchmark.extra_info |= {"cell": str(timed[0]), "recorded_seconds": seconds, **board.extraction_of(timed[0])}
+        benchmark.pedantic(once, rounds=rounds, warmup_rounds=warm_up)
+        if benchmark.enabled and benchmark.stats is not None:
+            median = benchmark.stats.stats.median
+            timing = {"test": item.name, "cell": str(timed[0]), "median": median, "rounds": rounds}
+            item.stash[NOTE] = {"timing": timing | {"warm_up": warm_up + (1 if fresh else 0)}}
+
+
+@pytest.fixture
+def claim(request: pytest.FixtureRequest) -> Case:
+    """The claim under test with the evidence it is judged on; needs the module's ``mmbench`` marker."""
+    return _param(request)
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest) -> str:
+    """A model role of the lineup that the module's protocols apply to."""
+    return _param(request)
+
+
+@pytest.fixture
+def dataset(request: pytest.FixtureRequest) -> str:
+    """A dataset role of the lineup that the module's protocols apply to."""
+    return _param(request)
+
+
+@pytest.fixture
+def scoreboard(request: pytest.FixtureRequest) -> Scoreboard:
+    """Judges claims and measures cells for this test; see Scoreboard."""
+    return Scoreboard(request.config.stash[SESSION], request.node)
+
+
+@pytest.fixture
+def features(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """``features(model, dataset, split="test")``: the stored float32 ``[n, dim]`` features, encoded at most once."""
+    session = request.config.stash[SESSION]
+
+    def get(model: str, dataset: str, split: str = "test") -> Any:
+        return session.board.bench.features(model, dataset, split)
+
+    return get
+
+
+def _param(request: pytest.FixtureRequest) -> Any:
+    try:
+        return request.param
+    except AttributeError:
+        pytest.fail(
+            f"fixture {request.fixturename!r} is given to modules that declare what they are about, "
+            "e.g. pytestmark = pytest.mark.mmbench(FEW_SHOT)",
+            pytrace=False,
+        )

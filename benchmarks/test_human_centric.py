@@ -1,0 +1,16 @@
+"""Tweets, book covers and film posters: image and text encoders alone and joined (Bielawski 2022, section 5.2)."""
+
+import pytest
+
+from mmbench.protocol import MLP_HEAD, NEIGHBOURS
+
+pytestmark = pytest.mark.mmbench((MLP_HEAD, NEIGHBOURS))
+
+
+def test_cell(model, dataset, scoreboard, benchmark):
+    scoreboard.measure(model, dataset, benchmark)
+
+
+def test_claim(claim, scoreboard):
+    verdict = scoreboard.judge(claim)
+    assert verdict.outcome == "supported", verdict.explain()

@@ -1,0 +1,11 @@
+"""Hypothesis profiles, and pytester for the plugin's own tests."""
+
+import os
+
+from hypothesis import settings
+
+pytest_plugins = ["pytester"]
+
+settings.register_profile("dev", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))

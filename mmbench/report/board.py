@@ -1,0 +1,248 @@
+"""Where a run's questions meet the bench: which cells a lineup can play, what they gave, how a claim was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.claims import CLAIMS, Claim, EvidenceKind
+from mmbench.protocol import Cell, Protocol
+from mmbench.report.expected import Key, Known, Standing, read_expected, standing
+from mmbench.report.families import cells_asked
+
+if TYPE_CHECKING:
+    from mmbench.lineups import Lineup
+    from mmbench.run import Bench
+    from mmbench.scores import Scores
+    from mmbench.verdict import Verdict
+
+UNTRAINED = "random"  # the role of an encoder with random weights: what the data give away without any training
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict, what was recorded for it before, and the same verdict under the code's reading where that differs."""
+
+    verdict: Verdict
+    known: Known | None = None
+    standing: Standing = "new"
+    code: Verdict | None = None
+
+    @property
+    def part(self) -> dict[str, Any]:
+        """What the record keeps of it, as plain JSON values."""
+        v = self.verdict
+        return {
+            "claim": v.claim,
+            "study": v.study,
+            "evidence": v.evidence,
+            "reading": v.reading,
+            "outcome": v.outcome,
+            "estimate": v.estimate,
+            "low": v.low,
+            "high": v.high,
+            "p": v.p_support,
+            "standing": self.standing,
+            "reason": self.known.reason if self.known else "",
+            "explanation": v.explain(),
+            "details": v.as_dict(),
+            "other_reading": None if self.code is None else self.code.as_dict(),
+        }
+
+    @property
+    def change(self) -> str:
+        """What the recorded verdict was and what it is now, in one line."""
+        assert self.known is not None
+        now = _with_numbers(self.verdict.outcome, self.verdict.estimate, self.verdict.low, self.verdict.high)
+        before = _with_numbers(self.known.verdict, self.known.estimate, self.known.low, self.known.high)
+        return (
+            f"{self.verdict.claim} was {before} on {self.verdict.evidence} evidence and is now {now}; look at it, then "
+            "record it anew with: mmbench expect RECORD"
+        )
+
+    @property
+    def missing(self) -> str:
+        return "; ".join(self.verdict.missing) or "nothing to judge it on"
+
+    @property
+    def settle(self) -> str:
+        return self.verdict.settle or "the interval holds values on both sides"
+
+
+@dataclass
+class Board:
+    """The lineup, its bench and the known outcomes of one run. Opened late: published evidence needs no bench."""
+
+    options: dict[str, Any]
+    expected: Path
+    offline: bool = False
+    used: dict[Cell, Scores] = field(default_factory=dict)
+    _bench: Bench | None = None
+    _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
+    _told_cells: set[Cell] = field(default_factory=set)
+    _told_costs: int = 0
+    _fresh: set[Cell] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, *, expected: Path, offline: bool = False, **options: Any) -> Board:
+        return cls(options, expected, offline)
+
+    @property
+    def bench(self) -> Bench:
+        """Opened on first use; raises BadSpec or UnknownName for a lineup, role or spec that cannot be read."""
+        if self._bench is None:
+            from mmbench.assets import set_offline
+            from mmbench.run import Bench
+
+            if self.offline:
+                set_offline(True)
+            self._bench = Bench.open(progress=False, **self.options)
+        return self._bench
+
+    @property
+    def lineup(self) -> Lineup:
+        return self.bench.lineup
+
+    @property
+    def opened(self) -> bool:
+        return self._bench is not None
+
+    # what can be asked
+
+    def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[str, str]]:
+        """Models and datasets that claims ask of these protocols' probes and that the lineup can play.
+
+        Each dataset is measured with the untrained encoder too, when the lineup has one and it fits.
+        """
+        probes = {protocol.probe for protocol in protocols}
+        asked: dict[tuple[str, str], None] = {}
+        for claim in CLAIMS:
+            if claim.study == "planted":
+                continue
+            for cell in cells_asked(claim, "measured"):
+                if cell.protocol.probe in probes and self._plays(cell):
+                    asked[cell.model, cell.dataset] = None
+        images = {d: None for m, d in asked if "+" not in m and self._modality(m) == "image"}
+        if self._has_model(UNTRAINED):
+            asked |= {(UNTRAINED, d): None for d in images}
+        return list(asked)
+
+    def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
+        return [Cell(protocol, model, dataset) for protocol in protocols]
+
+    def plan_pair(self, protocols: Sequence[Protocol], model: str, dataset: str) -> None:
+        self.bench.plan(self.cells(protocols, model, dataset))
+
+    def plan_claim(self, claim: Claim, evidence: EvidenceKind) -> None:
+        """Tell the bench which cells the claim will ask for; published evidence asks for none."""
+        if evidence == "published" or claim.waits_for:
+            return
+        for reading in ("paper", "code"):
+            from mmbench.terms import cells_of
+
+            node = claim.condition("measured", reading)  # type: ignore[arg-type]
+            if node is not None:
+                self.bench.plan(cell for cell in cells_of(node) if cell.protocol.probe != "none" and self._plays(cell))
+
+    def _plays(self, cell: Cell) -> bool:
+        return all(self._has_model(role) for role in cell.model.split("+")) and self._has_dataset(cell.dataset)
+
+    def _has_model(self, role: str) -> bool:
+        return role in self.lineup.models
+
+    def _has_dataset(self, role: str) -> bool:
+        return role in self.lineup.datasets
+
+    def _modality(self, role: str) -> str:
+        return self.lineup.model(role).entry.modality
+
+    # what it gave
+
+    def scores(self, cell: Cell) -> Scores:
+        """The cell's scores, measured at first. Whatever a lineup lacks or breaks comes out as Unmeasured or as is."""
+        fresh = self.bench.fresh(cell) if self._plays(cell) else False
+        found = self.bench.scores(cell)
+        if fresh:
+            self._fresh.add(cell)
+        self.used[cell] = found
+        return found
+
+    def seconds(self, cell: Cell) -> float | None:
+        """What the probe of this cell took when it was measured, now or then."""
+        found = self.used.get(cell)
+        return None if found is None else found.provenance.get("seconds")
+
+    def extraction_of(self, cell: Cell) -> dict[str, Any]:
+        """Seconds and items that this run encoded for the cell's dataset, by encoder and split."""
+        paid = [c for c in self.bench.costs if c.kind == "features" and c.fresh and f" on {cell.dataset}/" in c.name]
+        return {"extraction": [{"what": c.name, "seconds": c.seconds, "items": c.items} for c in paid]}
+
+    def probe_call(self, cell: Cell) -> Callable[[], Any]:
+        """The cell's probe on features that exist already, ready to be timed."""
+        from mmbench.probes.entry import PROBES
+
+        arrays = self.bench.arrays(cell)
+        probe, protocol = PROBES.get(cell.protocol.probe), cell.protocol
+        settings = [protocol.settings.for_probe()]
+        return lambda: probe.run(arrays, settings, trials=protocol.trials, seed=protocol.seed, device=self.bench.device)
+
+    def judge(self, claim: Claim, evidence: EvidenceKind) -> Judged:
+        """Judge the claim under the paper's reading, and under the code's where the two differ on measured cells."""
+        from mmbench.verdict import Measured, Published, judge
+
+        if evidence == "published":
+            return self._placed(claim, judge(claim, Published()), None)
+        evidence_here = Measured(self.scores)
+        verdict = judge(claim, evidence_here)
+        code = None
+        if verdict.outcome != "unmeasured" and claim.condition("measured", "code") is not None:
+            code = judge(claim, evidence_here, reading="code")
+        return self._placed(claim, verdict, code)
+
+    def _placed(self, claim: Claim, verdict: Verdict, code: Verdict | None) -> Judged:
+        known = self._known_for(claim, verdict.evidence).get((claim.id, verdict.evidence))
+        return Judged(verdict, known, standing(known, verdict.outcome, verdict.estimate), code)
+
+    def _known_for(self, claim: Claim, evidence: str) -> dict[Key, Known]:
+        """Known outcomes that apply: none to a measured claim with a role that the command line bound anew."""
+        if evidence == "measured" and self.changed & set(_roles(claim)):
+            return {}
+        name = "published" if evidence == "published" else Path(str(self.options["lineup"])).stem
+        if name not in self._known:
+            self._known[name] = read_expected(self.expected / f"{name}.toml")
+        return self._known[name]
+
+    @property
+    def changed(self) -> set[str]:
+        """Roles bound on the command line."""
+        bindings = [*self.options.get("models", ()), *self.options.get("datasets", ())]
+        return {binding.split("=")[0] for binding in bindings}
+
+    # what a worker tells its controller
+
+    def news(self) -> dict[str, Any]:
+        """Cells and costs since the last call, as plain JSON values."""
+        if self._bench is None:
+            return {}
+        from mmbench.report.cells import cell_part
+
+        cells = [cell for cell in self.used if cell not in self._told_cells]
+        costs = self._bench.costs[self._told_costs :]
+        self._told_cells.update(cells)
+        self._told_costs += len(costs)
+        parts = [cell_part(cell, self.used[cell], fresh=cell in self._fresh) for cell in cells]
+        return {"cells": parts, "costs": [vars(cost) for cost in costs if cost.fresh]}
+
+
+def _roles(claim: Claim) -> list[str]:
+    cells = cells_asked(claim, "measured")
+    return [role for cell in cells for role in (*cell.model.split("+"), cell.dataset)]
+
+
+def _with_numbers(outcome: str, estimate: float | None, low: float | None, high: float | None) -> str:
+    if estimate is None:
+        return outcome
+    interval = "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]"
+    return f"{outcome} at {estimate:.3g}{interval}"

@@ -1,0 +1,119 @@
+"""Known outcomes: what a lineup gave before, why, and whether a new verdict may pass without a person looking.
+
+``reports/expected/<lineup>.toml`` holds an array of tables ``[[outcome]]`` with ``claim``, ``evidence``, ``verdict``,
+``estimate``, ``low``, ``high`` and ``reason``. A person writes the reasons; ``mmbench expect`` writes the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mmbench.errors import BadSpec
+
+VERDICTS = ("supported", "refuted", "inconclusive", "unmeasured")
+Standing = Literal["new", "as recorded", "drifted", "changed"]
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """One recorded outcome; the interval is that of the claim's margin, in the metric's unit."""
+
+    claim: str
+    evidence: str
+    verdict: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> Key:
+        return (self.claim, self.evidence)
+
+
+def standing(known: Known | None, verdict: str, estimate: float | None) -> Standing:
+    """How a new verdict stands to the recorded one.
+
+    ``changed`` when it turned from supported to refuted or back, was lost, or differs while its estimate lies outside
+    the recorded interval; ``drifted`` when it differs but the estimate stays inside.
+    """
+    if known is None:
+        return "new"
+    if known.verdict == verdict:
+        return "as recorded"
+    if known.verdict == "unmeasured":
+        return "drifted"
+    if verdict == "unmeasured" or {known.verdict, verdict} == {"supported", "refuted"}:
+        return "changed"
+    if estimate is None or known.low is None or known.high is None:
+        return "changed"
+    return "drifted" if known.low <= estimate <= known.high else "changed"
+
+
+def read_expected(path: Path) -> dict[Key, Known]:
+    """Known outcomes by claim and evidence; none when there is no such file. Raises BadSpec naming file and entry."""
+    if not path.is_file():
+        return {}
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("outcome", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSpec(f"{path} is not readable TOML: {error}") from error
+    known: dict[Key, Known] = {}
+    for number, entry in enumerate(entries, start=1):
+        outcome = _known(path, number, entry)
+        if outcome.key in known:
+            raise BadSpec(f"{path} records {outcome.claim} on {outcome.evidence} evidence twice; keep one entry")
+        known[outcome.key] = outcome
+    return known
+
+
+def _known(path: Path, number: int, entry: Mapping[str, Any]) -> Known:
+    try:
+        known = Known(**entry)
+    except TypeError as error:
+        raise BadSpec(f"{path}, outcome {number}: {error}; it has claim, evidence, verdict, ... reason") from None
+    if known.verdict not in VERDICTS:
+        raise BadSpec(f"{path}, outcome {number}: verdict {known.verdict!r} is none of {', '.join(VERDICTS)}")
+    if known.evidence not in ("published", "measured"):
+        raise BadSpec(f"{path}, outcome {number}: evidence {known.evidence!r} is neither published nor measured")
+    return known
+
+
+def updated(old: Mapping[Key, Known], verdicts: Iterable[Mapping[str, Any]]) -> list[Known]:
+    """The old entries with those verdicts laid over them; a reason is kept while the verdict stays the same."""
+    merged = dict(old)
+    for verdict in verdicts:
+        key = (verdict["claim"], verdict["evidence"])
+        before = old.get(key)
+        kept = before.reason if before and before.verdict == verdict["outcome"] else ""
+        numbers = {name: _rounded(verdict.get(name)) for name in ("estimate", "low", "high")}
+        merged[key] = Known(*key, verdict=verdict["outcome"], **numbers, reason=kept)
+    return sorted((k for k in merged.values() if k.verdict != "unmeasured"), key=lambda k: k.key)
+
+
+def write_expected(path: Path, outcomes: Iterable[Known], header: str = "") -> None:
+    """Write the outcomes as TOML, sorted as given, with ``header`` as leading comment lines."""
+    lines = [f"# {line}".rstrip() for line in header.splitlines()]
+    for known in outcomes:
+        lines += ["", "[[outcome]]"]
+        for name in ("claim", "evidence", "verdict", "estimate", "low", "high", "reason"):
+            value = getattr(known, name)
+            if value is not None:
+                # A JSON string is a TOML basic string but for DEL, which TOML wants escaped.
+                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _rounded(value: float | None) -> float | None:
+    """Six significant digits, and nothing that TOML readers may refuse."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.6g}")

@@ -1,0 +1,34 @@
+"""Write a run: its record, and the pages rendered from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmbench.report.provenance import machine_folder
+from mmbench.report.record import Record, save_record
+
+
+def write_run(record: Record, folder: Path) -> tuple[Path, ...]:
+    """Save the record under ``folder/runs/<machine>/`` and render ``folder/<label>.md`` and ``.html`` from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_out_of_git(folder)
+    saved = save_record(record, folder / "runs" / machine_folder(record.machine))
+    return (saved, *write_pages(record, folder))
+
+
+def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
+    """``folder/<label>.md`` and ``folder/<label>.html``, and the figures that the Markdown page shows."""
+    from mmbench.report.render import render_html, render_markdown
+
+    folder.mkdir(parents=True, exist_ok=True)
+    markdown, html = folder / f"{record.label}.md", folder / f"{record.label}.html"
+    markdown.write_text(render_markdown(record), encoding="utf-8")
+    html.write_text(render_html(record), encoding="utf-8")
+    return markdown, html
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """A working folder (its name starts with a dot) ignores itself, as .pytest_cache does."""
+    mark = folder / ".gitignore"
+    if folder.name.startswith(".") and not mark.exists():
+        mark.write_text("*\n", encoding="utf-8")

@@ -1,0 +1,190 @@
+"""The record of a run: JSON, written once, never edited. Every page is rendered from records.
+
+The schema is versioned; a reader refuses a version that it does not know. Numbers of a cell or a verdict are in the
+metric's printed unit (accuracy in percent, F1 between 0 and 1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mmbench.errors import MMBenchError
+
+SCHEMA = 1
+
+
+class BadRecord(MMBenchError):
+    """A record that cannot be read: not JSON, of an unknown schema, or with fields that do not fit."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Binding(_Part):
+    """Who plays a role: ``stand_in_for`` is what the papers used, empty when this is the thing itself."""
+
+    role: str
+    spec: str
+    stand_in_for: str = ""
+    note: str = ""
+    credit: str = ""
+    digest: str | None = None
+
+
+class LineupPart(_Part):
+    """The lineup as it was run; ``changed`` are the roles that the command line bound anew."""
+
+    name: str
+    note: str = ""
+    models: tuple[Binding, ...] = ()
+    datasets: tuple[Binding, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+class CellPart(_Part):
+    """One measured cell: means by trial, the overall mean with its 95 % interval, chance, and what it cost."""
+
+    protocol: str
+    probe: str
+    fingerprint: str
+    reading: str
+    model: str
+    dataset: str
+    metric: str
+    unit: str = ""
+    trials: tuple[float, ...]
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    chance: float
+    examples: int
+    seconds: float | None = None
+    fresh: bool = False
+
+
+class VerdictPart(_Part):
+    """One judged claim, as the verdict module words it, and how it stands to the known outcome."""
+
+    claim: str
+    study: str
+    evidence: str
+    reading: str = "paper"
+    outcome: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    standing: str = "new"
+    reason: str = ""
+    explanation: str = ""
+    details: dict[str, Any] = Field(default_factory=dict)
+    other_reading: dict[str, Any] | None = None
+
+
+class TimingPart(_Part):
+    """A pytest-benchmark timing of a probe on features that existed already; ``warm_up`` rounds are not counted."""
+
+    test: str
+    cell: str
+    median: float
+    rounds: int
+    warm_up: int
+
+
+class CostPart(_Part):
+    """Seconds paid for one piece of work, and over how many items."""
+
+    kind: str
+    name: str
+    seconds: float
+    fresh: bool
+    items: int = 0
+
+
+class Record(_Part):
+    """All that a run leaves."""
+
+    schema_version: int = Field(SCHEMA, alias="schema")
+    label: str
+    commit: str | None = None
+    dirty: bool | None = None
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    lineup: LineupPart
+    options: dict[str, Any] = Field(default_factory=dict)
+    started: str
+    seconds: float
+    cells: tuple[CellPart, ...] = ()
+    verdicts: tuple[VerdictPart, ...] = ()
+    timings: tuple[TimingPart, ...] = ()
+    costs: tuple[CostPart, ...] = ()
+    encoded: int = 0
+    calibration: str | None = None
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def dumps(self) -> str:
+        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_record(path: Path) -> Record:
+    """The record in ``path``. Raises BadRecord naming the file and what is wrong with it."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadRecord(f"there is no record at {path}; a run of pytest benchmarks writes one") from None
+    except (OSError, ValueError) as error:
+        raise BadRecord(f"{path} is not a record: {error}") from error
+    if not isinstance(raw, dict) or "schema" not in raw:
+        raise BadRecord(f"{path} is not a record: it has no 'schema'")
+    if raw["schema"] != SCHEMA:
+        raise BadRecord(
+            f"{path} has schema {raw['schema']!r} and this mmbench reads schema {SCHEMA}; "
+            "read it with the mmbench version that wrote it"
+        )
+    try:
+        return Record.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadRecord(f"{path}, field {where}: {first['msg']}") from None
+
+
+def save_record(record: Record, folder: Path) -> Path:
+    """Write ``<folder>/<NNNN>_<label>.json`` under the next free number, atomically; an existing record stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    label = re.sub(r"[^\w.-]+", "_", record.label) or "run"
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-", suffix=".json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(record.dumps())
+            stream.flush()
+            os.fsync(stream.fileno())
+        number = max((int(p.name[:4]) for p in folder.glob("[0-9][0-9][0-9][0-9]_*.json")), default=0)
+        while True:
+            number += 1
+            target = folder / f"{number:04d}_{label}.json"
+            # The link fails when another run has taken the number's name meanwhile; a rename would overwrite it.
+            try:
+                os.link(temporary, target)
+            except FileExistsError:
+                continue
+            target.chmod(0o644)
+            return target
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def records_under(*folders: Path) -> list[Path]:
+    """Record files below the folders, oldest first by number within a machine and by time between machines."""
+    found = [path for folder in folders if folder.is_dir() for path in folder.rglob("[0-9][0-9][0-9][0-9]_*.json")]
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))

@@ -1,0 +1,104 @@
+"""What a session has found so far, gathered from its tests' notes (which may come from several workers)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.report.provenance import commit, machine, versions
+from mmbench.report.record import Binding, LineupPart, Record
+
+if TYPE_CHECKING:
+    from mmbench.report.board import Board
+
+
+@dataclass
+class Sheet:
+    """Notes by key, so that what two workers both tell is kept once."""
+
+    verdicts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    cells: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    timings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    costs: list[dict[str, Any]] = field(default_factory=list)
+    last: Record | None = None
+
+    def take(self, note: dict[str, Any]) -> None:
+        """Add one test's note; a cell that some worker measured freshly stays fresh."""
+        if "verdict" in note:
+            verdict = note["verdict"]
+            self.verdicts[verdict["claim"], verdict["evidence"]] = verdict
+        for cell in note.get("cells", ()):
+            key = (cell["fingerprint"], cell["model"], cell["dataset"])
+            before = self.cells.get(key)
+            self.cells[key] = cell | {"fresh": cell["fresh"] or bool(before and before["fresh"])}
+        if "timing" in note:
+            self.timings[note["timing"]["test"]] = note["timing"]
+        self.costs += note.get("costs", ())
+
+    def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
+        """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
+        from mmbench.report.compare import adjusted
+
+        lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells else None
+        head, dirty = commit(folder)
+        self.last = Record(
+            label=lineup.name if lineup else "published",
+            commit=head,
+            dirty=dirty,
+            machine=machine(),
+            versions=versions(),
+            lineup=lineup or LineupPart(name="none", note="judged on printed numbers only"),
+            options=options,
+            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            seconds=round(time.time() - started, 3),
+            cells=[self.cells[key] for key in sorted(self.cells)],
+            verdicts=adjusted([self.verdicts[key] for key in sorted(self.verdicts)]),
+            timings=[self.timings[key] for key in sorted(self.timings)],
+            costs=sorted(self.costs, key=lambda cost: -cost["seconds"]),
+            encoded=sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
+        )
+        return self.last
+
+    def _evidence(self) -> set[str]:
+        return {evidence for _, evidence in self.verdicts}
+
+
+def _lineup_part(board: Board) -> LineupPart:
+    lineup = board.lineup
+    return LineupPart(
+        name=lineup.name,
+        note=getattr(lineup, "note", ""),
+        models=[_binding(bound, _weights(bound)) for bound in lineup.models.values()],
+        datasets=[_binding(bound, _content(bound)) for bound in lineup.datasets.values()],
+        changed=tuple(sorted(board.changed)),
+    )
+
+
+def _binding(bound: Any, digest: str | None) -> Binding:
+    return Binding(
+        role=bound.role,
+        spec=bound.spec,
+        stand_in_for=bound.stand_in_for or "",
+        note=bound.note or "",
+        credit=getattr(bound.entry, "credit", "") if digest else "",
+        digest=digest,
+    )
+
+
+def _weights(bound: Any) -> str | None:
+    return _or_none(lambda: bound.entry.identity().weights)
+
+
+def _content(bound: Any) -> str | None:
+    return _or_none(lambda: bound.entry.identity())
+
+
+def _or_none(look: Any) -> str | None:
+    from mmbench.errors import MMBenchError
+
+    try:
+        return look()
+    except MMBenchError:  # what is not on this machine has no digest here; the claims that need it are unmeasured
+        return None

@@ -1,0 +1,71 @@
+"""The terminal's closing summary of a record: a few lines, each with its markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mmbench.report.compare import counts
+from mmbench.report.expected import VERDICTS
+from mmbench.report.record import Record, VerdictPart
+
+MARKUP = {"supported": ("green",), "refuted": ("red",), "inconclusive": ("yellow",), "unmeasured": ()}
+MOST_CELLS = 5
+Line = tuple[str, tuple[str, ...]]
+
+
+def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]:
+    """Counts by evidence, what changed, what was new and not supported, the dearest work. One line each."""
+    if record is None:
+        return []
+    lines = list(_counts(record))
+    lines += _standing(record, "changed", "changed verdicts, to be looked at:", ("red", "bold"))
+    lines += _standing(record, "drifted", "drifted within the recorded interval:", ("yellow",))
+    survives = [v for v in record.verdicts if v.other_reading and v.other_reading.get("outcome") != v.outcome]
+    if survives:
+        lines.append((f"verdict hangs on the reading (paper or code) for {len(survives)}:", ("yellow",)))
+        lines += [
+            (f"  {v.claim}: paper {v.outcome}, code {v.other_reading['outcome']}", ())
+            for v in survives
+            if v.other_reading
+        ]
+    if verbose:
+        lines += [(f"  {verdict_line(v)}", MARKUP[v.outcome]) for v in record.verdicts]
+    lines += _costs(record)
+    return lines
+
+
+def verdict_line(verdict: VerdictPart) -> str:
+    """``refuted  published  claim-id  -1.2 [-3, 0.4]``."""
+    margin = "" if verdict.estimate is None else f"  {verdict.estimate:+.3g}"
+    if verdict.low is not None and verdict.high is not None:
+        margin += f" [{verdict.low:+.3g}, {verdict.high:+.3g}]"
+    return f"{verdict.outcome:12} {verdict.evidence:9} {verdict.claim}{margin}"
+
+
+def _counts(record: Record) -> Iterable[Line]:
+    head = "".join(f"{name:>14}" for name in VERDICTS)
+    yield (f"{'claims judged on':34}{head}", ("bold",))
+    for evidence, found in counts(record.verdicts).items():
+        what = "published tables" if evidence == "published" else f"measured, lineup {record.lineup.name}"
+        yield (f"{what:34}" + "".join(f"{found[name]:>14}" for name in VERDICTS), ())
+    stand_ins = sum(bool(b.stand_in_for) for b in (*record.lineup.models, *record.lineup.datasets))
+    if stand_ins and any(v.evidence == "measured" for v in record.verdicts):
+        yield (f"{stand_ins} roles of this lineup are played by stand-ins; a stand-in upholds no paper", ())
+
+
+def _standing(record: Record, standing: str, title: str, markup: tuple[str, ...]) -> list[Line]:
+    found = [v for v in record.verdicts if v.standing == standing]
+    return [(title, markup), *((f"  {verdict_line(v)}", ()) for v in found)] if found else []
+
+
+def _costs(record: Record) -> list[Line]:
+    fresh = [cell for cell in record.cells if cell.fresh]
+    if not record.cells:
+        return []
+    reused = len(record.cells) - len(fresh)
+    lines: list[Line] = [
+        (f"{len(fresh)} cells measured, {reused} reused, {record.encoded} items encoded, {record.seconds:.1f} s", ())
+    ]
+    paid = sorted(record.costs, key=lambda cost: -cost.seconds)[:MOST_CELLS]
+    lines += [(f"  {cost.seconds:8.2f} s  {cost.kind} {cost.name}", ()) for cost in paid if cost.seconds >= 0.01]
+    return lines

@@ -1,0 +1,110 @@
+"""What the pages show of a record: claims with their verdicts, figures by family, the papers' tables beside measured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmbench.claims import CLAIMS, Claim
+from mmbench.report.families import cells_asked, family
+from mmbench.report.record import Binding, Record, VerdictPart
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """One claim as a page shows it. A claim that the catalogue no longer holds keeps its verdicts only."""
+
+    id: str
+    study: str
+    says: str
+    where: str
+    family: str
+    form: str
+    measurable: bool
+    published: bool
+    status: str = "tested"
+    leaves_open: str = ""
+    ours: str = ""
+    part_of: str = ""
+    waits_for: str = ""
+    disagreements: tuple[str, ...] = ()
+    stand_ins: tuple[Binding, ...] = ()
+    verdicts: tuple[VerdictPart, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        return f"claim-{self.id}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that a template needs."""
+
+    record: Record
+    claims: tuple[ClaimView, ...]
+    counts: dict[str, dict[str, int]]
+    stand_ins: tuple[Binding, ...]
+    credits: tuple[str, ...]
+    figures: tuple[Any, ...] = field(default=())
+    tables: tuple[Any, ...] = field(default=())
+
+    @property
+    def studies(self) -> list[str]:
+        return sorted({claim.study for claim in self.claims})
+
+
+def view_of(record: Record) -> Page:
+    """The page of a record."""
+    from mmbench.report.compare import counts
+
+    bindings = (*record.lineup.models, *record.lineup.datasets)
+    return Page(
+        record,
+        tuple(_claim_views(record)),
+        {evidence: dict(found) for evidence, found in counts(record.verdicts).items()},
+        tuple(b for b in bindings if b.stand_in_for),
+        tuple(dict.fromkeys(b.credit for b in bindings if b.credit)),
+    )
+
+
+def _claim_views(record: Record) -> Iterable[ClaimView]:
+    by_claim: dict[str, list[VerdictPart]] = {}
+    for verdict in record.verdicts:
+        by_claim.setdefault(verdict.claim, []).append(verdict)
+    known = {claim.id: claim for claim in CLAIMS}
+    stand_ins = {b.role: b for b in (*record.lineup.models, *record.lineup.datasets) if b.stand_in_for}
+    order = [*(name for name in known if name in by_claim), *(name for name in by_claim if name not in known)]
+    for name in order:
+        verdicts = tuple(sorted(by_claim[name], key=lambda v: v.evidence != "published"))
+        if name in known:
+            yield _claim_view(known[name], verdicts, stand_ins)
+        else:
+            yield ClaimView(
+                name, verdicts[0].study, "(no longer in the catalogue)", "", "", "", False, False, verdicts=verdicts
+            )
+
+
+def _claim_view(claim: Claim, verdicts: tuple[VerdictPart, ...], stand_ins: dict[str, Binding]) -> ClaimView:
+    roles: dict[str, None] = {}
+    if any(v.evidence == "measured" and v.outcome != "unmeasured" for v in verdicts):
+        for cell in cells_asked(claim, "measured"):
+            roles |= dict.fromkeys((*cell.model.split("+"), cell.dataset))
+    return ClaimView(
+        id=claim.id,
+        study=claim.study,
+        says=claim.says,
+        where=str(claim.where),
+        family=family(claim),
+        form=claim.expect.words() if claim.expect else "",
+        measurable=claim.measurable,
+        published=bool(claim.published),
+        status=claim.status,
+        leaves_open=claim.leaves_open,
+        ours=claim.ours,
+        part_of=claim.part_of,
+        waits_for=claim.waits_for,
+        disagreements=claim.disagreements,
+        stand_ins=tuple(stand_ins[role] for role in roles if role in stand_ins),
+        verdicts=verdicts,
+    )
