@@ -169,7 +169,8 @@ class Session:
             names = [name for name in ("model", "dataset") if name in metafunc.fixturenames]
             if names:
                 pairs = self.board.pairs(about.protocols) if "measured" in self.evidence else []
-                values = list(dict.fromkeys(tuple(dict(model=m, dataset=d)[n] for n in names) for m, d in pairs))
+                found = [{"model": model, "dataset": dataset} for model, dataset in pairs]
+                values = list(dict.fromkeys(tuple(pair[name] for name in names) for pair in found))
                 metafunc.parametrize(names, values or [(ABSENT,) * len(names)], indirect=True, ids=None)
         except (MMBenchError, TypeError) as error:
             where = metafunc.definition.nodeid
@@ -287,8 +288,8 @@ class Scoreboard:
     def judge(self, case: Case) -> Verdict:
         """The verdict on a claim, for the test to assert.
 
-        Skips when it is unmeasured; is expected to fail when it is inconclusive (or fails under ``--mmbench-strict``) or
-        refuted as recorded before; fails when it is not what was recorded.
+        Skips when it is unmeasured; is expected to fail when it is inconclusive (under ``--mmbench-strict`` it fails)
+        or refuted as recorded before; fails when it is not what was recorded.
         """
         judged = self._session.board.judge(case.claim, case.evidence)
         part = judged.part

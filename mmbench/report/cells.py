@@ -34,7 +34,7 @@ def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
 
 
 def interval(scores: Scores) -> tuple[float | None, float | None]:
-    """Two-sided 95 % interval of the cell's mean over trials and examples, crossed; None where the spread is unknown."""
+    """Two-sided 95 % interval of the mean over crossed trials and examples; None where the spread is unknown."""
     from mmbench.stats import crossed_mean
 
     estimate = crossed_mean([scores.outcomes * scores.scale], [1.0], [scores.examples])

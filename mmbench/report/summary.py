@@ -23,11 +23,7 @@ def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]
     survives = [v for v in record.verdicts if v.other_reading and v.other_reading.get("outcome") != v.outcome]
     if survives:
         lines.append((f"verdict hangs on the reading (paper or code) for {len(survives)}:", ("yellow",)))
-        lines += [
-            (f"  {v.claim}: paper {v.outcome}, code {v.other_reading['outcome']}", ())
-            for v in survives
-            if v.other_reading
-        ]
+        lines += [(f"  {v.claim}: paper {v.outcome}, code {(v.other_reading or {})['outcome']}", ()) for v in survives]
     if verbose:
         lines += [(f"  {verdict_line(v)}", MARKUP[v.outcome]) for v in record.verdicts]
     lines += _costs(record)

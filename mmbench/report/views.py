@@ -1,4 +1,4 @@
-"""What the pages show of a record: claims with their verdicts, figures by family, the papers' tables beside measured ones."""
+"""What the pages show of a record: claims with verdicts, figures by family, printed tables beside measured ones."""
 
 from __future__ import annotations
 

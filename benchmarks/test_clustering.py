@@ -1,0 +1,16 @@
+"""Unsupervised clustering accuracy (Devillers et al. 2021, section 3.2)."""
+
+import pytest
+
+from mmbench.protocol import CLUSTERING
+
+pytestmark = pytest.mark.mmbench(CLUSTERING)
+
+
+def test_cell(model, dataset, scoreboard, benchmark):
+    scoreboard.measure(model, dataset, benchmark)
+
+
+def test_claim(claim, scoreboard):
+    verdict = scoreboard.judge(claim)
+    assert verdict.outcome == "supported", verdict.explain()
