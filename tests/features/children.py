@@ -120,7 +120,7 @@ def kill(root: str) -> dict[str, Any]:
                 child, reading = fork(doomed)
             status, _ = join(child, reading)
             killed += os.WIFSIGNALED(status)
-            stored.append(len(list(Path(store).rglob("*.safetensors"))))
+            stored.append(len([p for p in Path(store).rglob("*.safetensors") if not p.name.startswith(".writing-")]))
         _, last = join(*fork(lambda store=store: run(store)))
         assert last is not None
         leftovers = [path.name for path in Path(store).rglob(".writing-*")]
