@@ -213,7 +213,7 @@ def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:
         return loaded
     for key in _NESTED:
         if isinstance(loaded.get(key), Mapping):
-            return loaded[key]  # type: ignore[no-any-return]
+            return loaded[key]
     return loaded
 
 

@@ -86,18 +86,16 @@ def image_encoder(
     """
     import torch
 
-    module = frozen(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = frozen(module).to(memory_format=torch.channels_last)
     encode = features or module
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
-        return encode(batch.to(device_of(module), memory_format=torch.channels_last))  # type: ignore[no-any-return]
+        return encode(batch.to(device_of(module), memory_format=torch.channels_last))
 
     return Encoder("image", dim, module, forward, image_transform(preprocess))
 
 
-def text_encoder(
-    module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor]
-) -> Encoder:
+def text_encoder(module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor]) -> Encoder:
     """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``."""
     return Encoder("text", dim, frozen(module), features)
 

@@ -32,22 +32,17 @@ def from_module(
     """An image entry of a plain module that maps ``[batch, 3, size, size]`` to ``[batch, dim]``.
 
     Its identity is a digest of its weights, its printed structure and ``version``; change ``version`` when the code
-    of ``forward`` changes. The module is put into eval mode when it is loaded.
+    of ``forward`` changes. The module is frozen in place: eval mode, float32, no gradients.
     """
     import torch
-
-    def load() -> Encoder:
-        encoder = encoders.image_encoder(module, preprocess, dim)
-        return encoder
 
     def raw() -> ModelEntry:
         plain = encoders.unnormalised(preprocess)
         return from_module(module, plain, name=f"{name}_raw", version=version, about=about)
 
-    training = module.training
     with torch.inference_mode():
-        out = encoders.frozen(module)(torch.zeros(1, 3, preprocess.size, preprocess.size))
-    module.train(training)
+        batch = torch.zeros(1, 3, preprocess.size, preprocess.size, device=encoders.device_of(module))
+        out = encoders.frozen(module)(batch)
     if not isinstance(out, torch.Tensor) or out.ndim != 2:
         raise BadSpec(f"model {name!r}: the module gives {_shape(out)} and not features of shape [batch, dim]")
     dim = int(out.shape[1])
@@ -56,7 +51,7 @@ def from_module(
         name=name,
         modality="image",
         dim=dim,
-        load=load,
+        load=lambda: encoders.image_encoder(module, preprocess, dim),
         identity=lambda: Identity(
             module_digest(module),
             f"{type(module).__qualname__} {architecture} {version}".strip(),
@@ -86,12 +81,13 @@ def from_object(
         raise BadSpec(f"model {name!r} has no encode_{kind}; it needs encode_image(batch) or encode_text(texts)")
     wanted = preprocess or getattr(model, "preprocess", None)
     if kind == "image" and not isinstance(wanted, Preprocess):
-        raise BadSpec(f"model {name!r} encodes images but states no mmbench Preprocess; pass preprocess=Preprocess(...)")
+        raise BadSpec(f"model {name!r} encodes images but states no Preprocess; pass preprocess=Preprocess(...)")
 
     def identity() -> Identity:
         shown = wanted if kind == "image" else None
         about = f"{type(model).__module__}.{type(model).__qualname__}"
-        return Identity(_object_digest(model), about, f"encode_{kind}", shown, dict(encoders.versions("torch", "pillow")))
+        known = dict(encoders.versions("torch", "pillow"))
+        return Identity(_object_digest(model), about, f"encode_{kind}", shown, known)
 
     def load() -> Encoder:
         import torch
@@ -137,7 +133,7 @@ def entry_point_names() -> list[str]:
 
 
 def entry_point(name: str) -> ModelEntry:
-    """The entry that an installed package offers under ``name``; raises UnknownName, or BadSpec for another kind of thing."""
+    """The entry that an installed package offers under ``name``; raises UnknownName, or BadSpec for anything else."""
     found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:
         raise UnknownName("entry point mmbench.models", name, found)
@@ -150,8 +146,8 @@ def entry_point(name: str) -> ModelEntry:
         return offered
     if not _encodes(offered):
         raise BadSpec(
-            f"entry point {name!r} ({found[name].value}) gives a {type(offered).__name__}; it should give a ModelEntry, "
-            "or an object with encode_image or encode_text"
+            f"entry point {name!r} ({found[name].value}) gives a {type(offered).__name__}; it should give a "
+            "ModelEntry, or an object with encode_image or encode_text"
         )
     return from_object(offered, name=name)
 

@@ -1,4 +1,4 @@
-"""``open_clip:ARCH[:TAG][@FILE]`` is the image tower, the same with ``#text`` the text tower: projected joint embeddings.
+"""``open_clip:ARCH[:TAG][@FILE]``: the image tower, or with ``#text`` the text tower; projected joint embeddings.
 
 The activation follows the training: OpenAI's weights (and the tags that open_clip says so of) were trained with
 quick-GELU, and a plain GELU gives silently wrong features. So TAG decides the activation, ``ARCH:openai@FILE`` says
@@ -7,7 +7,10 @@ that FILE holds OpenAI's weights, and a file known to be OpenAI's is refused in 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import warnings
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,21 +61,29 @@ def entry(spec: ModelSpec) -> ModelEntry:
 
 def build(spec: ModelSpec) -> torch.nn.Module:
     """The untrained two-tower model with the activation of the tag's training; raises UnknownName, BadSpec."""
-    wish = f"model {str(spec)!r}"
-    if find_spec("open_clip") is None:
-        raise MissingExtra("open_clip", "openclip", wish)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of its dependencies, at import
-        import open_clip
+    wish, open_clip = f"model {str(spec)!r}", _library(spec)
     config = open_clip.get_model_config(spec.name)
     if config is None:
         raise UnknownName("open_clip architecture", spec.name, open_clip.list_models())
     own, wanted = bool(config.get("quick_gelu", False)), _tag_activation(spec)
     if own and wanted is False:
         raise BadSpec(f"{wish}: {spec.tag} was trained with plain GELU, but {spec.name} is built with quick-GELU")
-    return open_clip.create_model(  # type: ignore[no-any-return]
-        spec.name, pretrained=None, force_quick_gelu=own or bool(wanted), pretrained_text=False
-    )
+    with _without_root_log():  # it would warn that the weights are random, which is what is asked for here
+        return open_clip.create_model(
+            spec.name, pretrained=None, force_quick_gelu=own or bool(wanted), pretrained_text=False
+        )
+
+
+@contextlib.contextmanager
+def _without_root_log() -> Iterator[None]:
+    def mute(record: logging.LogRecord) -> bool:
+        return False
+
+    logging.getLogger().addFilter(mute)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(mute)
 
 
 def quick_gelu(module: torch.nn.Module) -> bool | None:
@@ -88,14 +99,24 @@ def _tag_activation(spec: ModelSpec) -> bool | None:
     return bool(_tag_config(spec).get("quick_gelu", False))
 
 
-def _tag_config(spec: ModelSpec) -> dict[str, Any]:
-    import open_clip
+def _library(spec: ModelSpec) -> Any:
+    if find_spec("open_clip") is None:
+        raise MissingExtra("open_clip", "openclip", f"model {str(spec)!r}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of its dependencies, at import
+        import open_clip
+    return open_clip
 
+
+def _tag_config(spec: ModelSpec) -> dict[str, Any]:
+    open_clip = _library(spec)
+    if spec.name not in open_clip.list_models():
+        raise UnknownName("open_clip architecture", spec.name, open_clip.list_models())
     config = open_clip.get_pretrained_cfg(spec.name, spec.tag)
     if not config:
         known = open_clip.list_pretrained_tags_by_model(spec.name)
         raise UnknownName(f"weights of open_clip {spec.name}", spec.tag, known)
-    return config  # type: ignore[no-any-return]
+    return config
 
 
 def preprocess_of(spec: ModelSpec, module: Any) -> Preprocess:
@@ -115,12 +136,13 @@ def preprocess_of(spec: ModelSpec, module: Any) -> Preprocess:
 def _load(spec: ModelSpec) -> Encoder:
     import torch
 
+    path = None if spec.seed is not None else _weights(spec)
     with torch.random.fork_rng(devices=[]):
         if spec.seed is not None:
             torch.manual_seed(spec.seed)
         module: Any = build(spec)
-    if spec.seed is None:
-        _fill(spec, module)
+    if path is not None:
+        _fill(spec, module, path)
     if spec.tower == "text":
         return specs.checked(spec, _text(spec, module))
     preprocess = specs.adjusted(preprocess_of(spec, module), spec)
@@ -138,18 +160,21 @@ def _text(spec: ModelSpec, module: Any) -> Encoder:
 
     def features(texts: list[str]) -> torch.Tensor:
         tokens = tokenize(list(texts)).to(encoders.device_of(module))
-        return module.encode_text(tokens, normalize=unit)  # type: ignore[no-any-return]
+        return module.encode_text(tokens, normalize=unit)
 
     return encoders.text_encoder(module, features(["one"]).shape[1], features)
 
 
-def _fill(spec: ModelSpec, module: Any) -> None:
-    """Read the weights into the model; refuses OpenAI's own archives under another activation or architecture."""
+def _weights(spec: ModelSpec) -> Path:
     wish = f"model {str(spec)!r}"
     if spec.file:
-        path = checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
-    else:
-        path = _cached_weights(spec, wish)
+        return checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
+    return _cached_weights(spec, wish)
+
+
+def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
+    """Read the weights into the model; refuses OpenAI's own archives under another activation or architecture."""
+    wish = f"model {str(spec)!r}"
     if checkpoints.is_torchscript(path):
         state = checkpoints.read_torchscript(path, OPENAI_ARCHIVES)
         state = {key: value for key, value in state.items() if key not in _NOT_WEIGHTS}

@@ -14,8 +14,8 @@ def entry(spec: ModelSpec) -> ModelEntry:
 
     def load() -> Encoder:
         raise Unmeasured(
-            f"model {str(spec)!r}: mmbench does not read TensorFlow SavedModels yet; convert the encoder to PyTorch and "
-            "bind it as an mmbench.models entry point"
+            f"model {str(spec)!r}: mmbench does not read TensorFlow SavedModels yet; convert the encoder to PyTorch "
+            "and bind it as an mmbench.models entry point"
         )
 
     return ModelEntry(

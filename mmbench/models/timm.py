@@ -46,7 +46,7 @@ def build(name: str, wish: str) -> torch.nn.Module:
     if not timm.is_model(name):
         raise UnknownName("timm model", name, timm.list_models()) from None
     try:
-        return timm.create_model(name, pretrained=False, num_classes=0)  # type: ignore[no-any-return]
+        return timm.create_model(name, pretrained=False, num_classes=0)
     except RuntimeError as error:  # timm says so when the architecture has no such tag
         raise BadSpec(f"{wish}: {error}; see timm.list_pretrained('{name.split('.')[0]}*')") from None
 

@@ -47,7 +47,7 @@ def build(name: str, wish: str) -> torch.nn.Module:
         raise UnknownName("torchvision model", name, known)
     # their published weights expect inputs that the model itself shifts from ImageNet's mean and std
     extra = {"init_weights": False, "transform_input": True} if name in ("googlenet", "inception_v3") else {}
-    return torchvision.models.get_model(name, weights=None, **extra)  # type: ignore[no-any-return]
+    return torchvision.models.get_model(name, weights=None, **extra)
 
 
 def cut_head(module: Any, wish: str) -> tuple[str, int]:
@@ -75,7 +75,7 @@ def preprocess_of(name: str, tag: str, wish: str) -> Preprocess:
     if how not in (torchvision.transforms.InterpolationMode.BILINEAR, torchvision.transforms.InterpolationMode.BICUBIC):
         raise BadSpec(f"{wish}: torchvision resizes with {how}, which is neither bilinear nor bicubic")
     (size,), (resize,) = transform.crop_size, transform.resize_size
-    return Preprocess(size, resize, tuple(transform.mean), tuple(transform.std), how.value)  # type: ignore[arg-type]
+    return Preprocess(size, resize, tuple(transform.mean), tuple(transform.std), how.value)
 
 
 def _weights_of(name: str, tag: str, wish: str) -> Any:

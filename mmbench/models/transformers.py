@@ -91,8 +91,8 @@ def load_image(folder: Path, spec: ModelSpec, wish: str) -> Encoder:
     def features(batch: torch.Tensor) -> torch.Tensor:
         hidden = module(pixel_values=batch).last_hidden_state
         if hidden.ndim == 4:  # a convolutional network's [batch, dim, height, width]
-            return hidden.mean(dim=(2, 3))  # type: ignore[no-any-return]
-        return hidden[:, 0] if pool == "cls" else hidden.mean(dim=1)  # type: ignore[no-any-return]
+            return hidden.mean(dim=(2, 3))
+        return hidden[:, 0] if pool == "cls" else hidden.mean(dim=1)
 
     sizes = getattr(module.config, "hidden_sizes", None)
     dim = int(sizes[-1] if sizes else module.config.hidden_size)

@@ -1,0 +1,315 @@
+"""Who plays each role: a TOML file binds roles to specifications; nothing is loaded until an entry is asked for.
+
+[lineup]
+name = "mine"
+about = "..."
+extends = "embedded"            # optional: a lineup's name, or a path relative to this file
+new_roles = ["my_model"]        # optional: roles of one's own claims that resemble a known role
+
+[models.clip]
+spec = "open_clip:RN50@my.pt"   # required
+stand_in_for = "CLIP RN50"      # says that, and for what, this is a stand-in
+note = "..."
+
+[datasets.cifar10]
+spec = "torchvision:CIFAR10?root=data"
+
+[unbound.models]
+virtex = "why nobody plays it"  # [unbound.datasets] likewise
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mmbench.datasets.entry import DatasetEntry
+from mmbench.errors import BadSpec, UnknownName, Unmeasured
+from mmbench.lineups.roles import DATASET_ROLES, MODEL_ROLES
+from mmbench.models.entry import ModelEntry
+
+Kind = Literal["model", "dataset"]
+_KNOWN = {"model": MODEL_ROLES, "dataset": DATASET_ROLES}
+_NEAR = 0.8  # a role this like a known one is taken for a typing mistake
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A role and the specification that plays it. ``where`` names the file or option that bound it."""
+
+    role: str
+    spec: str
+    stand_in_for: str = ""
+    note: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class ModelBinding(Binding):
+    @cached_property
+    def entry(self) -> ModelEntry:
+        """The entry, resolved on first use; raises BadSpec or UnknownName with role and place added."""
+        from mmbench.models.specs import resolve
+
+        with _told(self):
+            return resolve(self.spec)
+
+
+@dataclass(frozen=True)
+class DatasetBinding(Binding):
+    @cached_property
+    def entry(self) -> DatasetEntry:
+        """The entry, resolved on first use; raises BadSpec or UnknownName with role and place added."""
+        from mmbench.datasets.specs import resolve
+
+        with _told(self):
+            return resolve(self.spec)
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """Bindings by role. ``unbound_models`` and ``unbound_datasets`` say why a role is played by nobody.
+
+    ``overrides`` lists the ``ROLE=SPEC`` that were bound after the file was read: a run with any is not this lineup
+    as it stands, so recorded outcomes of it do not apply to those roles.
+    """
+
+    name: str
+    about: str = ""
+    models: Mapping[str, ModelBinding] = field(default_factory=dict)
+    datasets: Mapping[str, DatasetBinding] = field(default_factory=dict)
+    unbound_models: Mapping[str, str] = field(default_factory=dict)
+    unbound_datasets: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+
+    def model(self, role: str) -> ModelBinding:
+        """Who plays ``role``. Raises UnknownName for no role at all, Unmeasured for a role that nobody plays."""
+        if role in self.models:
+            return self.models[role]
+        raise self._absent("model", role, self.models, self.unbound_models)
+
+    def dataset(self, role: str) -> DatasetBinding:
+        """What plays ``role``. Raises UnknownName for no role at all, Unmeasured for a role that nothing plays."""
+        if role in self.datasets:
+            return self.datasets[role]
+        raise self._absent("dataset", role, self.datasets, self.unbound_datasets)
+
+    def bind_model(self, option: str) -> Lineup:
+        """This lineup with ``ROLE=SPEC`` bound. A role may be new; one that resembles a known role is refused.
+
+        Raises BadSpec for a malformed option, a likely typing mistake in the role, or a specification that does not
+        resolve.
+        """
+        role, spec = _option(option, "model", {*self.models, *self.unbound_models})
+        bound = ModelBinding(role, spec, note="bound by hand", where=f"--mmbench-model {option}")
+        _ = bound.entry
+        without = {key: why for key, why in self.unbound_models.items() if key != role}
+        return replace(
+            self,
+            models={**self.models, role: bound},
+            unbound_models=without,
+            overrides=(*self.overrides, option),
+        )
+
+    def bind_dataset(self, option: str) -> Lineup:
+        """This lineup with ``ROLE=SPEC`` bound for a dataset; as ``bind_model``."""
+        role, spec = _option(option, "dataset", {*self.datasets, *self.unbound_datasets})
+        bound = DatasetBinding(role, spec, note="bound by hand", where=f"--mmbench-dataset {option}")
+        _ = bound.entry
+        without = {key: why for key, why in self.unbound_datasets.items() if key != role}
+        return replace(
+            self,
+            datasets={**self.datasets, role: bound},
+            unbound_datasets=without,
+            overrides=(*self.overrides, option),
+        )
+
+    def _absent(self, kind: Kind, role: str, bound: Mapping[str, Any], unbound: Mapping[str, str]) -> Exception:
+        known = {*_KNOWN[kind], *bound, *unbound}
+        if role not in known:
+            return UnknownName(f"{kind} role", role, known)
+        why = unbound.get(role) or f"it has no [{kind}s.{role}]"
+        return Unmeasured(
+            f"{kind} role {role!r} is played by nobody in lineup {self.name!r}: {why}; bind it with "
+            f"--mmbench-{kind} {role}=SPEC"
+        )
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Head(_Strict):
+    name: str = Field(min_length=1)
+    about: str = ""
+    extends: str = ""
+    new_roles: list[str] = []
+
+
+class _Bound(_Strict):
+    spec: str = Field(min_length=1)
+    stand_in_for: str = ""
+    note: str = ""
+
+
+class _Unbound(_Strict):
+    models: dict[str, str] = {}
+    datasets: dict[str, str] = {}
+
+
+class _File(_Strict):
+    lineup: _Head
+    models: dict[str, _Bound] = {}
+    datasets: dict[str, _Bound] = {}
+    unbound: _Unbound = _Unbound()
+
+
+def lineup_names() -> list[str]:
+    """The lineups that come with mmbench."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
+
+
+def load_lineup(name_or_path: str | Path) -> Lineup:
+    """Read a lineup that comes with mmbench, by name, or a TOML file, by path.
+
+    Raises UnknownName for no such lineup and BadSpec naming file, table and key of the first mistake.
+    """
+    return _load(name_or_path, Path(), ())
+
+
+def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineup:
+    path = _find(name_or_path, base)
+    if path in seen:
+        raise BadSpec(f"{path}: lineups extend each other in a circle: {' -> '.join(p.name for p in (*seen, path))}")
+    file = _read(path)
+    parent = _load(file.lineup.extends, path.parent, (*seen, path)) if file.lineup.extends else Lineup("")
+    for kind, roles in (
+        ("model", [*file.models, *file.unbound.models]),
+        ("dataset", [*file.datasets, *file.unbound.datasets]),
+    ):
+        for role in roles:
+            near = None if role in file.lineup.new_roles else _mistaken(role, kind)
+            if near:
+                raise BadSpec(
+                    f"{path}: no {kind} role is named {role!r}; did you mean {near!r}? "
+                    "(a role of your own goes into new_roles of [lineup])"
+                )
+    models = {role: ModelBinding(role, b.spec, b.stand_in_for, b.note, str(path)) for role, b in file.models.items()}
+    datasets = {
+        role: DatasetBinding(role, b.spec, b.stand_in_for, b.note, str(path)) for role, b in file.datasets.items()
+    }
+    return Lineup(
+        name=file.lineup.name,
+        about=file.lineup.about,
+        models=_merged(parent.models, models, file.unbound.models),
+        datasets=_merged(parent.datasets, datasets, file.unbound.datasets),
+        unbound_models=_merged(parent.unbound_models, file.unbound.models, models),
+        unbound_datasets=_merged(parent.unbound_datasets, file.unbound.datasets, datasets),
+    )
+
+
+def _merged(parent: Mapping[str, Any], own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """``own`` over ``parent``, without the inherited roles that the file says the contrary of in ``other``."""
+    return {**{role: value for role, value in parent.items() if role not in other}, **own}
+
+
+def _find(name_or_path: str | Path, base: Path) -> Path:
+    text = str(name_or_path)
+    shipped = Path(__file__).parent / f"{text}.toml"
+    if text in lineup_names():
+        return shipped
+    path = (base / Path(text).expanduser()).resolve()
+    if path.is_file():
+        return path
+    if text.endswith(".toml") or "/" in text:
+        raise BadSpec(
+            f"there is no lineup file {path}; give a path to a TOML file or one of: {', '.join(lineup_names())}"
+        )
+    raise UnknownName("lineup", text, lineup_names(), hint="Or give the path of a TOML file.")
+
+
+def _read(path: Path) -> _File:
+    try:
+        with path.open("rb") as stream:
+            raw = tomllib.load(stream)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSpec(f"{path} is not TOML: {error}") from error
+    try:
+        file = _File.model_validate(raw)
+    except ValidationError as error:
+        raise BadSpec(_first_mistake(path, error)) from None
+    for table, bound, unbound in (
+        ("models", file.models, file.unbound.models),
+        ("datasets", file.datasets, file.unbound.datasets),
+    ):
+        if both := sorted(bound.keys() & unbound.keys()):
+            raise BadSpec(f"{path}: {both[0]!r} stands in [{table}] and in [unbound.{table}]; keep one")
+    return file
+
+
+def _first_mistake(path: Path, error: ValidationError) -> str:
+    first = error.errors()[0]
+    *table, key = [str(step) for step in first["loc"]]
+    where = f"{path}: [{'.'.join(table)}] {key}" if table else f"{path}: {key}"
+    if first["type"] == "extra_forbidden":
+        fields = _fields_at(table)
+        near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(fields)}"
+        return f"{where} is unknown; {hint}"
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where}: {first['msg']}, not {first['input']!r}"
+
+
+def _fields_at(table: list[str]) -> list[str]:
+    here: type[BaseModel] = _File
+    if table[:1] == ["lineup"]:
+        here = _Head
+    elif table[:1] == ["unbound"]:
+        here = _Unbound
+    elif table:
+        here = _Bound
+    return list(here.model_fields)
+
+
+def _mistaken(role: str, kind: str) -> str | None:
+    """The known role that ``role`` was probably meant to be, or None for a known or a clearly new one."""
+    if role in _KNOWN[kind]:
+        return None
+    near = difflib.get_close_matches(role, list(_KNOWN[kind]), n=1, cutoff=_NEAR)
+    return near[0] if near else None
+
+
+def _option(option: str, kind: Kind, here: set[str]) -> tuple[str, str]:
+    role, equals, spec = option.partition("=")
+    role, spec = role.strip(), spec.strip()
+    if not (equals and role and spec):
+        raise BadSpec(f"--mmbench-{kind} {option!r} is not ROLE=SPEC, such as {_example(kind)}")
+    near = None if role in here else _mistaken(role, kind)
+    if near:
+        raise BadSpec(f"--mmbench-{kind} {option!r}: no {kind} role is named {role!r}; did you mean {near!r}?")
+    return role, spec
+
+
+def _example(kind: Kind) -> str:
+    return "clip=open_clip:RN50:openai" if kind == "model" else "cifar10=torchvision:CIFAR10?root=DIR"
+
+
+class _told:
+    """Adds role and place to an error about a specification."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, BadSpec | UnknownName):
+            raise BadSpec(f"role {self.binding.role!r} in {self.binding.where}: {error}") from error
