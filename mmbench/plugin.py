@@ -291,10 +291,15 @@ class Scoreboard:
         Skips when it is unmeasured; is expected to fail when it is inconclusive (under ``--mmbench-strict`` it fails)
         or refuted as recorded before; fails when it is not what was recorded.
         """
-        judged = self._session.board.judge(case.claim, case.evidence)
+        from mmbench.errors import MMBenchError
+
+        try:
+            judged = self._session.board.judge(case.claim, case.evidence)
+        except MMBenchError as error:
+            pytest.fail(f"{case.claim.id} cannot be judged: {error}", pytrace=False)
         part = judged.part
         self._item.stash[NOTE] = {"verdict": part}
-        shown = ("claim", "evidence", "outcome", "estimate", "low", "high", "p")
+        shown = ("claim", "evidence", "outcome", "estimate", "low", "high", "p_support", "p_refute")
         self._item.user_properties += [(name, part[name]) for name in shown if part[name] is not None]
         self._decide(judged)
         return judged.verdict
@@ -318,7 +323,7 @@ class Scoreboard:
         The features come first, outside the clock. The run that makes the scores is the probe's warm-up; timed rounds
         follow it. Where the scores are stored nothing is timed, and the recorded seconds are shown instead.
         """
-        from mmbench.errors import Unmeasured
+        from mmbench.errors import MMBenchError, Unmeasured
 
         board, item = self._session.board, self._item
         cells = board.cells(_about(item).protocols, model, dataset)
@@ -330,6 +335,9 @@ class Scoreboard:
         except Unmeasured as error:
             benchmark.skipped = True
             pytest.skip(f"unmeasured: {error}")
+        except MMBenchError as error:
+            benchmark.skipped = True
+            pytest.fail(f"{model} on {dataset} cannot be measured: {error}", pytrace=False)
         seconds = {str(cell): board.seconds(cell) for cell in cells}
         item.user_properties.append(("recorded_seconds", json.dumps(seconds)))
         timed = (fresh or cells) if self._session.option("retime") else fresh

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
+from mmbench.errors import MissingAsset, MissingExtra, Unmeasured
 from mmbench.protocol import Cell, Protocol
 from mmbench.report.expected import Key, Known, Standing, read_expected, standing
 from mmbench.report.families import cells_asked
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from mmbench.run import Bench
     from mmbench.scores import Scores
     from mmbench.verdict import Verdict
-
-UNTRAINED = "random"  # the role of an encoder with random weights: what the data give away without any training
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Judged:
             "estimate": v.estimate,
             "low": v.low,
             "high": v.high,
-            "p": v.p_support,
+            "point": v.point,
+            "p_support": v.p_support,
+            "p_refute": v.p_refute,
             "standing": self.standing,
             "reason": self.known.reason if self.known else "",
             "explanation": v.explain(),
@@ -114,7 +116,8 @@ class Board:
     def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[str, str]]:
         """Models and datasets that claims ask of these protocols' probes and that the lineup can play.
 
-        Each dataset is measured with the untrained encoder too, when the lineup has one and it fits.
+        Roles that no claim names (an untrained network, a reference, a model of the user's own) are measured on every
+        dataset of images that the claims ask for.
         """
         probes = {protocol.probe for protocol in protocols}
         asked: dict[tuple[str, str], None] = {}
@@ -124,10 +127,11 @@ class Board:
             for cell in cells_asked(claim, "measured"):
                 if cell.protocol.probe in probes and self._plays(cell):
                     asked[cell.model, cell.dataset] = None
-        images = {d: None for m, d in asked if "+" not in m and self._modality(m) == "image"}
-        if self._has_model(UNTRAINED):
-            asked |= {(UNTRAINED, d): None for d in images}
-        return list(asked)
+        if not asked:
+            return []
+        images = dict.fromkeys(d for m, d in asked if "+" not in m and self._sees(m))
+        unnamed = [role for role in self.lineup.models if role not in named_models() and self._sees(role)]
+        return [*asked, *((role, dataset) for role in unnamed for dataset in images)]
 
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
         return [Cell(protocol, model, dataset) for protocol in protocols]
@@ -155,15 +159,22 @@ class Board:
     def _has_dataset(self, role: str) -> bool:
         return role in self.lineup.datasets
 
-    def _modality(self, role: str) -> str:
-        return self.lineup.model(role).entry.modality
+    def _sees(self, role: str) -> bool:
+        """Whether the role's encoder takes images."""
+        return self.lineup.model(role).entry.modality == "image"
 
     # what it gave
 
     def scores(self, cell: Cell) -> Scores:
-        """The cell's scores, measured at first. Whatever a lineup lacks or breaks comes out as Unmeasured or as is."""
-        fresh = self.bench.fresh(cell) if self._plays(cell) else False
-        found = self.bench.scores(cell)
+        """The cell's scores, measured when first asked for.
+
+        Raises Unmeasured when the lineup, a file or a library is lacking, and the error of what broke otherwise.
+        """
+        try:
+            fresh = self._plays(cell) and self.bench.fresh(cell)
+            found = self.bench.scores(cell)
+        except (MissingAsset, MissingExtra) as error:
+            raise Unmeasured(f"{cell}: {error}") from error
         if fresh:
             self._fresh.add(cell)
         self.used[cell] = found
@@ -217,8 +228,7 @@ class Board:
     @property
     def changed(self) -> set[str]:
         """Roles bound on the command line."""
-        bindings = [*self.options.get("models", ()), *self.options.get("datasets", ())]
-        return {binding.split("=")[0] for binding in bindings}
+        return {option.partition("=")[0].strip() for option in self.lineup.overrides}
 
     # what a worker tells its controller
 
@@ -234,6 +244,13 @@ class Board:
         self._told_costs += len(costs)
         parts = [cell_part(cell, self.used[cell], fresh=cell in self._fresh) for cell in cells]
         return {"cells": parts, "costs": [vars(cost) for cost in costs if cost.fresh]}
+
+
+@functools.cache
+def named_models() -> frozenset[str]:
+    """Every model role that some claim names."""
+    cells = (cell for claim in CLAIMS for cell in cells_asked(claim, "measured"))
+    return frozenset(role for cell in cells for role in cell.model.split("+"))
 
 
 def _roles(claim: Claim) -> list[str]:

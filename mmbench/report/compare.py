@@ -12,17 +12,18 @@ from mmbench.report.record import Record, VerdictPart
 
 
 def adjusted(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The verdicts with ``p_adjusted``: Holm over the claims of one study on one kind of evidence."""
+    """The verdicts with ``holm_support`` and ``holm_refute``, over the claims of one study on one kind of evidence."""
     from mmbench.stats import holm
 
     out = [plain(verdict) for verdict in verdicts]
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for verdict in out:
-        if verdict.get("p") is not None:
+        if verdict.get("p_support") is not None and verdict.get("p_refute") is not None:
             families.setdefault((verdict["study"], verdict["evidence"]), []).append(verdict)
     for members in families.values():
-        for verdict, p in zip(members, holm([m["p"] for m in members]), strict=True):
-            verdict["p_adjusted"] = float(p)
+        for side in ("support", "refute"):
+            for verdict, p in zip(members, holm([m[f"p_{side}"] for m in members]), strict=True):
+                verdict[f"holm_{side}"] = float(p)
     return out
 
 

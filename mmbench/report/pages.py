@@ -18,12 +18,17 @@ def write_run(record: Record, folder: Path) -> tuple[Path, ...]:
 
 def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     """``folder/<label>.md`` and ``folder/<label>.html``, and the figures that the Markdown page shows."""
+    from mmbench.report.figures import figures_of
     from mmbench.report.render import render_html, render_markdown
 
     folder.mkdir(parents=True, exist_ok=True)
+    figures = figures_of(record)
+    for figure in figures:
+        (folder / "figures").mkdir(exist_ok=True)
+        (folder / "figures" / f"{record.label}-{figure.name}.svg").write_text(figure.svg + "\n", encoding="utf-8")
     markdown, html = folder / f"{record.label}.md", folder / f"{record.label}.html"
-    markdown.write_text(render_markdown(record), encoding="utf-8")
-    html.write_text(render_html(record), encoding="utf-8")
+    markdown.write_text(render_markdown(record, figures), encoding="utf-8")
+    html.write_text(render_html(record, figures), encoding="utf-8")
     return markdown, html
 
 

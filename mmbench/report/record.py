@@ -81,8 +81,11 @@ class VerdictPart(_Part):
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
-    p: float | None = None
-    p_adjusted: float | None = None
+    point: bool = False
+    p_support: float | None = None
+    p_refute: float | None = None
+    holm_support: float | None = None
+    holm_refute: float | None = None
     standing: str = "new"
     reason: str = ""
     explanation: str = ""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
-from mmbench.report.record import Record
+from mmbench.report.figures import Figure
+from mmbench.report.record import Record, VerdictPart
 from mmbench.report.views import view_of
 
 if TYPE_CHECKING:
@@ -20,16 +21,16 @@ class Ready(str):
     """Markdown that is ready to be written: already escaped, or made by us."""
 
 
-def render_markdown(record: Record) -> str:
-    """The record as one Markdown page."""
+def render_markdown(record: Record, figures: tuple[Figure, ...] = ()) -> str:
+    """The record as one Markdown page; figures are linked as ``figures/<label>-<name>.svg`` beside it."""
     environment = _environment(autoescape=False, finalize=escape_markdown)
-    text = environment.get_template("report.md").render(page=view_of(record))
+    text = environment.get_template("report.md").render(page=view_of(record, figures))
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def render_html(record: Record) -> str:
-    """The record as one HTML page that needs no other file."""
-    text = _environment(autoescape=True).get_template("report.html").render(page=view_of(record))
+def render_html(record: Record, figures: tuple[Figure, ...] = ()) -> str:
+    """The record as one HTML page that needs no other file; figures are inline."""
+    text = _environment(autoescape=True).get_template("report.html").render(page=view_of(record, figures))
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
 
 
@@ -55,6 +56,34 @@ def signed(value: float | None) -> str:
     return number(value, signed=True)
 
 
+def p_value(value: float | None) -> str:
+    """A p-value as prose gives it."""
+    if value is None:
+        return "—"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def bar(verdict: VerdictPart, width: int = 120) -> str:
+    """The margin and its bounds as a small SVG: zero in the middle, the claim's side on the right."""
+    from markupsafe import Markup
+
+    numbers = [verdict.estimate, verdict.low, verdict.high]
+    known = [abs(x) for x in numbers if x is not None]
+    if verdict.estimate is None or not known:
+        return ""
+    reach, middle = max([*known, 1e-12]), width / 2
+    at = [middle + (middle - 6) * x / reach if x is not None else None for x in numbers]
+    # An unknown bound is drawn open to the edge.
+    low, high = at[1] if at[1] is not None else 0, at[2] if at[2] is not None else width
+    return Markup(
+        f'<svg class="bar {verdict.outcome}" width="{width}" height="14" role="img" aria-label="margin '
+        f'{signed(verdict.estimate)}, bounds {signed(verdict.low)} to {signed(verdict.high)}">'
+        f'<line x1="{middle}" y1="0" x2="{middle}" y2="14" class="zero"/>'
+        f'<line x1="{low:.1f}" y1="7" x2="{high:.1f}" y2="7" class="span"/>'
+        f'<circle cx="{at[0]:.1f}" cy="7" r="3.5"/></svg>'
+    )
+
+
 def _environment(**options: Any) -> Environment:
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -63,5 +92,5 @@ def _environment(**options: Any) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options
     )
-    environment.filters |= {"number": number, "signed": signed, "ready": Ready}
+    environment.filters |= {"number": number, "signed": signed, "ready": Ready, "bar": bar, "p_value": p_value}
     return environment

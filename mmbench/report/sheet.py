@@ -69,7 +69,7 @@ def _lineup_part(board: Board) -> LineupPart:
     lineup = board.lineup
     return LineupPart(
         name=lineup.name,
-        note=getattr(lineup, "note", ""),
+        note=lineup.about,
         models=[_binding(bound, _weights(bound)) for bound in lineup.models.values()],
         datasets=[_binding(bound, _content(bound)) for bound in lineup.datasets.values()],
         changed=tuple(sorted(board.changed)),
@@ -82,7 +82,7 @@ def _binding(bound: Any, digest: str | None) -> Binding:
         spec=bound.spec,
         stand_in_for=bound.stand_in_for or "",
         note=bound.note or "",
-        credit=getattr(bound.entry, "credit", "") if digest else "",
+        credit=_or_none(lambda: getattr(bound.entry, "credit", "")) or "",
         digest=digest,
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Claim
+from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.families import cells_asked, family
+from mmbench.report.figures import Figure
 from mmbench.report.record import Binding, Record, VerdictPart
 
 
@@ -46,16 +47,17 @@ class Page:
     counts: dict[str, dict[str, int]]
     stand_ins: tuple[Binding, ...]
     credits: tuple[str, ...]
-    figures: tuple[Any, ...] = field(default=())
-    tables: tuple[Any, ...] = field(default=())
+    floors: tuple[Floor, ...]
+    exhibits: tuple[Exhibit, ...]
+    figures: tuple[Figure, ...] = ()
 
     @property
     def studies(self) -> list[str]:
         return sorted({claim.study for claim in self.claims})
 
 
-def view_of(record: Record) -> Page:
-    """The page of a record."""
+def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
+    """The page of a record, with these figures."""
     from mmbench.report.compare import counts
 
     bindings = (*record.lineup.models, *record.lineup.datasets)
@@ -65,6 +67,9 @@ def view_of(record: Record) -> Page:
         {evidence: dict(found) for evidence, found in counts(record.verdicts).items()},
         tuple(b for b in bindings if b.stand_in_for),
         tuple(dict.fromkeys(b.credit for b in bindings if b.credit)),
+        floors_of(record),
+        exhibits_of(record),
+        figures,
     )
 
 

@@ -1,0 +1,85 @@
+"""The papers' printed tables beside what the lineup measured in the same cells; and what each stand-in's data allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mmbench.claims import CLAIMS, Printed, Table
+from mmbench.protocol import Cell
+from mmbench.report.record import Binding, CellPart, Record
+
+UNTRAINED = "random"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One printed table: ``rows`` are models, ``columns`` protocol and dataset, entries printed and measured."""
+
+    title: str
+    note: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, tuple[tuple[Printed | None, CellPart | None], ...]], ...]
+
+    @property
+    def measured(self) -> int:
+        return sum(part is not None for _, entries in self.rows for _, part in entries)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a dataset gives away: the score of one constant answer, and of the untrained encoder, by protocol."""
+
+    binding: Binding
+    chance: float | None
+    unit: str
+    untrained: tuple[tuple[str, float], ...]
+    examples: int | None
+
+
+def exhibits_of(record: Record) -> tuple[Exhibit, ...]:
+    """The tables behind the judged claims whose cells a probe makes, each once, in the catalogue's order."""
+    judged = {verdict.claim for verdict in record.verdicts}
+    tables: dict[tuple[str, str], Table] = {}
+    for claim in CLAIMS:
+        if claim.id in judged and claim.study != "planted":
+            for table in claim.published:
+                if any(cell.protocol.probe != "none" for cell in table.cells):
+                    tables.setdefault((table.place.study, table.name), table)
+    measured = {(cell.fingerprint, cell.model, cell.dataset): cell for cell in record.cells}
+    return tuple(_exhibit(table, measured) for table in tables.values())
+
+
+def _exhibit(table: Table, measured: dict[tuple[str, str, str], CellPart]) -> Exhibit:
+    cells = [cell for cell in table.cells if cell.protocol.probe != "none"]
+    columns = dict.fromkeys((cell.protocol, cell.dataset) for cell in cells)
+    models = dict.fromkeys(cell.model for cell in cells)
+    rows = []
+    for model in models:
+        entries = []
+        for protocol, dataset in columns:
+            printed = table.cells.get(Cell(protocol, model, dataset))
+            found = measured.get((protocol.fingerprint(), model, dataset)) if printed else None
+            entries.append((printed, found))
+        rows.append((model, tuple(entries)))
+    title = f"{table.place.study}, {table.name}"
+    note = "; ".join(part for part in (table.note, table.spread and f"printed spread over {table.spread}") if part)
+    return Exhibit(title, note, tuple((p.name, d) for p, d in columns), tuple(rows))
+
+
+def floors_of(record: Record) -> tuple[Floor, ...]:
+    """Chance and untrained scores of every dataset role of the lineup."""
+    return tuple(_floor(binding, record.cells) for binding in record.lineup.datasets)
+
+
+def _floor(binding: Binding, cells: Iterable[CellPart]) -> Floor:
+    own = [cell for cell in cells if cell.dataset == binding.role and cell.reading == "paper"]
+    untrained = tuple((cell.protocol, cell.mean) for cell in own if cell.model == UNTRAINED)
+    first = own[0] if own else None
+    return Floor(
+        binding,
+        first.chance if first else None,
+        first.unit if first else "",
+        untrained,
+        first.examples if first else None,
+    )
