@@ -101,6 +101,14 @@ class Lineup:
             return self.datasets[role]
         raise self._absent("dataset", role, self.datasets, self.unbound_datasets)
 
+    def knows_model(self, role: str) -> bool:
+        """Whether ``role`` is bound, or this lineup says why nobody plays it."""
+        return role in self.models or role in self.unbound_models
+
+    def knows_dataset(self, role: str) -> bool:
+        """Whether ``role`` is bound, or this lineup says why nothing plays it."""
+        return role in self.datasets or role in self.unbound_datasets
+
     def bind_model(self, option: str) -> Lineup:
         """This lineup with ``ROLE=SPEC`` bound. A role may be new; one that resembles a known role is refused.
 

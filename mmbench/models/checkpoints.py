@@ -11,13 +11,14 @@ import hashlib
 import json
 import os
 import pickle
+import sys
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench import assets
-from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
+from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MMBenchError
 
 if TYPE_CHECKING:
     import torch
@@ -78,6 +79,21 @@ def remembered_place(key: str) -> Path | None:
     except (OSError, ValueError, KeyError):
         return None
     return path if path.is_file() else None
+
+
+def weights_identity(file: str, seed: int | None, key: str, look: Callable[[], Path]) -> str | None:
+    """What stands for an encoder's weights in its identity, or None when they are not here.
+
+    The digest of ``file``; the seed of untrained weights; else the digest of the file noted for ``key``, or of the
+    one that ``look`` finds, which may import torch and is asked only where that has happened already.
+    """
+    if seed is not None:
+        return f"untrained, seed {seed}"
+    path: Path | None = weights_path(file) if file else remembered_place(key)
+    if path is None and "torch" in sys.modules:
+        with contextlib.suppress(MMBenchError):
+            path = look()
+    return file_digest(path) if path is not None and path.is_file() else None
 
 
 def hub_file(repo: str, names: Collection[str]) -> Path | None:

@@ -166,10 +166,9 @@ def _text(spec: ModelSpec, module: Any) -> Encoder:
 
 
 def _weights(spec: ModelSpec) -> Path:
-    wish = f"model {str(spec)!r}"
     if spec.file:
-        return checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
-    return _cached_weights(spec, wish)
+        return checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
+    return _cached_weights(spec)
 
 
 def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
@@ -198,23 +197,16 @@ def _current_names(state: checkpoints.StateDict, module: Any) -> checkpoints.Sta
 
 
 def _identity(spec: ModelSpec) -> Identity:
-    known = encoders.versions("open_clip_torch", "timm", "torch", "pillow")
-    if spec.file:
-        place = checkpoints.weights_path(spec.file)
-        path = place if place.is_file() else None
-    else:
-        path = checkpoints.remembered_place(_key(spec))
-    digest = checkpoints.file_digest(path) if path else None
-    if spec.seed is not None:
-        digest = f"untrained, seed {spec.seed}"
-    return Identity(digest, spec.architecture(), "projected joint embedding", None, dict(known))
+    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec))
+    known = dict(encoders.versions("open_clip_torch", "timm", "torch", "pillow"))
+    return Identity(weights, spec.architecture(), "projected joint embedding", None, known)
 
 
 def _key(spec: ModelSpec) -> str:
     return f"open_clip {spec.name} {spec.tag} {encoders.versions('open_clip_torch')}"
 
 
-def _cached_weights(spec: ModelSpec, wish: str) -> Path:
+def _cached_weights(spec: ModelSpec) -> Path:
     """The tag's file in the local hub cache, or MissingAsset with the command that brings it."""
     config = _tag_config(spec)
     repo, _, named = (config.get("hf_hub") or "").rpartition("/")
@@ -223,7 +215,7 @@ def _cached_weights(spec: ModelSpec, wish: str) -> Path:
     if path is None:
         fetch = f"fetch them with: hf download {repo} {names[0]}" if repo else f"put {config.get('url')} into a file"
         raise MissingAsset(
-            f"{wish}: the weights are not in the local hub cache; {fetch}, or name a file: "
+            f"model {str(spec)!r}: the weights are not in the local hub cache; {fetch}, or name a file: "
             f"open_clip:{spec.name}:{spec.tag}@FILE"
         )
     checkpoints.remember_place(_key(spec), path)

@@ -64,24 +64,13 @@ def preprocess_of(module: Any) -> Preprocess:
 
 
 def _identity(spec: ModelSpec) -> Identity:
-    known = encoders.versions("timm", "torch", "pillow")
-    path = _found(spec)
-    digest = checkpoints.file_digest(path) if path else None
-    if spec.seed is not None:
-        digest = f"untrained, seed {spec.seed}"
-    return Identity(digest, spec.architecture(), "before the classifier", None, dict(known))
+    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec))
+    known = dict(encoders.versions("timm", "torch", "pillow"))
+    return Identity(weights, spec.architecture(), "before the classifier", None, known)
 
 
 def _key(spec: ModelSpec) -> str:
     return f"timm {spec.name} {encoders.versions('timm')}"
-
-
-def _found(spec: ModelSpec) -> Path | None:
-    """The weights of ``spec`` if their place is known without timm: FILE, or where an earlier load found them."""
-    if spec.file:
-        path = checkpoints.weights_path(spec.file)
-        return path if path.is_file() else None
-    return checkpoints.remembered_place(_key(spec))
 
 
 def _load(spec: ModelSpec) -> Encoder:
@@ -95,7 +84,7 @@ def _load(spec: ModelSpec) -> Encoder:
         if spec.file:
             path = checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
         else:
-            path = _cached_weights(spec, module)
+            path = _cached_weights(spec)
         state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
         heads = module.pretrained_cfg.get("classifier") or ()
         state = checkpoints.without(state, *((heads,) if isinstance(heads, str) else heads))
@@ -105,9 +94,12 @@ def _load(spec: ModelSpec) -> Encoder:
     return specs.checked(spec, encoders.image_encoder(module, preprocess, dim))
 
 
-def _cached_weights(spec: ModelSpec, module: Any) -> Path:
-    config = module.pretrained_cfg
-    repo, named = config.get("hf_hub_id"), config.get("hf_hub_filename")
+def _cached_weights(spec: ModelSpec) -> Path:
+    """The file of timm's published weights in the local hub cache, or MissingAsset with the command that brings it."""
+    import timm
+
+    config: Any = timm.models.get_pretrained_cfg(spec.name)
+    repo, named = getattr(config, "hf_hub_id", None), getattr(config, "hf_hub_filename", None)
     path = checkpoints.hub_file(repo, (named,) if named else _HUB_NAMES) if repo else None
     if path is None:
         fetch = f"fetch them with: hf download {repo} {named or _HUB_NAMES[0]}; or " if repo else ""

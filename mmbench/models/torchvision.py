@@ -89,16 +89,9 @@ def _weights_of(name: str, tag: str, wish: str) -> Any:
 
 
 def _identity(spec: ModelSpec) -> Identity:
-    known = encoders.versions("torchvision", "torch", "pillow")
-    if spec.file:
-        place = checkpoints.weights_path(spec.file)
-        path = place if place.is_file() else None
-    else:
-        path = checkpoints.remembered_place(_key(spec))
-    digest = checkpoints.file_digest(path) if path else None
-    if spec.seed is not None:
-        digest = f"untrained, seed {spec.seed}"
-    return Identity(digest, spec.architecture(), "before the last linear layer", None, dict(known))
+    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec))
+    known = dict(encoders.versions("torchvision", "torch", "pillow"))
+    return Identity(weights, spec.architecture(), "before the last linear layer", None, known)
 
 
 def _key(spec: ModelSpec) -> str:
@@ -115,11 +108,10 @@ def _load(spec: ModelSpec) -> Encoder:
         module = build(spec.name, wish)
     head, dim = cut_head(module, wish)
     if spec.seed is None:
-        path = (
-            checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
-            if spec.file
-            else _cached_weights(spec, wish)
-        )
+        if spec.file:
+            path = checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
+        else:
+            path = _cached_weights(spec)
         state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
         state = checkpoints.without(state, head)
         checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}")
@@ -127,10 +119,11 @@ def _load(spec: ModelSpec) -> Encoder:
     return specs.checked(spec, encoders.image_encoder(module, preprocess, dim))
 
 
-def _cached_weights(spec: ModelSpec, wish: str) -> Path:
+def _cached_weights(spec: ModelSpec) -> Path:
     """Torch hub's copy of the named weights, or MissingAsset with the address that torchvision publishes."""
     import torch
 
+    wish = f"model {str(spec)!r}"
     url = _weights_of(spec.name, spec.tag, wish).url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not path.is_file():
