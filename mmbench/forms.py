@@ -125,7 +125,7 @@ class Above(Form):
         return all_of(positive(at.quantity(self.a) - at.quantity(self.b) - self.by) for at in scope.points(self.each))
 
     def words(self) -> str:
-        lead = f" by more than {self.by:g}" if self.by else ""
+        lead = f" by more than {self.by:g}" if self.by > 0 else f" less {-self.by:g}" if self.by else ""
         return f"{_say(self.a)} above {_say(self.b)}{lead}{_each(self.each)}"
 
 

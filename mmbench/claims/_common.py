@@ -8,8 +8,8 @@ from typing import Any
 
 from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
 from mmbench.claims.disagreements import disagreements_of
-from mmbench.forms import Form
-from mmbench.protocol import PRINTED, Cell, Protocol
+from mmbench.forms import POOLED, Above, All, Form
+from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Protocol
 from mmbench.terms import Linear, Term, cell, largest
 
 # Roles.
@@ -47,6 +47,10 @@ GROUPS = {
     "unimodal_text": HC_UNIMODAL_TEXT,
 }
 
+# Protocols.
+FEW_SHOT3 = FEW_SHOT.over(shots=(1, 5, 10))
+TASKS5 = (*FEW_SHOT3, CLUSTERING, LINEAR_PROBE)
+
 # Datasets.
 STANDARD6 = ("mnist", "cifar10", "cifar100", "fashion_mnist", "cub", "svhn")
 NATURAL = ("cifar10", "cifar100", "cub")
@@ -81,6 +85,16 @@ def means(protocol: Protocol, names: Iterable[str], dataset: str) -> tuple[Linea
 def lead(protocol: Protocol, name: str, rivals: Iterable[str], dataset: str) -> Term:
     """How far a model is ahead of the best of its rivals on one dataset."""
     return cell(protocol, name, dataset) - largest(*means(protocol, rivals, dataset))
+
+
+def loss(protocol: Protocol, name: str, before: str, after: str) -> Term:
+    """What a model loses between two datasets: with masks, or on later films."""
+    return cell(protocol, name, before) - cell(protocol, name, after)
+
+
+def falls(protocol: Protocol, names: Iterable[str], before: str, after: str) -> Form:
+    """Each of the models scores lower on ``after`` than on ``before``."""
+    return All(tuple(Above(cell(protocol, name, before), cell(protocol, name, after), each=POOLED) for name in names))
 
 
 def numbers(printed: dict[tuple[str, str], float]) -> dict[Cell, Printed]:

@@ -1,0 +1,95 @@
+"""Claims of the thesis that wait for a protocol, or for data, that mmbench has not got yet."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmbench.claims._common import LARGE_PCT, STANDARD6, claim
+from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, On
+from mmbench.protocol import LINEAR_PROBE, MLP_HEAD
+
+_predicted = partial(claim, status="predicted")
+_cited = partial(claim, status="cited")
+
+_predicted(
+    "bielawski2022-mvsa-redundancy-hypothesis",
+    "Bert may add more to CLIP than CLIP-T does because CLIP-T resembles CLIP; or it may just be larger.",
+    "5.2 Discussion",
+    "Table 5.1",
+    waits_for="representation similarity (linear CKA between image and text features)",
+    leaves_open="how redundancy is measured; the gap to be explained is 0.45 points, within the spread",
+)
+_predicted(
+    "bielawski2022-backbone-independence",
+    "With other backbones than ResNet50 the results on generalization should stay as they are.",
+    "7.3",
+    expect=All(
+        (
+            On(AtMost("clip_vitb32", "vit_unimodal"), STANDARD6, (LINEAR_PROBE,)),
+            On(
+                Above("clip_vitb32", "vit_unimodal", each=BY_BOTH),
+                ("mvsa", "book_covers", "plotster"),
+                (MLP_HEAD,),
+            ),
+        )
+    ),
+    protocols=(LINEAR_PROBE, MLP_HEAD),
+    datasets=(*STANDARD6, "mvsa", "book_covers", "plotster"),
+    models=("clip_vitb32", "vit_unimodal"),
+    ours="a Vision Transformer trained on images alone stands for the other backbones",
+)
+_predicted(
+    "bielawski2022-pred-targeted-attacks-semantic-distance",
+    "If grounding worked, targeted attacks would succeed less the further the target class is in meaning.",
+    "7.4; 1.8 Travaux futurs",
+    waits_for="adversarial attacks (targeted, with WordNet distance of the classes)",
+)
+_predicted(
+    "bielawski2022-pred-clipt-standard-text",
+    "CLIP-T may win on ordinary text tasks, which are not about objects.",
+    "7.4; 1.8 Travaux futurs",
+    waits_for="SuperGLUE tasks (BoolQ, WiC)",
+)
+_predicted(
+    "bielawski2022-hypothesis-information-loss",
+    "What the other modality lacks may be lost: grammar in CLIP-T, detail that captions leave out in CLIP.",
+    "5.2 Discussion; 7.3",
+    waits_for="sentence probing, and reconstruction of images from features",
+)
+claim(
+    "bielawski2022-fusion-models-suffer-unimodal",
+    "Early-fusion models are below their best on one modality alone; coordinated ones like CLIP do not need both.",
+    "3.3 Early Fusion; 3.4",
+    waits_for="SuperGLUE tasks (BoolQ, WiC) and an early-fusion encoder",
+    leaves_open="any number or source",
+)
+_cited(
+    "bielawski2022-cited-hippocampus",
+    "Multimodal networks, CLIP among them, match patterns in the human hippocampus better than RN50 and BiT-M.",
+    "5.2 Discussion",
+    waits_for="fMRI recordings (Choksi et al. 2021)",
+)
+_cited(
+    "bielawski2022-cited-concept-neurons",
+    "Some of CLIP's image units answer to one concept as photo, drawing and word; those of vision networks do not.",
+    "5.2 Discussion; 4.2 Introduction",
+    waits_for="unit selectivity over concept images in several forms (Goh et al. 2021)",
+)
+_cited(
+    "bielawski2022-cited-book-late-fusion-best",
+    "For cover and title, joining the two vectors before a classifier beats early and dual fusion.",
+    "3.3 Book Cover and Title Fusion Model",
+    "Fig. 3.17",
+    waits_for="early and dual fusion heads (Lucieri et al. 2020)",
+)
+_cited(
+    "bielawski2022-cited-clip-reads-text",
+    "CLIP's image encoder recognises words drawn in the image, hence the masks.",
+    "5.2 Masking",
+    expect=Best("clip", by=LARGE_PCT),
+    protocols=(LINEAR_PROBE,),
+    datasets=("rendered_words",),
+    models=("clip", "rn50", "bit_m"),
+    waits_for="images of printed words, held out by typeface",
+    ours="a linear probe names the word, 5 points above RN50 and BiT-M (Goh et al. 2021 look at units)",
+)

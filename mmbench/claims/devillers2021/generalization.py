@@ -1,0 +1,246 @@
+"""Sections 3.1 to 3.5: few-shot learning, clustering and linear probes on six sets (Fig. 2 to 5)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmbench.claims._common import (
+    AR,
+    CAPTIONING,
+    DIGITS,
+    FEW_SHOT3,
+    LARGE_PCT,
+    MULTIMODAL,
+    NATURAL,
+    NATURAL_BROAD,
+    R_STRONG,
+    R_WEAK,
+    STANDARD6,
+    TASKS5,
+    USUALLY,
+    VISION_ONLY,
+    VISUAL12,
+    at_least,
+    claim,
+)
+from mmbench.forms import (
+    BY_BOTH,
+    POOLED,
+    Above,
+    All,
+    Any,
+    AtMost,
+    Best,
+    Bottom,
+    Correlates,
+    Each,
+    MeanCorrelates,
+    On,
+    Top,
+    Wins,
+)
+from mmbench.protocol import CLUSTERING, LINEAR_PROBE, Protocol
+from mmbench.terms import Linear, cell, mean
+
+MEAN_OF_SIX = "each model's mean over the six sets is compared"
+OTHERS_ON_CUB = tuple(name for name in VISION_ONLY if name != "bit_m")
+NOT_AR_OR_SIN = ("clip", "tsm", "virtex", "icmlm", "rn50", "bit_m")
+_on_six = partial(claim, datasets=STANDARD6, models=VISUAL12)
+_few_shot = partial(_on_six, section="3.1", protocols=FEW_SHOT3)
+_clustering = partial(_on_six, section="3.2", protocols=(CLUSTERING,))
+_overall = partial(_on_six, section="3.5", protocols=TASKS5)
+
+
+def over_six(protocol: Protocol) -> tuple[Linear, ...]:
+    """Every model's mean over the six sets."""
+    return tuple(mean(cell(protocol, model, dataset) for dataset in STANDARD6) for model in VISUAL12)
+
+
+def over_tasks(dataset: str) -> tuple[Linear, ...]:
+    """Every model's mean over the five tasks on one set."""
+    return tuple(mean(cell(protocol, model, dataset) for protocol in TASKS5) for model in VISUAL12)
+
+
+def every_pair(better: tuple[str, ...], worse: tuple[str, ...]) -> tuple[Above, ...]:
+    return tuple(Above(a, b) for a in better for b in worse)
+
+
+_few_shot(
+    "devillers2021-fewshot-bitm-best-natural",
+    "On CIFAR10, CIFAR100 and CUB, BiT-M is the best few-shot encoder at 1, 5 and 10 samples a class.",
+    exhibit="Fig. 2",
+    expect=Best("bit_m", each=BY_BOTH),
+    datasets=NATURAL,
+    leaves_open="whether it holds at each number of samples; it is read so",
+)
+_few_shot(
+    "devillers2021-fewshot-multimodal-not-better",
+    "CLIP, TSM, VirTex and ICMLM gain nothing in few-shot learning over encoders trained on images alone.",
+    exhibit="Fig. 2, 5",
+    expect=AtMost(Top("multimodal"), Top("vision_only")),
+    leaves_open="over which encoders: the best, RN50, or their mean",
+    ours=f"the best of each family, and {MEAN_OF_SIX}",
+)
+_few_shot(
+    "devillers2021-fewshot-multimodal-typically-worse",
+    "On each set multimodal encoders are mostly below the others in few-shot learning.",
+    exhibit="Fig. 2",
+    expect=Each(Wins(every_pair(VISION_ONLY, MULTIMODAL), at_least(USUALLY, len(VISION_ONLY) * len(MULTIMODAL)))),
+    ours="mostly: in three quarters of the 32 pairs of encoders",
+)
+_clustering(
+    "devillers2021-clustering-bitm-best",
+    "Over the six sets BiT-M clusters best.",
+    exhibit="Fig. 3, 5",
+    expect=Best("bit_m"),
+)
+_clustering(
+    "devillers2021-clustering-multimodal-lag",
+    "Over the six sets multimodal encoders cluster worse than the others.",
+    exhibit="Fig. 3, 5",
+    expect=Above("vision_only", "multimodal"),
+    ours="the means of the two families are compared",
+)
+_clustering(
+    "devillers2021-clustering-ranking-like-fewshot",
+    "Clustering ranks the encoders much as few-shot learning does.",
+    exhibit="Fig. 2, 3",
+    expect=All(
+        tuple(
+            Correlates(over_six(CLUSTERING), over_six(protocol), R_STRONG, method="spearman") for protocol in FEW_SHOT3
+        )
+    ),
+    protocols=(*FEW_SHOT3, CLUSTERING),
+    ours="a rank correlation of at least 0.7 at each number of samples; the paper judges by eye",
+)
+_on_six(
+    "devillers2021-transfer-multimodal-no-gain",
+    "A linear probe does worse on multimodal features, which again bring nothing.",
+    "3.3",
+    "Fig. 4, 5",
+    expect=All((Above("vision_only", "multimodal"), AtMost(Top("multimodal"), Top("vision_only")))),
+    protocols=(LINEAR_PROBE,),
+    ours=f"worse by the family's mean, and not better by its best; {MEAN_OF_SIX}",
+)
+_overall(
+    "devillers2021-average-multimodal-worse-all-tasks",
+    "In few-shot learning, clustering and transfer alike, multimodal encoders are below the others on average.",
+    section="3.3",
+    exhibit="Fig. 5",
+    expect=Above("vision_only", "multimodal"),
+    leaves_open="whether family by family or model by model",
+    ours="the means of the two families are compared",
+)
+_overall(
+    "devillers2021-headline-no-added-generalization",
+    "In clustering, few-shot learning, transfer and robustness no multimodal encoder beats plain supervised training.",
+    section="Abstract, 3.5, 6",
+    exhibit="Fig. 5, 6",
+    waits_for="adversarial attacks (random projected gradient descent)",
+)
+_overall(
+    "devillers2021-clip-best-multimodal",
+    "Of the multimodal encoders CLIP generalises best.",
+    exhibit="Fig. 5",
+    expect=Best("clip", among=MULTIMODAL, each=POOLED),
+    models=MULTIMODAL,
+    leaves_open="whether in each task; the mean over the five tasks is asked",
+)
+_overall(
+    "devillers2021-contrastive-not-enough",
+    "Even CLIP and TSM, trained by contrast, do not beat encoders trained on images alone.",
+    exhibit="Fig. 5",
+    expect=AtMost(Top("contrastive"), Top("vision_only")),
+    ours=f"the best of each family, and {MEAN_OF_SIX}",
+)
+_overall(
+    "devillers2021-bitm-best-overall",
+    "BiT-M is the best encoder in few-shot learning, clustering and transfer, over the six sets.",
+    exhibit="Fig. 5",
+    expect=Best("bit_m"),
+    leaves_open="how much of it is label overlap: ImageNet-21K names the species of CUB",
+)
+_overall(
+    "devillers2021-cub-bitm-large-margin",
+    "On CUB BiT-M is far ahead of every other encoder; its labels contain the species.",
+    exhibit="Fig. 2, 3, 4",
+    expect=Best("bit_m", by=LARGE_PCT, each=BY_BOTH),
+    datasets=("cub",),
+    ours="far: by more than 5 points, in each task",
+)
+_overall(
+    "devillers2021-cub-clip-only-competitive-multimodal",
+    "On CUB, BiT-M aside, CLIP alone among multimodal encoders keeps up with those trained on images.",
+    exhibit="Fig. 2, 3, 4",
+    expect=All(
+        (
+            AtMost(Bottom(OTHERS_ON_CUB), "clip"),
+            Above(Bottom(OTHERS_ON_CUB), Top(("tsm", *CAPTIONING))),
+        )
+    ),
+    datasets=("cub",),
+    ours="keeping up: not below the lowest of the others, in each task",
+)
+_overall(
+    "devillers2021-digits-clip-matches-some-vision",
+    "On MNIST and SVHN CLIP does as well as some encoders trained on images.",
+    exhibit="Fig. 2, 3, 4",
+    expect=AtMost(Bottom("vision_only"), "clip", each=BY_BOTH),
+    datasets=DIGITS,
+    models=(*VISION_ONLY, "clip"),
+)
+_overall(
+    "devillers2021-digits-sin-ar-best",
+    "On MNIST and SVHN encoders trained on stylised images or against attacks are generally the best.",
+    exhibit="Fig. 2, 3, 4",
+    expect=Wins(
+        tuple(
+            On(Above("ar_and_sin", Top(NOT_AR_OR_SIN)), (dataset,), (protocol,))
+            for dataset in DIGITS
+            for protocol in TASKS5
+        ),
+        at_least(USUALLY, len(DIGITS) * len(TASKS5)),
+    ),
+    datasets=DIGITS,
+    ours="the mean of the six above each other model, in three quarters of the ten pairs of set and task",
+)
+_overall(
+    "devillers2021-natural-vision-beats-multimodal",
+    "On CIFAR10, CIFAR100, Fashion-MNIST and CUB encoders trained on images generally beat multimodal ones.",
+    exhibit="Fig. 2, 3, 4",
+    expect=Wins(
+        tuple(
+            On(pair, (dataset,), (protocol,))
+            for pair in every_pair(VISION_ONLY, MULTIMODAL)
+            for dataset in NATURAL_BROAD
+            for protocol in TASKS5
+        ),
+        at_least(USUALLY, len(VISION_ONLY) * len(MULTIMODAL) * len(NATURAL_BROAD) * len(TASKS5)),
+    ),
+    datasets=NATURAL_BROAD,
+    ours="generally: in three quarters of the pairs of encoders over sets and tasks",
+)
+_overall(
+    "devillers2021-consistent-across-datasets",
+    "How encoders stand to each other is fairly stable from set to set, with exceptions.",
+    exhibit="Fig. 2, 3, 4",
+    expect=MeanCorrelates(
+        tuple(
+            Correlates(over_tasks(a), over_tasks(b), R_WEAK, method="spearman")
+            for i, a in enumerate(STANDARD6)
+            for b in STANDARD6[i + 1 :]
+        ),
+        R_WEAK,
+    ),
+    ours="the rank correlation of two sets, averaged over all pairs of sets, is at least 0.5",
+)
+_on_six(
+    "devillers2021-cited-ar-transfers-better-sometimes",
+    "Encoders trained against attacks were found to transfer better in some settings.",
+    "2",
+    expect=Any(tuple(On(Above(Top("ar_models"), "rn50"), (dataset,)) for dataset in STANDARD6)),
+    protocols=(LINEAR_PROBE,),
+    models=(*AR, "rn50"),
+    status="cited",
+    ours="one of the three above RN50 on one of the six sets (Salman et al. 2020 use others)",
+)

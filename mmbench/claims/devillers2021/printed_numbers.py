@@ -1,0 +1,121 @@
+"""What can be judged on numbers in the running text: training sizes, the vocabulary, three correlations."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmbench.claims._common import R_STRONG, R_WEAK, claim, numbers
+from mmbench.claims.claim import Place, Printed, Table
+from mmbench.forms import POOLED, Above, All, AtLeast, Chain, OnPar
+from mmbench.protocol import PRINTED, Cell
+from mmbench.terms import constant, printed
+
+STUDY = "devillers2021"
+N_MODELS = 12
+SIZE_ORDER = ("clip", "ar_models", "tsm", "bit_m", "rn50", "virtex and icmlm")
+
+TRAINING_SIZES = Table(
+    "training images",
+    Place(STUDY, "2", "Fig. 1"),
+    numbers(
+        {
+            ("training images", "clip"): 400e6,
+            ("training images", "ar_models"): 140e6,
+            ("training images", "tsm"): 120e6,
+            ("training images", "bit_m"): 14e6,
+            ("training images", "rn50"): 1.3e6,
+            ("training images", "virtex and icmlm"): 120e3,
+        }
+    ),
+    note="from the running text; more than 140M for AR; TSM counts video clips",
+)
+VOCABULARY = Table(
+    "visual words",
+    Place(STUDY, "5.1"),
+    numbers(
+        {
+            ("words", "visual"): 824,
+            ("words", "visual, frequent"): 368,
+            ("words", "visual, added"): 456,
+            ("words", "frequent"): 20_000,
+            ("words", "vocabulary"): 20_456,
+        }
+    ),
+)
+
+
+def correlation(r: float) -> Printed:
+    """A printed Pearson r over the twelve encoders. The standard error, (1 - r^2) / sqrt(n - 3), is ours."""
+    return Printed(r, se=(1 - r**2) / (N_MODELS - 3) ** 0.5)
+
+
+CORRELATIONS = Table(
+    "correlations with visual accuracy",
+    Place(STUDY, "5.4"),
+    {
+        Cell(PRINTED, "r with visual accuracy", "semantic analogies"): correlation(-0.0821),
+        Cell(PRINTED, "r with visual accuracy", "morphology analogies"): correlation(0.301),
+        Cell(PRINTED, "r with visual accuracy", "word similarity"): correlation(0.797),
+    },
+    note="only r is printed; n = 12 encoders is our count, and the standard errors are ours",
+)
+
+claim(
+    "devillers2021-training-size-ordering",
+    "CLIP saw the most images, then the AR models, TSM, BiT-M, the ImageNet-1K models, VirTex and ICMLM last.",
+    "2",
+    "Fig. 1",
+    expect=Chain(tuple(printed("training images", name) for name in SIZE_ORDER), each=POOLED),
+    published=(TRAINING_SIZES,),
+    leaves_open="the size of SIN+IN; augmented images count as data for the AR models",
+)
+claim(
+    "devillers2021-visual-vocabulary-counts",
+    "824 visual words, 368 of them frequent, 456 added to the 20,000 most frequent: 20,456 in all.",
+    "5.1",
+    expect=All(
+        (
+            OnPar(
+                printed("words", "visual, frequent") + printed("words", "visual, added"),
+                printed("words", "visual"),
+                within=0.0,
+                each=POOLED,
+            ),
+            OnPar(
+                printed("words", "frequent") + printed("words", "visual, added"),
+                printed("words", "vocabulary"),
+                within=0.0,
+                each=POOLED,
+            ),
+        )
+    ),
+    published=(VOCABULARY,),
+)
+
+_correlation = partial(
+    claim, section="5.4", published=(CORRELATIONS,), waits_for="skip-gram vectors with visual words frozen"
+)
+_r = {test: printed("r with visual accuracy", test) for test in ("semantic analogies", "morphology analogies")}
+for _test, _id, _says in (
+    ("semantic analogies", "semantic", "A model's visual accuracy says nothing about its semantic analogies."),
+    ("morphology analogies", "morphology", "A model's visual accuracy says little about its morphology analogies."),
+):
+    _correlation(
+        f"devillers2021-corr-visual-{_id}",
+        _says,
+        expect=All(
+            (
+                Above(constant(R_WEAK), _r[_test], each=POOLED),
+                Above(_r[_test], constant(-R_WEAK), each=POOLED),
+            )
+        ),
+        leaves_open="n and p",
+        ours="weak: |r| under 0.5, which with twelve models is also far from significant (that needs 0.576)",
+    )
+_correlation(
+    "devillers2021-corr-visual-wordsim",
+    "A model's visual accuracy goes closely with its word similarity.",
+    expect=AtLeast(printed("r with visual accuracy", "word similarity"), R_STRONG, each=POOLED),
+    leaves_open="n and p",
+    ours="closely: r at least 0.7, which with twelve models is also significant (that needs 0.576)",
+)

@@ -1,0 +1,157 @@
+"""Claims of the paper that wait for a protocol that mmbench has not got yet."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmbench.claims._common import claim
+
+ATTACKS = "adversarial attacks (random projected gradient descent)"
+SIMILARITY = "representational similarity of Welch RDMs"
+WORDS = "skip-gram vectors with visual words frozen"
+_attacks = partial(claim, exhibit="Fig. 6", waits_for=ATTACKS)
+_similarity = partial(claim, waits_for=SIMILARITY)
+_words = partial(claim, section="5.3", exhibit="Fig. 10", waits_for=WORDS)
+
+_attacks(
+    "devillers2021-adv-multimodal-less-robust",
+    "Attacks break CLIP and VirTex more often than RN50, SIN+IN and BiT-M, for every goal and norm.",
+    "3.4",
+    leaves_open="the epsilons, the step size, and the ImageNet head that CLIP and VirTex were given",
+)
+_attacks(
+    "devillers2021-adv-ar-robust",
+    "The AR models resist attacks best, as they were trained to.",
+    "3.4",
+    leaves_open="which AR models are shown",
+)
+_attacks(
+    "devillers2021-adv-bitm-on-par-rn50",
+    "BiT-M is as easy to attack as RN50.",
+    "3.5",
+)
+_similarity(
+    "devillers2021-rsa-vision-compact",
+    "Encoders trained on images all join below a distance of 0.2 in the dendrogram.",
+    "4",
+    "Fig. 9a",
+    leaves_open="the linkage rule",
+)
+_similarity(
+    "devillers2021-rsa-distance-order",
+    "Seen from encoders trained on images, multimodal ones are further off than these, and text models furthest.",
+    "4",
+    "Fig. 8, 9a",
+    leaves_open="whether language or training data moved the multimodal encoders",
+)
+_similarity(
+    "devillers2021-rsa-multimodal-not-linguistic",
+    "Multimodal image encoders are further from text models than from encoders trained on images.",
+    "4",
+    "Fig. 8, 9",
+)
+_similarity(
+    "devillers2021-rsa-not-in-between",
+    "Multimodal encoders are no nearer to text than encoders trained on images are: they lie apart, not between.",
+    "4, 6",
+    "Fig. 9",
+    leaves_open="a measure; the paper argues from a t-SNE picture",
+)
+_similarity(
+    "devillers2021-rsa-visual-subclusters",
+    "BiT-M, RN50 and SIN form one group, AR another, and multimodal encoders follow further on.",
+    "4",
+    "Fig. 9b",
+)
+_similarity(
+    "devillers2021-rsa-language-cluster-separate",
+    "BERT, GPT-2 and CLIP-T stand apart from every image encoder, CLIP's own included.",
+    "4",
+    "Fig. 9",
+    leaves_open="how much is due to text RDMs being built on another distance",
+)
+_similarity(
+    "devillers2021-rsa-absolute-similarity-remains",
+    "Each multimodal encoder still correlates reasonably with some image or text model.",
+    "4 footnote 3",
+    "Fig. 8",
+)
+claim(
+    "devillers2021-rsa-ar-proximity-without-robustness",
+    "Multimodal encoders lie near the AR models but do not resist attacks as those do.",
+    "4",
+    "Fig. 6, 9b",
+    waits_for=f"{SIMILARITY}, and {ATTACKS}",
+)
+_words(
+    "devillers2021-skipgram-baseline-best",
+    "Over the three word tests freely trained vectors beat those with frozen visual words.",
+)
+_words(
+    "devillers2021-skipgram-semantic-gap-smallest",
+    "Free vectors lead least on semantic analogies, where some image and some multimodal models reach them.",
+)
+_words(
+    "devillers2021-skipgram-no-significant-gain-semantic",
+    "Even on semantic analogies no frozen visual words are significantly above free vectors.",
+    leaves_open="the test and the number of runs",
+)
+_words(
+    "devillers2021-wordsim-no-family-difference",
+    "Word similarity varies over models without setting the families apart.",
+)
+_words(
+    "devillers2021-wordsim-contrastive-lead-multimodal",
+    "Of the multimodal encoders CLIP and TSM agree best with human word similarity.",
+    leaves_open="whether the loss or the amount of data does it",
+)
+_words(
+    "devillers2021-wordsim-bitm-on-par",
+    "On word similarity BiT-M leads the encoders trained on images and is level with CLIP and TSM.",
+)
+_words(
+    "devillers2021-wordsim-top6-largest-data",
+    "The six best on word similarity are the six trained on most data.",
+    exhibit="Fig. 1, 10",
+    leaves_open="whether augmented images count as data for the AR models",
+)
+_words(
+    "devillers2021-analogy-best-is-visual",
+    "Free vectors aside, SIN+IN is best on semantic analogies and AR-L2 on morphology.",
+)
+_words(
+    "devillers2021-analogy-no-trend",
+    "Analogy scores follow no pattern over models.",
+    exhibit="Fig. 1, 10",
+)
+_words(
+    "devillers2021-language-tasks-no-multimodal-gain",
+    "Multimodal visual words help the three word tests no more than others do.",
+    section="5.3, 6",
+)
+_words(
+    "devillers2021-data-size-drives-word-similarity",
+    "Training size may matter more than multimodality for how well features serve.",
+    exhibit="Fig. 1, 10",
+    leaves_open="which tasks are meant; the evidence is word similarity",
+)
+_words(
+    "devillers2021-visual-words-above-chance",
+    "Class means in 300 dimensions classify 824 merged ImageNet classes far above chance for every model (p < 0.01).",
+    section="5.4",
+    exhibit="",
+    leaves_open="the accuracies, and whether prototypes and test images are the same",
+)
+claim(
+    "devillers2021-pred-domain-terms-help",
+    "Adding a term within each modality, as self-supervision is, should help contrastive models on vision tasks.",
+    "6",
+    waits_for="a matched pair of models, trained by contrast with and without self-supervision",
+    status="predicted",
+)
+_words(
+    "devillers2021-pred-grounding-helps-semantic-more",
+    "If words were grounded, multimodal ones would gain more on semantic than on morphology analogies.",
+    section="5.2",
+    status="predicted",
+)
