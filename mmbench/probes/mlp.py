@@ -1,0 +1,84 @@
+"""Two-layer head with early stopping (Bielawski 2022, section 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.probes.draws import cut_rows, trial_seeds
+from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.probes.tensors import to_tensor
+from mmbench.probes.training import Heads, target
+from mmbench.protocol import MLPSettings
+
+Rows = tuple[NDArray[Any], NDArray[Any]]
+
+
+def mlp(
+    arrays: Arrays, settings: Sequence[MLPSettings], *, trials: int, seed: int, device: str = "cpu"
+) -> list[NDArray[Any]]:
+    """Label test rows by Linear, ReLU, Linear on the features as they are; a trial is a seed.
+
+    One label: softmax cross-entropy, the likeliest class. Several: binary cross-entropy summed over batch and
+    classes, each label whose probability rounds to 1. Predictions int64 ``[trials, m]`` or bool
+    ``[trials, m, classes]``. The validation rows are the dataset's or, without such a split, one seeded cut of the
+    training rows, the same for all trials. ``raw_input`` and ``full_batches_only`` concern the encoder and the
+    metric and change nothing here.
+    """
+    arrays.check("train", multilabel=True)
+    found = []
+    for s in settings:
+        train, valid = split(arrays, s.validation, seed)
+        heads = fit_mlp(train, valid, arrays.classes, s, trial_seeds(seed, trials), device)
+        shape = (trials, len(arrays.test_x), arrays.classes) if arrays.multilabel else (trials, len(arrays.test_x))
+        predictions = np.empty(shape, dtype=bool if arrays.multilabel else np.int64)
+        for part, logits in heads.scores(arrays.test_x):
+            predictions[:, part] = logits > 0 if arrays.multilabel else logits.argmax(axis=-1)
+        found.append(predictions)
+    return found
+
+
+def split(arrays: Arrays, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Training and validation rows: the dataset's own, or a seeded cut of ``share`` of its training rows."""
+    if arrays.valid_x is not None and arrays.valid_y is not None and len(arrays.valid_x):
+        return (arrays.train_x, arrays.train_y), (arrays.valid_x, arrays.valid_y)
+    kept, held = cut_rows(len(arrays.train_x), share, seed)
+    return (arrays.train_x[kept], arrays.train_y[kept]), (arrays.train_x[held], arrays.train_y[held])
+
+
+def fit_mlp(train: Rows, valid: Rows, classes: int, s: MLPSettings, seeds: Sequence[int], device: str = "cpu") -> Heads:
+    """One head for each seed, each with the weights of its own best epoch.
+
+    A seed stops when its lowest validation loss is ``patience`` epochs old; the others go on without it. Batches are
+    shuffled and the remainder of an epoch dropped; with fewer rows than a batch, all rows are the batch.
+    """
+    x, y = to_tensor(train[0], device), target(train[1], device)
+    held_x, held_y = to_tensor(valid[0], device), target(valid[1], device)
+    heads = Heads((x.shape[1], s.hidden, classes), seeds, several=y.ndim == 2, device=device, lr=s.learning_rate)
+    best = [p.clone() for p in heads.parameters]
+    lowest, age = np.full(len(seeds), np.inf), np.zeros(len(seeds), dtype=int)
+    alive = np.arange(len(seeds))
+    for _ in range(s.max_epochs):
+        for batch in heads.batches(len(x), s.batch_size, drop_last=True):
+            heads.step(x[batch], y[batch])
+        losses = heads.loss(held_x, held_y).cpu().numpy()
+        better = np.flatnonzero(losses < lowest[alive])
+        lowest[alive[better]] = losses[better]
+        age[alive] += 1
+        age[alive[better]] = 0
+        for kept, p in zip(best, heads.parameters, strict=True):
+            kept[alive[better]] = p[better]
+        going = np.flatnonzero(age[alive] < s.patience)
+        if len(going) == 0:
+            break
+        if len(going) < len(alive):
+            heads.keep(going.tolist())
+            alive = alive[going]
+    heads.adopt(best)
+    return heads
+
+
+PROBES.add(Probe("mlp", mlp, MLPSettings, multilabel=True, about="one hidden layer by Adam with early stopping"))
