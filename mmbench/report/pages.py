@@ -37,3 +37,12 @@ def keep_out_of_git(folder: Path) -> None:
     mark = folder / ".gitignore"
     if folder.name.startswith(".") and not mark.exists():
         mark.write_text("*\n", encoding="utf-8")
+
+
+def write_latex(record: Record, folder: Path) -> Path:
+    """``folder/<label>.tex``: the claims and their verdicts as one ``longtable``."""
+    from mmbench.report.latex import render_latex
+
+    path = folder / f"{record.label}.tex"
+    path.write_text(render_latex(record), encoding="utf-8")
+    return path

@@ -1,0 +1,46 @@
+"""The claims of a record as a LaTeX ``longtable`` (packages booktabs and longtable)."""
+
+from __future__ import annotations
+
+from mmbench.report.record import Record, VerdictPart
+from mmbench.report.views import view_of
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it is."""
+    return "".join(SPECIAL.get(character, character) for character in " ".join(text.split()))
+
+
+def render_latex(record: Record) -> str:
+    """One row a claim: sentence, place, verdict on each kind of evidence."""
+    lines = [
+        r"\begin{longtable}{p{.48\linewidth}p{.2\linewidth}ll}",
+        r"\toprule claim & place & published & measured \\ \midrule \endhead",
+    ]
+    for claim in view_of(record).claims:
+        by_evidence = {verdict.evidence: verdict for verdict in claim.verdicts}
+        cells = [claim.says, claim.where, *(_verdict(by_evidence.get(kind)) for kind in ("published", "measured"))]
+        lines.append(" & ".join(map(escape_latex, cells)) + r" \\")
+    lines += [r"\bottomrule", r"\end{longtable}"]
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(verdict: VerdictPart | None) -> str:
+    if verdict is None:
+        return "--"
+    return verdict.outcome if verdict.estimate is None else f"{verdict.outcome} ({verdict.estimate:+.3g})"
