@@ -40,10 +40,11 @@ def plant(
     cells = cells_of(goal)
     limits = {cell: bounds(cell) if bounds else (low, high) for cell in cells}
     for targets in _orders(goal, limits, np.random.default_rng(seed)):
-        found = _solve(goal, limits, targets)
-        for table in (found, {cell: round(mean, 6) for cell, mean in found.items()} if found else None):
-            if table is not None and goal.truth(table):  # rounded, for exact ties: the solver is exact to 1e-7
-                return table
+        for ties in (False, True):
+            found = _solve(goal, limits, targets, ties=ties)
+            for table in (found, {cell: round(mean, 6) for cell, mean in found.items()} if found else None):
+                if table is not None and goal.truth(table):  # rounded, for exact ties: the solver is exact to 1e-7
+                    return table
     raise BadSpec(f"no table of means within the cells' bounds {'satisfies' if satisfied else 'violates'}: {node}")
 
 
@@ -102,8 +103,13 @@ class _Rows:
         self.low.append(low)
 
 
-def _solve(goal: Node, limits: Mapping[Cell, tuple[float, float]], targets: Targets) -> dict[Cell, float] | None:
-    """The table with the largest smallest margin: variables are the cells, one margin, one switch a leaf or quorum."""
+def _solve(
+    goal: Node, limits: Mapping[Cell, tuple[float, float]], targets: Targets, *, ties: bool
+) -> dict[Cell, float] | None:
+    """The table with the largest smallest margin: variables are the cells, one margin, one switch a leaf or quorum.
+
+    With ``ties``, a margin that need not be strict is only kept from being negative (an exact tie leaves no room).
+    """
     from scipy import optimize, sparse
 
     columns = {cell: i for i, cell in enumerate(limits)}
@@ -130,7 +136,8 @@ def _solve(goal: Node, limits: Mapping[Cell, tuple[float, float]], targets: Targ
             size = max(reach[1] - reach[0], abs(node.term.constant), 1e-12)
             off = 1.0 + max(0.0, -reach[0]) / size  # enough to switch the constraint off
             entries = [(columns[cell], w / size) for cell, w in node.term.weights]
-            rows.add([*entries, (margin, -1.0), (own, -off)], -off - node.term.constant / size)
+            clear = 0.0 if ties and not node.strict else -1.0
+            rows.add([*entries, (margin, clear), (own, -off)], -off - node.term.constant / size)
             return own
         return switch(high=1.0 if _planted_margin(node, targets) > 0 else 0.0, worth=1.0)
 
