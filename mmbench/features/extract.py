@@ -221,7 +221,9 @@ class _Pending:
     """Rows that are encoded but not yet stored; whole batches only."""
 
     def __init__(self, job: _Job) -> None:
-        self.job, self.kept, self.values = job, [], []  # type: tuple[_Job, list[int], list[Any]]
+        self.job = job
+        self.kept: list[int] = []
+        self.values: list[NDArray[np.float32]] = []
         self.since = time.perf_counter()
 
     def add(self, kept: list[int], values: NDArray[np.float32]) -> None:

@@ -239,6 +239,11 @@ class Shelf:
                 lock.acquire(poll_interval=0.2)
         except OSError as error:
             raise self.store.refusal(error, f"features of {what}") from error
+        except NotImplementedError as error:
+            raise StoreError(
+                f"the store at {self.store.root} lies on a file system without file locks, so two runs could spoil "
+                f"each other's features of {what}; name a store on a local disk (--mmbench-store DIR)"
+            ) from error
         try:
             for leftover in self.folder.glob(f"{TEMPORARY}*"):  # only the holder of the lock writes here
                 leftover.unlink(missing_ok=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +93,31 @@ def test_a_warm_run_loads_no_encoder(store):
     assert warm.seconds == 0
     assert warm.recorded_seconds == pytest.approx(cold.seconds)
     assert warm.recorded_seconds > 0
+
+
+def test_a_warm_run_imports_no_torch(store):
+    split = sentences(5)
+    extract(text_encoder(), TEXT, split, store, modality="text")
+    script = f"""
+import dataclasses, sys
+from mmbench.features.extract import extract
+from mmbench.features.store import Store
+from tiny_encoders import IDENTITY, sentences
+identity = dataclasses.replace(IDENTITY, architecture="letters", preprocess=None)
+got = extract(lambda: 1 / 0, identity, sentences(5), Store({str(store.root)!r}), modality="text")
+assert got.census.fresh == 0 and got.array.shape == (5, 8)
+assert not {{"torch", "PIL", "rich", "filelock"}} & set(sys.modules), sys.modules.keys()
+"""
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_recorded_seconds_are_those_of_the_rows_asked_for(store):
@@ -280,3 +310,21 @@ def test_encoder_of_the_other_modality(store):
 def test_empty_split(store):
     with pytest.raises(BadDataset, match="no items"):
         extract(image_encoder(), IDENTITY, pictures([]), store)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_progress_is_shown_on_a_terminal_when_wanted(store, monkeypatch, wanted):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    extract(image_encoder(), IDENTITY, pictures(range(9)), store, name="[tiny]", progress=wanted)
+    assert ("[tiny]: 9 of 9 items" in screen.getvalue()) == wanted
+
+
+def test_nothing_is_shown_elsewhere(store, capfd):
+    extract(image_encoder(), IDENTITY, pictures(range(9)), store)
+    assert capfd.readouterr() == ("", "")

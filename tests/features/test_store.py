@@ -216,6 +216,35 @@ def test_lookup_agrees_with_a_dict(tmp_path_factory, have, ask, cuts, data):
         assert shelf.gather(rows[rows >= 0])[:, 0].tolist() == [plain[d] for d in ask if d in plain]
 
 
+def test_a_file_system_without_locks(store, monkeypatch):
+    import filelock
+
+    def acquire(self, *args, **kwargs):
+        raise NotImplementedError("FileSystem does not appear to support flock; use SoftFileLock instead")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with pytest.raises(
+        StoreError, match=r"a file system without file locks.*features of tiny; name a store on a local"
+    ):
+        extract(image_encoder(), IDENTITY, pictures(range(2)), store)
+
+
+def test_a_store_that_can_only_be_read_still_serves(store, monkeypatch):
+    split = pictures(range(4))
+    before = extract(image_encoder(), IDENTITY, split, store)
+    next(store.root.rglob("verified.json")).unlink()
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(store_module, "write_atomic", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    after = extract(image_encoder(), IDENTITY, split, Store(store.root))
+    np.testing.assert_array_equal(before.array, after.array)
+    with pytest.raises(StoreError, match="cannot take features of tiny: Permission denied"):
+        extract(image_encoder(), IDENTITY, pictures(range(9)), Store(store.root.parent / "new"))
+
+
 def test_root_is_named_by_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("MMBENCH_STORE", str(tmp_path / "here"))
     assert default_root() == tmp_path / "here"
