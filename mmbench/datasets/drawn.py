@@ -46,13 +46,14 @@ class Drawn:
 
     def _split(self, split: str, classes: dict[str, list[int]]) -> Split:
         """Each class shows its drawings in turn, in an order of their own, until it has enough views."""
-        rows, labels = [], []
+        each, codes = self.each[split], [item.id for item in openmoji.catalogue()]
+        items = []
         for label, members in enumerate(classes.values()):
             order = Dice(self.name, split, label).order(len(members))
-            rows += [members[order[view % len(members)]] for view in range(self.each[split])]
-            labels += [label] * self.each[split]
-        codes = [item.id for item in openmoji.catalogue()]
-        ids = tuple(f"{split}-{codes[row]}-{view % self.each[split]:03d}" for view, row in enumerate(rows))
+            shown = [members[order[view % len(members)]] for view in range(each)]
+            items += [(f"{split}-{codes[row]}-{view:03d}", row, label) for view, row in enumerate(shown)]
+        mixed = [items[i] for i in Dice(self.name, split).order(len(items))]
+        ids, rows, labels = (tuple(column) for column in zip(*mixed, strict=True))
         render = functools.partial(self._render, ids, rows)
         images = RenderedImages(f"{self.name}-{split}", self.identity(), len(ids), render)
         return Split(ids, np.array(labels, dtype=np.int64), images)

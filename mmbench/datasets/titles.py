@@ -1,0 +1,200 @@
+"""Film titles by genre, drawn as title cards: the title can be read as text, seen as a picture, or masked.
+
+58,788 titles with seven genres (ggplot2's movies, from IMDb); those of exactly one genre are used, as many of each.
+What a card shows beside the title is true of its film: the tone of the card follows the decade.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.assets import GGPLOT_MOVIES, read_member
+from mmbench.datasets import _fonts, _views
+from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
+from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
+
+GENRES = ("Action", "Animation", "Comedy", "Documentary", "Drama", "Romance", "Short")
+EACH = {"train": 180, "test": 100}
+SIZE = 72
+MODULES = (__name__, "mmbench.datasets._views", "mmbench.datasets._fonts", "mmbench.datasets._rendered")
+
+Box = tuple[int, int, int, int]
+"""top, left, bottom, right; the last two are one past the box."""
+
+
+@dataclass(frozen=True)
+class Film:
+    title: str
+    year: int
+    genre: int
+
+
+def films() -> list[Film]:
+    """Films of exactly one genre whose title does not name it, one a title, in the file's order."""
+    found: dict[str, Film] = {}
+    for row in csv.DictReader(io.StringIO(read_member(GGPLOT_MOVIES, "ggplot/datasets/movies.csv").decode())):
+        genres = [label for label, name in enumerate(GENRES) if row[name] == "1"]
+        title = spoken(row["title"])
+        if len(genres) == 1 and 2 <= len(title) <= 40 and not any(name.lower() in title.lower() for name in GENRES):
+            found.setdefault(title.lower(), Film(title, int(row["year"]), genres[0]))
+    return list(found.values())
+
+
+def spoken(title: str) -> str:
+    """``Kid, The`` as a person would write it: ``The Kid``."""
+    head, comma, article = title.rpartition(", ")
+    if comma and article in {"The", "A", "An", "L'", "La", "Le", "Les", "El", "Los", "Las", "Der", "Die", "Das", "Il"}:
+        return article + ("" if article.endswith("'") else " ") + head
+    return title
+
+
+def chosen(split: str) -> list[Film]:
+    """The films of a split: as many of each genre, drawn once; no title is in two splits."""
+    everything = films()
+    picked: list[Film] = []
+    for genre in range(len(GENRES)):
+        members = [film for film in everything if film.genre == genre]
+        order = Dice("titles", genre).order(len(members))
+        start = 0 if split == "test" else EACH["test"]
+        picked += [members[i] for i in order[start : start + EACH[split]]]
+    return [picked[i] for i in Dice("titles", split).order(len(picked))]
+
+
+@functools.cache
+def identity() -> str:
+    return identity_of(GGPLOT_MOVIES.sha256, _fonts.identity(), modules=MODULES)
+
+
+def load(*, masked: bool) -> Dataset:
+    name = "title_cards_masked" if masked else "title_cards"
+    splits = {}
+    for split in EACH:
+        shown = chosen(split)
+        render = functools.partial(_render, shown, masked)
+        splits[split] = Split(
+            tuple(f"film-{film.title}" for film in shown),
+            np.array([film.genre for film in shown], dtype=np.int64),
+            RenderedImages(f"{name}-{split}", identity(), len(shown), render),
+            tuple(film.title for film in shown),
+        )
+    return Dataset(name, GENRES, splits)
+
+
+def _render(shown: Sequence[Film], masked: bool) -> NDArray[np.uint8]:
+    return np.stack([card(film, masked=masked)[0] for film in shown])
+
+
+# -- cards ---------------------------------------------------------------------------------------------------------
+
+
+def card(film: Film, *, masked: bool = False) -> tuple[NDArray[np.uint8], Box]:
+    """The card of a film, uint8 ``[72, 72, 3]``, and the box that holds its title; masked, the box is one flat colour.
+
+    The tone follows the decade; font, size, place and colour of the title are drawn without looking at the genre.
+    """
+    dice = Dice("title card", film.title)
+    canvas = _frame(tone(film.year, dice), dice)
+    lines, size = _lines(film.title, dice.pick(_fonts.FONTS), dice)
+    box = _place(lines, dice)
+    if masked:
+        top, left, bottom, right = box
+        canvas[top:bottom, left:right] = canvas[top:bottom, left:right].mean(axis=(0, 1))
+        return to_bytes(canvas), box
+    ink = np.float32(dice.uniform(0.0, 0.12) if canvas.mean() > 0.5 else dice.uniform(0.88, 1.0))
+    return to_bytes(write(canvas, lines, size, box, np.full(3, ink, dtype=np.float32))), box
+
+
+def tone(year: int, dice: Dice) -> _views.Canvas:
+    """A background in the manner of the time: grey until sound, warm until the sixties, then more and more vivid."""
+    vivid = float(np.clip((year - 1925) / 80, 0.0, 0.8))
+    canvas = _views.background(SIZE, SIZE, dice, vivid=vivid)
+    warmth = float(np.clip(1.0 - abs(year - 1945) / 30, 0.0, 1.0)) * 0.15
+    return np.clip(canvas + np.array([warmth, warmth / 3, -warmth], dtype=np.float32), 0.0, 1.0)
+
+
+def _frame(canvas: _views.Canvas, dice: Dice) -> _views.Canvas:
+    """Some cards have a thin frame."""
+    if dice.uniform() < 0.4:
+        inset, shade = dice.integer(2, 5), np.float32(dice.uniform())
+        canvas = canvas.copy()
+        for rows, columns in ((inset, slice(inset, -inset)), (slice(inset, -inset), inset)):
+            canvas[rows, columns] = shade
+            mirrored = tuple(-inset - 1 if part == inset else part for part in (rows, columns))
+            canvas[mirrored] = shade
+    return canvas
+
+
+def _lines(title: str, font: str, dice: Dice) -> tuple[list[NDArray[np.float32]], int]:
+    """The title broken into lines of ink that fit on the card, and the distance between lines."""
+    shown = title.upper() if dice.uniform() < 0.3 else title
+    for size in range(dice.integer(11, 15), 5, -1):
+        lines = [_fonts.text(words, font, size) for words in wrap(shown, int((SIZE - 8) / (0.6 * size)))]
+        if max(line.shape[1] for line in lines) <= SIZE - 8 and len(lines) * (size + 2) <= SIZE - 12:
+            break
+    return [line[:, : SIZE - 8] for line in lines], size + 2
+
+
+def wrap(title: str, width: int) -> list[str]:
+    """Words in lines of about ``width`` letters."""
+    lines = [""]
+    for word in title.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+def _place(lines: Sequence[NDArray[np.float32]], dice: Dice) -> Box:
+    height = min(sum(line.shape[0] + 2 for line in lines), SIZE - 4)
+    width = max(line.shape[1] for line in lines)
+    top = dice.integer(2, SIZE - 2 - height)
+    left = dice.integer(2, SIZE - 2 - width)
+    return top, left, top + height, left + width
+
+
+def write(
+    canvas: _views.Canvas, lines: Sequence[NDArray[np.float32]], size: int, box: Box, colour: _views.Canvas
+) -> _views.Canvas:
+    """The canvas with lines of ink in the box, one under the other."""
+    canvas, (top, left, bottom, _) = canvas.copy(), box
+    for line in lines:
+        ink = line[: max(bottom - top, 0), :, None]
+        area = canvas[top : top + ink.shape[0], left : left + ink.shape[1]]
+        area[...] = area * (1 - ink) + colour * ink
+        top += line.shape[0] + 2
+    return canvas
+
+
+def _add(masked: bool, about: str) -> None:
+    DATASETS.add(
+        DatasetEntry(
+            name="title_cards_masked" if masked else "title_cards",
+            load=functools.partial(load, masked=masked),
+            identity=identity,
+            classes=len(GENRES),
+            counts={split: each * len(GENRES) for split, each in EACH.items()},
+            modalities=("image", "text"),
+            templates=("a {} film.", "the title of a {} film."),
+            credit=GGPLOT_MOVIES.credit,
+            licence="as IMDb's data",
+            about=about,
+            assets=(GGPLOT_MOVIES.name,),
+        )
+    )
+
+
+_CARDS = (
+    "Titles of real films of one genre out of seven, as text and drawn on a card whose tone follows the film's decade; "
+    "font, size and place of the title know nothing of the genre, and titles that name it are left out. "
+)
+_add(
+    False, _CARDS + "Stands in for book_covers: a model that reads gains from the picture, others see the decade only."
+)
+_add(True, _CARDS + "The title's box is painted over in the picture. Stands in for book_covers_masked.")
