@@ -42,8 +42,8 @@ def plant(
     for targets in _orders(goal, limits, np.random.default_rng(seed)):
         for ties in (False, True):
             found = _solve(goal, limits, targets, ties=ties)
-            for table in (found, {cell: round(mean, 6) for cell, mean in found.items()} if found else None):
-                if table is not None and goal.truth(table):  # rounded, for exact ties: the solver is exact to 1e-7
+            for table in (found, {cell: round(mean, 5) for cell, mean in found.items()} if found else None):
+                if table is not None and goal.truth(table):  # rounded, for exact ties: the solver is not exact
                     return table
     raise BadSpec(f"no table of means within the cells' bounds {'satisfies' if satisfied else 'violates'}: {node}")
 
@@ -118,6 +118,11 @@ def _solve(
     switches: list[tuple[float, float]] = []  # bounds of each switch
     weight: list[float] = []
 
+    def share(term: Linear) -> tuple[list[tuple[int, float]], float]:
+        """The term over cells that run from 0 to 1 within their bounds: entries and constant."""
+        spans = [(columns[c], w * (limits[c][1] - limits[c][0]), w * limits[c][0]) for c, w in term.weights]
+        return [(column, w) for column, w, _ in spans], term.constant + sum(base for _, _, base in spans)
+
     def switch(low: float = 0.0, high: float = 1.0, worth: float = 0.0) -> int:
         switches.append((low, high))
         weight.append(worth)
@@ -135,24 +140,26 @@ def _solve(
             reach = _reach(node.term, limits)
             size = max(reach[1] - reach[0], abs(node.term.constant), 1e-12)
             off = 1.0 + max(0.0, -reach[0]) / size  # enough to switch the constraint off
-            entries = [(columns[cell], w / size) for cell, w in node.term.weights]
+            entries, base = share(node.term)
+            entries = [(column, w / size) for column, w in entries]
             clear = 0.0 if ties and not node.strict else -1.0
-            rows.add([*entries, (margin, clear), (own, -off)], -off - node.term.constant / size)
+            rows.add([*entries, (margin, clear), (own, -off)], -off - base / size)
             return own
         return switch(high=1.0 if _planted_margin(node, targets) > 0 else 0.0, worth=1.0)
 
     root = state(goal)
     rows.add([(root, 1.0)], 1.0)
     for term, value in targets.items():
+        entries, base = share(term)
         for sign in (1.0, -1.0):
-            rows.add([(columns[cell], sign * w) for cell, w in term.weights], sign * (value - term.constant))
+            rows.add([(column, sign * w) for column, w in entries], sign * (value - base))
     count = margin + 1 + len(switches)
     tie_break = 1e-3 / max(sum(weight), 1.0)  # of two tables with one margin, the one where more parts hold
     objective = -np.concatenate([np.zeros(margin), [1.0], tie_break * np.array(weight)])
-    low = np.array([*(limits[c][0] for c in columns), 0.0, *(low for low, _ in switches)])
-    high = np.array([*(limits[c][1] for c in columns), ENOUGH, *(high for _, high in switches)])
-    down, across, entries = zip(*rows.at, strict=True)
-    matrix = sparse.csr_array((entries, (down, across)), shape=(len(rows.low), count))
+    low = np.array([*(0.0 for _ in columns), 0.0, *(low for low, _ in switches)])
+    high = np.array([*(1.0 for _ in columns), ENOUGH, *(high for _, high in switches)])
+    down, across, values = zip(*rows.at, strict=True)
+    matrix = sparse.csr_array((values, (down, across)), shape=(len(rows.low), count))
     for seconds in SECONDS:
         found = optimize.milp(
             objective,
@@ -165,7 +172,7 @@ def _solve(
             break
     if found.x is None:
         return None
-    return {cell: float(found.x[i]) for cell, i in columns.items()}
+    return {c: limits[c][0] + (limits[c][1] - limits[c][0]) * float(found.x[i]) for c, i in columns.items()}
 
 
 def _reach(term: Linear, limits: Mapping[Cell, tuple[float, float]]) -> tuple[float, float]:
