@@ -27,7 +27,7 @@ def contract() -> Iterator[Check]:
     from mmbench import protocol as protocols
     from mmbench.claims import CLAIMS
     from mmbench.datasets.entry import DATASETS
-    from mmbench.lineups import shipped
+    from mmbench.lineups import lineup_names
     from mmbench.models.entry import MODELS
 
     for dataset in DATASETS:
@@ -39,7 +39,7 @@ def contract() -> Iterator[Check]:
             yield from _named(f"protocol-{protocol.name}", PROTOCOL_CHECKS, protocol)
     for claim in CLAIMS:
         yield from _named(f"claim-{claim.id}", CLAIM_CHECKS, claim)
-    for name in shipped():
+    for name in lineup_names():
         yield f"lineup-{name}-covers_the_claims", lambda name=name: lineup_covers_the_claims(name)  # type: ignore[misc]
 
 
@@ -125,11 +125,8 @@ def features_are_invariant(entry: ModelEntry) -> None:
 
     encoder, split = entry.load(), DATASETS.get("sentiment").load().split("test")
     assert (encoder.modality, encoder.dim) == (entry.modality, entry.dim)
-    invariance.check_finite_and_width(encoder, split, name=entry.name)
-    invariance.check_repeatable(encoder, split, name=entry.name)
-    invariance.check_batch_invariance(encoder, split, name=entry.name)
-    invariance.check_order_invariance(encoder, split, name=entry.name)
-    invariance.check_workers_invariance(encoder, split, name=entry.name)
+    for check in invariance.CHECKS.values():
+        check(encoder, split, name=entry.name)
 
 
 def identity_is_cheap_and_stable(entry: ModelEntry) -> None:
