@@ -288,16 +288,17 @@ class MeanCorrelates(Form):
 
 @dataclass(frozen=True)
 class Wins(Form):
-    """At least ``at_least`` of the parts hold."""
+    """At least ``at_least`` of the parts hold; ``of`` says what the parts are."""
 
     parts: tuple[Form, ...]
     at_least: int
+    of: str = "comparisons"
 
     def compile(self, scope: Scope) -> Node:
         return Quorum(self.at_least, tuple(part.compile(scope) for part in self.parts))
 
     def words(self) -> str:
-        return f"at least {self.at_least} of {len(self.parts)} comparisons"
+        return f"at least {self.at_least} of {len(self.parts)} {self.of}"
 
 
 @dataclass(frozen=True)
@@ -340,7 +341,7 @@ class On(Form):
 
     def words(self) -> str:
         names = ", ".join((*self.datasets, *(protocol.name for protocol in self.protocols)))
-        return f"{self.part.words()} on {names}" if names else self.part.words()
+        return f"on {names}: {self.part.words()}" if names else self.part.words()
 
 
 @dataclass(frozen=True)

@@ -61,15 +61,16 @@ class Linear:
 
 
 def _weighed(cell: Cell, weight: float) -> str:
-    return str(cell) if abs(weight - 1) < DUST else f"{weight:.3g} {cell}"
+    return str(cell) if abs(weight - 1) < DUST else f"{weight:g} {cell}"
 
 
 @dataclass(frozen=True)
 class Extreme:
-    """The largest or smallest of several quantities."""
+    """The largest or smallest of several quantities; ``label`` is what it is called when a form says itself."""
 
     kind: Literal["max", "min"]
     parts: tuple[Term, ...]
+    label: str = field(default="", compare=False)
 
     def value(self, values: Mapping[Cell, float]) -> float | None:
         parts = [part.value(values) for part in self.parts]
@@ -92,7 +93,7 @@ class Extreme:
         return self + (-other)
 
     def __str__(self) -> str:
-        return f"{self.kind}({', '.join(map(str, self.parts))})"
+        return self.label or f"{self.kind}({', '.join(map(str, self.parts))})"
 
 
 Term = Linear | Extreme

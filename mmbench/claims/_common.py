@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
 from mmbench.claims.disagreements import disagreements_of
 from mmbench.forms import POOLED, Above, All, Form
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Protocol
-from mmbench.terms import Linear, Term, cell, largest
+from mmbench.terms import Extreme, Linear, Term, cell, largest
 
 # Roles.
 AR = ("ar_l2", "ar_li4", "ar_li8")
@@ -84,7 +85,10 @@ def means(protocol: Protocol, names: Iterable[str], dataset: str) -> tuple[Linea
 
 def lead(protocol: Protocol, name: str, rivals: Iterable[str], dataset: str) -> Term:
     """How far a model is ahead of the best of its rivals on one dataset."""
-    return cell(protocol, name, dataset) - largest(*means(protocol, rivals, dataset))
+    others = tuple(rivals)
+    ahead = cell(protocol, name, dataset) - largest(*means(protocol, others, dataset))
+    label = f"{protocol.name} lead of {name} over {', '.join(others)} on {dataset}"
+    return replace(ahead, label=label) if isinstance(ahead, Extreme) else ahead
 
 
 def loss(protocol: Protocol, name: str, before: str, after: str) -> Term:

@@ -84,7 +84,7 @@ claim(
 _all, _kept = printed("photos", "all"), printed("photos", "kept")
 claim(
     "clip2021-yfcc-filter",
-    "Keeping English titles and descriptions cuts 100M photos by a factor of 6, to 15M.",
+    "100M photos become 15M, six times fewer, when English titles and descriptions are asked for.",
     "2.1",
     expect=All((AtMost(_all, _kept * 6.5, each=POOLED), AtMost(_kept * 5.5, _all, each=POOLED))),
     published=(FILTER,),

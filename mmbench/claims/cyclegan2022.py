@@ -82,7 +82,7 @@ _captions(
 )
 _captions(
     "cyclegan2022-direct-poor",
-    "A decoder trained on caption vectors does badly on image vectors, though CLIP aligned the two.",
+    "Image vectors are poor input to a decoder that learnt from caption vectors, despite CLIP's alignment.",
     "6.2 Results; Discussion; 3.5 DALL-E 2",
     "Table 6.1",
     expect=poor_beside(DIRECT, "clipcap_transformer"),

@@ -65,7 +65,7 @@ claim(
 )
 _cited(
     "bielawski2022-cited-hippocampus",
-    "Multimodal networks, CLIP among them, match patterns in the human hippocampus better than RN50 and BiT-M.",
+    "Patterns in the human hippocampus resemble those of multimodal networks more than those of RN50 and BiT-M.",
     "5.2 Discussion",
     waits_for="fMRI recordings (Choksi et al. 2021)",
 )

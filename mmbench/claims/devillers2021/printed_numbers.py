@@ -62,7 +62,7 @@ CORRELATIONS = Table(
 
 claim(
     "devillers2021-training-size-ordering",
-    "CLIP saw the most images, then the AR models, TSM, BiT-M, the ImageNet-1K models, VirTex and ICMLM last.",
+    "Training images, most to fewest: CLIP, AR, TSM, BiT-M, models on ImageNet-1K, then VirTex with ICMLM.",
     "2",
     "Fig. 1",
     expect=Chain(tuple(printed("training images", name) for name in SIZE_ORDER), each=POOLED),

@@ -15,7 +15,7 @@ _words = partial(claim, section="5.3", exhibit="Fig. 10", waits_for=WORDS)
 
 _attacks(
     "devillers2021-adv-multimodal-less-robust",
-    "Attacks break CLIP and VirTex more often than RN50, SIN+IN and BiT-M, for every goal and norm.",
+    "For every goal and norm, attacks succeed more often on VirTex and CLIP than on BiT-M, SIN+IN or RN50.",
     "3.4",
     leaves_open="the epsilons, the step size, and the ImageNet head that CLIP and VirTex were given",
 )
@@ -65,7 +65,7 @@ _similarity(
 )
 _similarity(
     "devillers2021-rsa-language-cluster-separate",
-    "BERT, GPT-2 and CLIP-T stand apart from every image encoder, CLIP's own included.",
+    "Text models (CLIP-T, GPT-2, BERT) form a cluster away from all image encoders, even CLIP's.",
     "4",
     "Fig. 9",
     leaves_open="how much is due to text RDMs being built on another distance",
@@ -117,7 +117,7 @@ _words(
 )
 _words(
     "devillers2021-analogy-best-is-visual",
-    "Free vectors aside, SIN+IN is best on semantic analogies and AR-L2 on morphology.",
+    "Among visual words, those of SIN+IN win the semantic analogies, those of AR-L2 the morphological ones.",
 )
 _words(
     "devillers2021-analogy-no-trend",
