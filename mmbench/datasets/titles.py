@@ -16,17 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.assets import GGPLOT_MOVIES, read_member
-from mmbench.datasets import _fonts, _views
+from mmbench.datasets import _cards, _fonts, _views
+from mmbench.datasets._cards import SIZE, Box, entitle
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
 from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
 
 GENRES = ("Action", "Animation", "Comedy", "Documentary", "Drama", "Romance", "Short")
 EACH = {"train": 180, "test": 100}
-SIZE = 72
-MODULES = (__name__, "mmbench.datasets._views", "mmbench.datasets._fonts", "mmbench.datasets._rendered")
-
-Box = tuple[int, int, int, int]
-"""top, left, bottom, right; the last two are one past the box."""
+MODULES = (__name__, *_cards.MODULES)
 
 
 @dataclass(frozen=True)
@@ -67,9 +64,8 @@ def chosen(split: str) -> list[Film]:
     return [picked[i] for i in Dice("titles", split).order(len(picked))]
 
 
-@functools.cache
-def identity() -> str:
-    return identity_of(GGPLOT_MOVIES.sha256, _fonts.identity(), modules=MODULES)
+def identity(*, masked: bool) -> str:
+    return identity_of(masked, GGPLOT_MOVIES.sha256, _fonts.identity(), modules=MODULES)
 
 
 def load(*, masked: bool) -> Dataset:
@@ -81,7 +77,7 @@ def load(*, masked: bool) -> Dataset:
         splits[split] = Split(
             tuple(f"film-{film.title}" for film in shown),
             np.array([film.genre for film in shown], dtype=np.int64),
-            RenderedImages(f"{name}-{split}", identity(), len(shown), render),
+            RenderedImages(f"{name}-{split}", identity(masked=masked), len(shown), render),
             tuple(film.title for film in shown),
         )
     return Dataset(name, GENRES, splits)
@@ -100,15 +96,8 @@ def card(film: Film, *, masked: bool = False) -> tuple[NDArray[np.uint8], Box]:
     The tone follows the decade; font, size, place and colour of the title are drawn without looking at the genre.
     """
     dice = Dice("title card", film.title)
-    canvas = _frame(tone(film.year, dice), dice)
-    lines, size = _lines(film.title, dice.pick(_fonts.FONTS), dice)
-    box = _place(lines, dice)
-    if masked:
-        top, left, bottom, right = box
-        canvas[top:bottom, left:right] = canvas[top:bottom, left:right].mean(axis=(0, 1))
-        return to_bytes(canvas), box
-    ink = np.float32(dice.uniform(0.0, 0.12) if canvas.mean() > 0.5 else dice.uniform(0.88, 1.0))
-    return to_bytes(write(canvas, lines, size, box, np.full(3, ink, dtype=np.float32))), box
+    canvas, box = entitle(_frame(tone(film.year, dice), dice), film.title, dice, masked=masked)
+    return to_bytes(canvas), box
 
 
 def tone(year: int, dice: Dice) -> _views.Canvas:
@@ -131,53 +120,12 @@ def _frame(canvas: _views.Canvas, dice: Dice) -> _views.Canvas:
     return canvas
 
 
-def _lines(title: str, font: str, dice: Dice) -> tuple[list[NDArray[np.float32]], int]:
-    """The title broken into lines of ink that fit on the card, and the distance between lines."""
-    shown = title.upper() if dice.uniform() < 0.3 else title
-    for size in range(dice.integer(11, 15), 5, -1):
-        lines = [_fonts.text(words, font, size) for words in wrap(shown, int((SIZE - 8) / (0.6 * size)))]
-        if max(line.shape[1] for line in lines) <= SIZE - 8 and len(lines) * (size + 2) <= SIZE - 12:
-            break
-    return [line[:, : SIZE - 8] for line in lines], size + 2
-
-
-def wrap(title: str, width: int) -> list[str]:
-    """Words in lines of about ``width`` letters."""
-    lines = [""]
-    for word in title.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
-
-
-def _place(lines: Sequence[NDArray[np.float32]], dice: Dice) -> Box:
-    height = min(sum(line.shape[0] + 2 for line in lines), SIZE - 4)
-    width = max(line.shape[1] for line in lines)
-    top = dice.integer(2, SIZE - 2 - height)
-    left = dice.integer(2, SIZE - 2 - width)
-    return top, left, top + height, left + width
-
-
-def write(
-    canvas: _views.Canvas, lines: Sequence[NDArray[np.float32]], size: int, box: Box, colour: _views.Canvas
-) -> _views.Canvas:
-    """The canvas with lines of ink in the box, one under the other."""
-    canvas, (top, left, bottom, _) = canvas.copy(), box
-    for line in lines:
-        ink = line[: max(bottom - top, 0), :, None]
-        area = canvas[top : top + ink.shape[0], left : left + ink.shape[1]]
-        area[...] = area * (1 - ink) + colour * ink
-        top += line.shape[0] + 2
-    return canvas
-
-
 def _add(masked: bool, about: str) -> None:
     DATASETS.add(
         DatasetEntry(
             name="title_cards_masked" if masked else "title_cards",
             load=functools.partial(load, masked=masked),
-            identity=identity,
+            identity=functools.partial(identity, masked=masked),
             classes=len(GENRES),
             counts={split: each * len(GENRES) for split, each in EACH.items()},
             modalities=("image", "text"),
