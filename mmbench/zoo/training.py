@@ -1,0 +1,124 @@
+"""Running a recipe: progress, checkpoints that survive kill -9, and the weights file at the end. Not hashed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.zoo.loop import Recipe, Trainer
+from mmbench.zoo.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from mmbench.zoo.corpus import Corpus
+
+EVERY = 100
+
+
+def train(
+    recipe: Recipe | str,
+    out: str | Path,
+    *,
+    resume: bool = True,
+    every: int = EVERY,
+    threads: int | None = None,
+    progress: bool = True,
+    corpus: Corpus | None = None,
+) -> list[Path]:
+    """Train a recipe into ``out`` and return the weights files, one for each model it ships.
+
+    A checkpoint is written every ``every`` steps; with ``resume`` a killed run goes on from the last one and ends in
+    the same weights. Raises UnknownName for a recipe that does not exist.
+    """
+    import torch
+
+    from mmbench.zoo.weight_files import save
+
+    if isinstance(recipe, str):
+        recipe = RECIPES.get(recipe)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / f"{recipe.name}.checkpoint.pt"
+    trainer, spent = Trainer(recipe, corpus), 0.0
+    if resume and checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        trainer.restore(saved["state"])
+        spent = saved["seconds"]
+    started = time.monotonic()
+    with _bar(recipe, trainer.step, progress) as report:
+        while trainer.step < recipe.steps:
+            report(trainer.step + 1, trainer.advance())
+            if trainer.step % every == 0 or trainer.step == recipe.steps:
+                seconds = spent + time.monotonic() - started
+                write(checkpoint, {"state": trainer.state(), "seconds": seconds})
+    return save(trainer, folder, seconds=spent + time.monotonic() - started)
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """A checkpoint, whole or not at all: temporary file, fsync, rename."""
+    import torch
+
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
+
+
+class atomic:
+    """``with atomic(path) as temporary``: the temporary file takes the path's place when the block ends well."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Path:
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        os.close(handle)
+        self.temporary = Path(name)
+        return self.temporary
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.temporary.unlink(missing_ok=True)
+            return
+        with self.temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        self.temporary.chmod(0o644)
+        self.temporary.replace(self.path)
+
+
+class _bar:
+    """A progress bar with the loss; on a stream that is no terminal, a line every 50 steps."""
+
+    def __init__(self, recipe: Recipe, step: int, show: bool) -> None:
+        self.recipe, self.step, self.show = recipe, step, show
+
+    def __enter__(self) -> Callable[[int, float], None]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self.progress = Progress(*columns, console=console, disable=not (self.show and console.is_terminal))
+        self.progress.start()
+        task = self.progress.add_task(self.recipe.name, total=self.recipe.steps, completed=self.step)
+        started = time.monotonic()
+
+        def report(step: int, loss: float) -> None:
+            self.progress.update(task, completed=step, description=f"{self.recipe.name}  loss {loss:.3f}")
+            if self.show and not console.is_terminal and (step % 50 == 0 or step == self.step + 10):
+                pace = (time.monotonic() - started) / (step - self.step)
+                console.print(f"{self.recipe.name} step {step}/{self.recipe.steps} loss {loss:.4f} {pace:.2f} s/step")
+
+        return report
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+
+def curve(losses: list[float]) -> str:
+    """A loss curve as JSON, one value a step, four digits."""
+    return json.dumps({"loss": [round(loss, 4) for loss in losses]})

@@ -1,0 +1,174 @@
+"""Weights of the zoo as safetensors files: their metadata, their identity without torch, and loading. Not hashed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.errors import CorruptAsset, MissingAsset
+from mmbench.zoo import backbone, text
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mmbench.zoo.loop import Trainer
+
+FOLDER = Path(__file__).parent / "weights"
+RANDOM = "random"
+RANDOM_SEED = 0
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of one model's weights: how they came about and what they are."""
+
+    name: str
+    recipe: str
+    recipe_hash: str
+    modality: str
+    steps: int
+    images_seen: int
+    seconds: float
+    final_loss: float
+    seed: int
+    torch: str
+    dtype: str
+    size: int
+    path: Path
+
+
+def path_of(name: str, folder: Path = FOLDER) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def shipped(folder: Path = FOLDER) -> list[str]:
+    """Names of the models whose weights are here."""
+    return sorted(path.stem for path in folder.glob("*.safetensors"))
+
+
+def metadata(name: str, folder: Path = FOLDER) -> dict[str, str]:
+    """The metadata of a weights file, read without torch; raises MissingAsset or CorruptAsset."""
+    from safetensors import SafetensorError, safe_open
+
+    path = path_of(name, folder)
+    if not path.exists():
+        raise MissingAsset(f"the zoo has no weights of {name!r} at {path}; train them: mmbench zoo train {name}")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise CorruptAsset(f"weights {path} cannot be read ({error}); restore the file or train again") from error
+
+
+def card(name: str, folder: Path = FOLDER) -> Card:
+    """The card of one shipped model."""
+    told, path = metadata(name, folder), path_of(name, folder)
+    return Card(
+        name=name,
+        recipe=told["recipe"],
+        recipe_hash=told["recipe_hash"],
+        modality=told["modality"],
+        steps=int(told["steps"]),
+        images_seen=int(told["images_seen"]),
+        seconds=float(told["seconds"]),
+        final_loss=float(told["final_loss"]),
+        seed=int(told["seed"]),
+        torch=told["torch"],
+        dtype=told["dtype"],
+        size=path.stat().st_size,
+        path=path,
+    )
+
+
+@functools.cache
+def digest(name: str) -> str:
+    """Hex SHA-256 of a shipped weights file."""
+    metadata(name)
+    return hashlib.sha256(path_of(name).read_bytes()).hexdigest()
+
+
+def save(trainer: Trainer, folder: Path, *, seconds: float, half: bool = True) -> list[Path]:
+    """Write what a finished run ships: for each model a ``.safetensors`` and its loss curve as ``.json``."""
+    import torch
+    from safetensors.torch import save_file
+
+    from mmbench.zoo.fingerprint import recipe_hash
+    from mmbench.zoo.training import atomic, curve
+
+    recipe, written = trainer.recipe, []
+    for name, parts in trainer.objective.ships.items():
+        tensors = {
+            f"{part}.{key}": tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
+            for part in parts
+            for key, tensor in trainer.network[part].state_dict().items()
+        }
+        told = {
+            "recipe": recipe.name,
+            "recipe_hash": recipe_hash(recipe),
+            "modality": "text" if "text" in parts else "image",
+            "steps": str(trainer.step),
+            "images_seen": str(trainer.step * min(recipe.batch, len(trainer.corpus))),
+            "seconds": f"{seconds:.0f}",
+            "final_loss": f"{sum(trainer.losses[-50:]) / len(trainer.losses[-50:]):.4f}",
+            "seed": str(recipe.seed),
+            "torch": torch.__version__,
+            "dtype": "float16" if half else "float32",
+            **trainer.objective.notes.get(name, {}),
+        }
+        with atomic(path_of(name, folder)) as temporary:
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, temporary, metadata=told)
+        with atomic(folder / f"{name}.json") as temporary:
+            temporary.write_text(curve(trainer.losses) + "\n")
+        written.append(path_of(name, folder))
+    return written
+
+
+def image_tower(name: str, folder: Path = FOLDER) -> nn.Module:
+    """A trained image network in eval mode, float32; ``random`` is the network that all of them started from."""
+    if name == RANDOM:
+        return backbone.build(seed=RANDOM_SEED).eval()
+    _, tensors = _tensors(name, folder)
+    tower = backbone.build(projection=f"tower.{_PROJECTION}.weight" in tensors)
+    return _filled(tower, tensors, "tower.", name)
+
+
+def text_tower(name: str, folder: Path = FOLDER) -> tuple[nn.Module, text.Tokenizer]:
+    """A trained text network in eval mode, float32, with its tokenizer."""
+    told, tensors = _tensors(name, folder)
+    tokenizer = text.Tokenizer.load(told["words"])
+    return _filled(text.build(len(tokenizer)), tensors, "text.", name), tokenizer
+
+
+def head(name: str, folder: Path = FOLDER) -> nn.Module:
+    """The linear classifier that a label recipe was trained with, on its 256 features."""
+    from torch import nn
+
+    _, tensors = _tensors(name, folder)
+    if "head.weight" not in tensors:
+        raise MissingAsset(f"{name!r} was not trained with labels and so has no classifier")
+    return _filled(nn.Linear(backbone.DIM, len(tensors["head.weight"])), tensors, "head.", name)
+
+
+_PROJECTION = 8  # place of the projection in the backbone's sequence
+
+
+def _tensors(name: str, folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    from safetensors.torch import load_file
+
+    return metadata(name, folder), load_file(str(path_of(name, folder)))
+
+
+def _filled(module: nn.Module, tensors: dict[str, Any], prefix: str, name: str) -> nn.Module:
+    state = {
+        key.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
+        for key, tensor in tensors.items()
+        if key.startswith(prefix)
+    }
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise CorruptAsset(f"weights of {name!r} do not fit the zoo's network ({error}); train them again") from error
+    return module.eval()
