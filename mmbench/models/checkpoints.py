@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -154,7 +155,9 @@ def read_torchscript(path: Path, trusted: Collection[str]) -> StateDict:
             f"{path} is a TorchScript archive, which carries code, and not one of the published files that are known "
             "by digest; save its state dict as safetensors"
         )
-    return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript as a whole is deprecated
+        return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
 
 
 def load_strictly(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, wish: str) -> None:
@@ -203,7 +206,9 @@ def _read(path: Path) -> Any:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a pickle protocol it might not support; it says if so
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         why = str(error).strip().splitlines()[0]
         raise CorruptAsset(

@@ -174,6 +174,8 @@ def _module(folder: Path, wish: str) -> Any:
 @contextlib.contextmanager
 def _telling(folder: Path, wish: str) -> Iterator[None]:
     """Import and run transformers without its progress bars; what it cannot read becomes our error."""
+    from safetensors import SafetensorError
+
     try:
         import transformers
         from transformers.utils import logging
@@ -184,7 +186,7 @@ def _telling(folder: Path, wish: str) -> Iterator[None]:
     logging.disable_progress_bar()
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CorruptAsset(f"{wish}: transformers cannot read {folder} ({why})") from error
     finally:

@@ -1,0 +1,274 @@
+"""Weights are read as tensors only, told apart by digest, and fitted to a module or refused with the first names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import warnings
+import zipfile
+
+import pytest
+import safetensors.torch
+import torch
+
+from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
+from mmbench.models import checkpoints
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def state():
+    generator = torch.Generator().manual_seed(0)
+    return {"weight": torch.randn(3, 4, generator=generator), "bias": torch.randn(3, generator=generator)}
+
+
+def same(found, wanted):
+    assert list(found) == list(wanted)
+    for key in wanted:
+        assert torch.equal(found[key], wanted[key])
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_both_formats_give_back_what_was_written(tmp_path, state, suffix):
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pt":
+        torch.save(state, path)
+    else:
+        safetensors.torch.save_file(state, path)
+    found = checkpoints.read_state_dict(path)
+    same({key: found[key] for key in state}, state)
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda state: {"state_dict": state, "epoch": 3},
+    lambda state: {"model": {f"module.{key}": value for key, value in state.items()}},
+    lambda state: {f"module.{key}": value for key, value in state.items()},
+    lambda state: {f"_orig_mod.{key}": value for key, value in state.items()},
+], ids=["state_dict", "model of a parallel module", "parallel module", "compiled module"])  # fmt: skip
+def test_wrappings_are_taken_off(tmp_path, state, wrap):
+    torch.save(wrap(state), tmp_path / "wrapped.pt")
+    same(checkpoints.read_state_dict(tmp_path / "wrapped.pt"), state)
+
+
+def test_a_prefix_that_only_some_names_carry_stays(tmp_path, state):
+    mixed = {"module.a": state["bias"], "b": state["bias"]}
+    torch.save(mixed, tmp_path / "mixed.pt")
+    same(checkpoints.read_state_dict(tmp_path / "mixed.pt"), mixed)
+
+
+def test_inside_and_prefix_choose_a_part(tmp_path, state):
+    """The layout of the robustness library's files: the network's copy below one prefix, a second copy beside it."""
+    parts = {f"module.model.{key}": value for key, value in state.items()} | {"module.normalizer.mean": torch.ones(3)}
+    torch.save({"model": parts, "cnn": {"deep": state}}, tmp_path / "parts.pt")
+    same(checkpoints.read_state_dict(tmp_path / "parts.pt", "model", "model."), state)
+    same(checkpoints.read_state_dict(tmp_path / "parts.pt", "cnn.deep"), state)
+    with pytest.raises(BadSpec, match=r"has no part 'nn'; at 'nn' it has 'model', 'cnn'"):
+        checkpoints.read_state_dict(tmp_path / "parts.pt", "nn")
+    with pytest.raises(BadSpec, match=r"has no tensor whose name begins with 'visual.'"):
+        checkpoints.read_state_dict(tmp_path / "parts.pt", "cnn.deep", "visual.")
+
+
+class Boom:
+    """A pickle that would run a command when opened."""
+
+    def __init__(self, flag):
+        self.flag = flag
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.flag),)
+
+
+def test_a_malicious_pickle_is_refused_and_not_run(tmp_path, state):
+    flag = tmp_path / "was run"
+    torch.save({"state_dict": state, "extra": Boom(flag)}, tmp_path / "evil.pt")
+    with pytest.raises(CorruptAsset, match=r"holds objects other than tensors, or is damaged, and was not opened"):
+        checkpoints.read_state_dict(tmp_path / "evil.pt")
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Boom(flag)))
+    with pytest.raises(CorruptAsset):
+        checkpoints.read_state_dict(tmp_path / "evil.pth")
+    assert not flag.exists()
+    torch.load(tmp_path / "evil.pt", weights_only=False)  # the planted liar does lie
+    assert flag.exists()
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("empty.pt", b""), ("noise.pt", b"no checkpoint at all"), ("cut.safetensors", b"\x10\0\0\0\0\0\0\0{"),
+    ("empty.safetensors", b""),
+])  # fmt: skip
+def test_damaged_files_are_told(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorruptAsset, match=name):
+        checkpoints.read_state_dict(tmp_path / name)
+
+
+def test_a_truncated_checkpoint_is_told(tmp_path, state):
+    torch.save(state, tmp_path / "whole.pt")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "whole.pt").read_bytes()[:-200])
+    with pytest.raises(CorruptAsset, match=r"cut.pt"):
+        checkpoints.read_state_dict(tmp_path / "cut.pt")
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ([1, 2], "holds a list and no state dict"),
+    ({"epoch": 3, "best": 0.5}, "it has 'epoch', 'best'; name the part that does with .inside=KEY"),
+    ({}, "it has nothing"),
+], ids=["list", "numbers", "empty"])  # fmt: skip
+def test_what_is_no_state_dict_is_told(tmp_path, content, words):
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(BadSpec, match=words):
+        checkpoints.read_state_dict(tmp_path / "other.pt")
+
+
+def test_numpy_archives_are_refused(tmp_path):
+    (tmp_path / "bit.npz").write_bytes(b"PK")
+    with pytest.raises(BadSpec, match=r"is a NumPy archive"):
+        checkpoints.read_state_dict(tmp_path / "bit.npz")
+
+
+class TestTorchScript:
+    @pytest.fixture
+    def archive(self, tmp_path):
+        path = tmp_path / "scripted.pt"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TorchScript as a whole is deprecated
+            torch.jit.save(torch.jit.trace(torch.nn.Linear(4, 3), torch.zeros(1, 4)), str(path))
+        return path
+
+    def test_is_told_from_a_state_dict(self, archive, tmp_path, state):
+        torch.save(state, tmp_path / "plain.pt")
+        assert checkpoints.is_torchscript(archive)
+        assert not checkpoints.is_torchscript(tmp_path / "plain.pt")
+
+    def test_is_refused_as_a_state_dict(self, archive):
+        with pytest.raises(BadSpec, match=r"is a TorchScript archive, which carries code"):
+            checkpoints.read_state_dict(archive)
+
+    def test_is_read_only_when_its_digest_is_known(self, archive):
+        with pytest.raises(BadSpec, match=r"not one of the published files that are known by digest"):
+            checkpoints.read_torchscript(archive, {"0" * 64})
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        assert set(checkpoints.read_torchscript(archive, {digest})) == {"weight", "bias"}
+
+
+class TestLoadStrictly:
+    def module(self):
+        return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+
+    def load(self, state):
+        from pathlib import Path
+
+        module = self.module()
+        checkpoints.load_strictly(module, state, Path("file.pt"), "test net")
+        return module
+
+    def test_puts_the_weights_in(self):
+        wanted = self.module().state_dict()
+        same(self.load(wanted).state_dict(), wanted)
+
+    def test_missing_key(self):
+        state = self.module().state_dict()
+        del state["0.bias"]
+        with pytest.raises(CorruptAsset) as caught:
+            self.load(state)
+        assert str(caught.value) == "file.pt lacks weights that test net needs: 0.bias"
+
+    def test_extra_keys(self):
+        state = self.module().state_dict() | {f"x{i}": torch.zeros(1) for i in range(5)}
+        with pytest.raises(CorruptAsset) as caught:
+            self.load(state)
+        assert str(caught.value) == "file.pt has weights that test net does not use: x0, x1, x2 and 2 more"
+
+    def test_wrong_shape_is_another_architecture(self):
+        state = self.module().state_dict() | {"0.weight": torch.zeros(3, 5)}
+        with pytest.raises(BadSpec) as caught:
+            self.load(state)
+        assert (
+            str(caught.value) == "file.pt is of another architecture than test net: 0.weight (3, 5) instead of (3, 4)"
+        )
+
+    def test_other_names_are_another_architecture(self):
+        with pytest.raises(
+            BadSpec, match=r"file.pt does not hold the weights of test net: it lacks 0.weight, .* has a, b"
+        ):
+            self.load({"a": torch.zeros(1), "b": torch.zeros(1)})
+
+    def test_old_files_without_batch_counters_are_read(self):
+        state = self.module().state_dict()
+        del state["1.num_batches_tracked"]
+        self.load(state)
+
+
+class TestDigests:
+    def test_is_the_sha256_and_is_remembered(self, tmp_path, monkeypatch):
+        path = tmp_path / "weights.bin"
+        path.write_bytes(b"one")
+        assert checkpoints.file_digest(path) == hashlib.sha256(b"one").hexdigest()
+        monkeypatch.setattr(hashlib, "file_digest", None)  # a second reading would fail
+        assert checkpoints.file_digest(path) == hashlib.sha256(b"one").hexdigest()
+
+    def test_a_changed_file_has_a_new_digest(self, tmp_path):
+        path = tmp_path / "weights.bin"
+        path.write_bytes(b"one")
+        checkpoints.file_digest(path)
+        path.write_bytes(b"three")
+        assert checkpoints.file_digest(path) == hashlib.sha256(b"three").hexdigest()
+        path.write_bytes(b"seven")  # as long as before
+        os.utime(path, ns=(1, 1))
+        assert checkpoints.file_digest(path) == hashlib.sha256(b"seven").hexdigest()
+
+    def test_a_read_only_cache_only_costs_time(self, tmp_path, monkeypatch):
+        (tmp_path / "file").write_bytes(b"one")
+        monkeypatch.setenv("MMBENCH_CACHE", str(tmp_path / "file"))
+        assert checkpoints.file_digest(tmp_path / "file") == hashlib.sha256(b"one").hexdigest()
+
+    def test_a_damaged_note_is_not_believed(self, tmp_path, cache):
+        path = tmp_path / "weights.bin"
+        path.write_bytes(b"one")
+        checkpoints.file_digest(path)
+        for note in (cache / "models").iterdir():
+            note.write_text("{")
+        assert checkpoints.file_digest(path) == hashlib.sha256(b"one").hexdigest()
+
+    def test_a_folder_is_told_by_names_and_contents(self, tmp_path):
+        for name in ("a", "b"):
+            (tmp_path / name).write_bytes(name.encode())
+        files = [tmp_path / "a", tmp_path / "b"]
+        before = checkpoints.folder_digest(files)
+        assert before == checkpoints.folder_digest(files[::-1])
+        (tmp_path / "b").write_bytes(b"other")
+        assert checkpoints.folder_digest(files) != before
+
+    def test_places_are_remembered_while_the_file_is_there(self, tmp_path):
+        path = tmp_path / "weights.bin"
+        assert checkpoints.remembered_place("key") is None
+        path.write_bytes(b"one")
+        checkpoints.remember_place("key", path)
+        assert checkpoints.remembered_place("key") == path
+        path.unlink()
+        assert checkpoints.remembered_place("key") is None
+
+
+class TestPlaces:
+    def test_relative_files_stand_under_the_weights_folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("MMBENCH_WEIGHTS", str(tmp_path))
+        assert checkpoints.weights_path("sub/a.pt") == tmp_path / "sub" / "a.pt"
+        assert checkpoints.weights_path(f"file:{tmp_path}/b.pt") == tmp_path / "b.pt"
+
+    def test_a_missing_file_names_wish_and_place(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("MMBENCH_WEIGHTS", "/data/weights")
+        with pytest.raises(MissingAsset) as caught:
+            checkpoints.require_file(checkpoints.weights_path("a.pt"), "rn50")
+        wanted = "rn50 needs /data/weights/a.pt; the file is not there (MMBENCH_WEIGHTS=/data/weights)"
+        assert str(caught.value) == wanted
+
+    def test_a_zip_that_is_no_checkpoint(self, tmp_path):
+        with zipfile.ZipFile(tmp_path / "z.pt", "w") as archive:
+            archive.writestr("a", "b")
+        with pytest.raises(CorruptAsset, match=r"z.pt"):
+            checkpoints.read_state_dict(tmp_path / "z.pt")

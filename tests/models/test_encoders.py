@@ -1,0 +1,142 @@
+"""The image transform equals torchvision's to the bit, and has not changed; pooling is what its name says."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torchvision import transforms
+
+from mmbench.errors import BadItem
+from mmbench.models import encoders
+from mmbench.models.entry import Preprocess
+
+HOW = {"bicubic": transforms.InterpolationMode.BICUBIC, "bilinear": transforms.InterpolationMode.BILINEAR}
+
+
+def picture(width, height, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def reference(want):
+    resize = transforms.Resize((want.size, want.size) if want.fit == "squash" else want.resize, HOW[want.interpolation])
+    crop = [] if want.fit == "squash" else [transforms.CenterCrop(want.size)]
+    return transforms.Compose([resize, *crop, transforms.ToTensor(), transforms.Normalize(want.mean, want.std)])
+
+
+@given(
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(1, 40),
+    st.integers(0, 12),
+    st.sampled_from(["bicubic", "bilinear"]),
+    st.sampled_from(["crop", "squash"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_equals_torchvision_to_the_bit(width, height, size, more, how, fit):
+    want = Preprocess(size, size + more, encoders.IMAGENET_MEAN, encoders.IMAGENET_STD, how, fit)
+    image = picture(width, height)
+    found = encoders.image_transform(want)(image)
+    assert found.shape == (3, size, size)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, reference(want)(image))
+
+
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "resnet50.a1_in1k", "tf_efficientnet_lite0.in1k", "vit_base_patch16_clip_224.openai"]
+)
+def test_equals_timms_own_evaluation_transform(name):
+    import timm
+    from timm.data import create_transform, resolve_data_config
+
+    from mmbench.models.timm import preprocess_of
+
+    class Stub:
+        pretrained_cfg = timm.models.get_pretrained_cfg(name).to_dict()
+
+    config = resolve_data_config(pretrained_cfg=Stub.pretrained_cfg)
+    image = picture(300, 201)
+    found = encoders.image_transform(preprocess_of(Stub))(image)
+    torch.testing.assert_close(found, create_transform(**config)(image), rtol=0, atol=2e-6)
+
+
+def test_a_plain_picture_is_known_by_hand():
+    want = Preprocess(4, 5, (0.5, 0.25, 0.0), (0.5, 0.25, 1.0))
+    found = encoders.image_transform(want)(Image.new("RGB", (9, 7), (255, 0, 51)))
+    assert found.tolist() == [[[value] * 4] * 4 for value in (1.0, -1.0, pytest.approx(0.2))]
+
+
+def test_the_transform_has_not_changed():
+    """What models see of a fixed picture, in a 2 x 2 mosaic: it turns when pillow or our code changes the fit."""
+    rows, columns = np.mgrid[:60, :90]
+    pixels = np.stack([rows * 4, columns * 2, (rows + columns) % 25 * 10], axis=-1).astype(np.uint8)
+    tensor = encoders.image_transform(Preprocess(32, 40, encoders.CLIP_MEAN, encoders.CLIP_STD))(
+        Image.fromarray(pixels)
+    )
+    mosaic = torch.nn.functional.avg_pool2d(tensor, 16)
+    assert mosaic.flatten().tolist() == pytest.approx(MOSAIC, abs=2e-3)
+
+
+MOSAIC = [-0.7704, -0.7704, 0.6311, 0.6311, -0.7766, -0.0562, -0.7766, -0.0562, 0.2258, 0.2284, 0.2284, 0.2314]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_other_modes_are_converted(mode):
+    want = Preprocess(8, 8, (0.0,) * 3, (1.0,) * 3)
+    image = picture(20, 20).convert(mode)
+    assert torch.equal(encoders.image_transform(want)(image), encoders.image_transform(want)(image.convert("RGB")))
+
+
+def test_raw_pixels_lie_between_0_and_1():
+    want = encoders.unnormalised(Preprocess(8, 8, encoders.CLIP_MEAN, encoders.CLIP_STD))
+    found = encoders.image_transform(want)(picture(20, 20))
+    assert 0 <= found.min() < 0.3 < 0.7 < found.max() <= 1
+
+
+def test_an_elongated_image_is_refused_before_it_fills_the_memory():
+    want = Preprocess(224, 256, encoders.CLIP_MEAN, encoders.CLIP_STD)
+    with pytest.raises(BadItem, match=r"an image of 2000 x 1 is too elongated: its short side at 256"):
+        encoders.image_transform(want)(picture(2000, 1))
+
+
+def test_the_transform_can_be_sent_to_a_worker():
+    transform = encoders.image_transform(Preprocess(8, 8, encoders.CLIP_MEAN, encoders.CLIP_STD))
+    image = picture(20, 20)
+    assert torch.equal(pickle.loads(pickle.dumps(transform))(image), transform(image))
+
+
+class TestPooling:
+    hidden = torch.arange(24.0).reshape(2, 4, 3)
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+
+    def test_cls_takes_the_first(self):
+        assert torch.equal(encoders.pooled(self.hidden, self.mask, "cls"), self.hidden[:, 0])
+
+    def test_last_takes_the_last_real_one(self):
+        wanted = torch.stack([self.hidden[0, 3], self.hidden[1, 1]])
+        assert torch.equal(encoders.pooled(self.hidden, self.mask, "last"), wanted)
+
+    def test_mean_leaves_padding_out(self):
+        wanted = torch.stack([self.hidden[0].mean(dim=0), self.hidden[1, :2].mean(dim=0)])
+        assert torch.equal(encoders.pooled(self.hidden, self.mask, "mean"), wanted)
+
+
+def test_an_encoder_is_frozen_and_in_eval_mode():
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Dropout(), torch.nn.Flatten()).half()
+    encoder = encoders.image_encoder(module, Preprocess(3, 3, (0.0,) * 3, (1.0,) * 3), 4)
+    assert not encoder.module.training
+    assert not any(weight.requires_grad for weight in encoder.module.parameters())
+    assert {weight.dtype for weight in encoder.module.parameters()} == {torch.float32}
+
+
+def test_versions_are_read_without_imports():
+    found = dict(encoders.versions("torch", "no-such-distribution"))
+    assert found == {"torch": torch.__version__.split("+")[0], "no-such-distribution": "not installed"} or (
+        found["torch"] == torch.__version__
+    )

@@ -1,0 +1,116 @@
+"""torchvision classifiers through a specification give the features before the last linear layer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+
+from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, UnknownName
+from mmbench.models import checkpoints
+from mmbench.models.specs import resolve
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return torchvision.models.resnet18(weights=None).eval()
+
+
+def encode(spec, pictures):
+    encoder = resolve(spec).load()
+    with torch.inference_mode():
+        return encoder, encoder.forward(torch.stack([encoder.prepare(image) for image in pictures]))
+
+
+LAYOUTS = {
+    "bare": lambda state: state,
+    "no classifier (VirTex)": lambda state: {k: v for k, v in state.items() if not k.startswith("fc.")},
+    "texture-vs-shape": lambda state: {"epoch": 1, "state_dict": {f"module.{k}": v for k, v in state.items()}},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_features_equal_torchvisions(weights, model, pictures, layout):
+    torch.save(LAYOUTS[layout](model.state_dict()), weights / "r.pth")
+    encoder, found = encode("torchvision:resnet18@r.pth?dim=512", pictures)
+    transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    model.fc = torch.nn.Identity()
+    with torch.inference_mode():
+        wanted = model(torch.stack([transform(image) for image in pictures]))
+    assert encoder.dim == 512
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("layout", "options"), [
+    (lambda s: {"model": {f"module.model.{k}": v for k, v in s.items()} | {"module.normalizer.mean": torch.ones(3)}},
+     "inside=model&prefix=model."),
+    (lambda s: {"cnn": s, "tfm": {"w": torch.ones(1)}}, "inside=cnn"),
+], ids=["robustness", "icmlm"])  # fmt: skip
+def test_nested_layouts_are_named_by_options(weights, model, pictures, layout, options):
+    torch.save(layout(model.state_dict()), weights / "nested.pth")
+    torch.save(model.state_dict(), weights / "bare.pth")
+    _, found = encode(f"torchvision:resnet18@nested.pth?size=64&{options}", pictures)
+    _, wanted = encode("torchvision:resnet18@bare.pth?size=64", pictures)
+    assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize(("name", "head", "dim"), [
+    ("mobilenet_v3_small", "classifier.3", 1024), ("alexnet", "classifier.6", 4096), ("swin_t", "head", 768),
+])  # fmt: skip
+def test_the_last_linear_layer_is_found_in_other_families(name, head, dim):
+    from mmbench.models.torchvision import build, cut_head
+
+    with torch.device("meta"):
+        module = build(name, "a model")
+    assert cut_head(module, "a model") == (head, dim)
+    assert isinstance(module.get_submodule(head), torch.nn.Identity)
+
+
+def test_a_model_without_a_classifier_is_refused():
+    from mmbench.models.torchvision import cut_head
+
+    with pytest.raises(
+        BadSpec, match=r"m ends in no linear classifier that could be taken off; wrap it with from_module"
+    ):
+        cut_head(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1)), "m")
+
+
+def test_named_weights_come_from_torch_hubs_folder(weights, model, pictures, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(weights / "hub"))
+    entry = resolve("torchvision:resnet18:IMAGENET1K_V1?size=64")
+    with pytest.raises(MissingAsset, match=r"the weights are not at .*resnet18-f37072fd.pth; put https://"):
+        entry.load()
+    assert entry.identity().weights is None
+    path = weights / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    path.parent.mkdir(parents=True)
+    torch.save(model.state_dict(), path)
+    _, found = encode("torchvision:resnet18:IMAGENET1K_V1?size=64", pictures)
+    torch.save(model.state_dict(), weights / "r.pth")
+    assert torch.equal(found, encode("torchvision:resnet18@r.pth?size=64", pictures)[1])
+    assert entry.identity().weights == checkpoints.file_digest(path)
+
+
+class TestRefusals:
+    def test_another_architecture(self, weights, model):
+        torch.save(model.state_dict(), weights / "r18.pth")
+        with pytest.raises(
+            BadSpec,
+            match=r"r18.pth (does not hold the weights of|is of another architecture than) torchvision resnet50",
+        ):
+            resolve("torchvision:resnet50@r18.pth").load()
+
+    def test_missing_and_extra_key(self, weights, model):
+        state = model.state_dict()
+        torch.save({k: v for k, v in state.items() if k != "conv1.weight"}, weights / "less.pth")
+        torch.save(state | {"more": torch.zeros(1)}, weights / "more.pth")
+        with pytest.raises(CorruptAsset, match=r"lacks weights that torchvision resnet18 needs: conv1.weight$"):
+            resolve("torchvision:resnet18@less.pth").load()
+        with pytest.raises(CorruptAsset, match=r"has weights that torchvision resnet18 does not use: more$"):
+            resolve("torchvision:resnet18@more.pth").load()
+
+    def test_unknown_names(self, weights):
+        with pytest.raises(UnknownName, match=r"no torchvision model named 'resnet19'. Did you mean 'resnet1"):
+            resolve("torchvision:resnet19?random=0").load()
+        with pytest.raises(BadSpec, match=r"no weights of torchvision resnet18 named 'IMAGENET1K_V9'. Did you mean"):
+            resolve("torchvision:resnet18:IMAGENET1K_V9?random=0").load()

@@ -1,0 +1,223 @@
+"""Text and vision encoders of transformers, from folders that the test makes: small, random, in the real layout."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+import transformers
+from PIL import Image
+
+from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
+from mmbench.models.specs import resolve
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "dog", "big", "red"]
+TEXTS = ["a cat", "a big red dog", "cat"]
+
+
+@pytest.fixture
+def quiet():
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    yield
+    transformers.utils.logging.enable_progress_bar()
+    transformers.logging.set_verbosity(level)
+
+
+@pytest.fixture
+def bert(weights, quiet):
+    """A BERT of two layers in ``weights/bert``, its tokenizer beside it."""
+    folder = weights / "bert"
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=12,
+    )  # fmt: skip
+    model = transformers.BertModel(config).eval()
+    model.save_pretrained(folder)
+    vocabulary = weights / "vocab.txt"
+    vocabulary.write_text("\n".join(WORDS))
+    transformers.BertTokenizerFast(vocab=str(vocabulary)).save_pretrained(folder)
+    return folder, model
+
+
+def hidden(folder, model, texts, **options):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    batch = tokenizer(texts, return_tensors="pt", padding=True, **options)
+    with torch.inference_mode():
+        return model(**batch).last_hidden_state, batch["attention_mask"]
+
+
+@pytest.mark.parametrize("pool", ["mean", "cls"])
+def test_text_features_equal_transformers(bert, pool):
+    folder, model = bert
+    entry = resolve(f"transformers:bert?dim=16&pool={pool}")
+    encoder = entry.load()
+    with torch.inference_mode():
+        found = encoder.forward(TEXTS)
+    for text, row in zip(TEXTS, found, strict=True):  # one by one: no padding is there to be left out
+        states, _ = hidden(folder, model, [text])
+        wanted = states[0].mean(dim=0) if pool == "mean" else states[0, 0]
+        torch.testing.assert_close(row, wanted, rtol=1e-4, atol=1e-5)
+    assert (encoder.modality, encoder.dim, entry.modality) == ("text", 16, "text")
+
+
+def test_mean_is_the_default_and_unit_divides_by_the_length(bert):
+    with torch.inference_mode():
+        plain, unit = (resolve(f"transformers:bert{options}").load().forward(TEXTS) for options in ("", "?unit=1"))
+        mean = resolve("transformers:bert?pool=mean").load().forward(TEXTS)
+    assert torch.equal(plain, mean)
+    torch.testing.assert_close(unit, plain / plain.norm(dim=1, keepdim=True))
+
+
+def test_long_texts_are_cut(bert):
+    with torch.inference_mode():
+        encoder = resolve("transformers:bert?max_length=4").load()
+        assert torch.equal(encoder.forward(["a big red dog"]), encoder.forward(["a big"]))
+        encoder = resolve("transformers:bert").load()  # the config allows 12 tokens, two of them marks
+        assert torch.equal(encoder.forward([" ".join(["cat"] * 40)]), encoder.forward([" ".join(["cat"] * 10)]))
+
+
+def test_a_causal_model_without_a_padding_token(weights, quiet):
+    folder = weights / "gpt"
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=12, n_embd=16, n_layer=1, n_head=2, n_positions=8, bos_token_id=0, eos_token_id=0
+    )
+    model = transformers.GPT2Model(config).eval()
+    model.save_pretrained(folder)
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    raw = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["<eos>", *WORDS])}, unk_token="<eos>"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>").save_pretrained(folder)
+    with torch.inference_mode():
+        last = resolve("transformers:gpt?pool=last").load().forward(TEXTS)
+        alone = resolve("transformers:gpt?pool=last").load().forward(TEXTS[:1])
+        wanted = model(input_ids=torch.tensor([[6, 7]])).last_hidden_state[:, -1]
+    torch.testing.assert_close(last[:1], wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(alone, wanted, rtol=1e-4, atol=1e-5)
+
+
+def vision_folder(weights, **processor):
+    folder = weights / "vit"
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    model = transformers.ViTModel(config).eval()
+    model.save_pretrained(folder)
+    wanted = {"size": {"height": 32, "width": 32}, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(wanted | processor))
+    return model
+
+
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+def test_vision_features_equal_transformers(weights, quiet, pictures, pool):
+    model = vision_folder(weights)
+    encoder = resolve(f"transformers:vit?pool={pool}#image").load()
+    with torch.inference_mode():
+        batch = torch.stack([encoder.prepare(picture) for picture in pictures])
+        states = model(pixel_values=batch).last_hidden_state
+        wanted = states[:, 0] if pool == "cls" else states.mean(dim=1)
+        torch.testing.assert_close(encoder.forward(batch), wanted, rtol=1e-4, atol=1e-5)
+    assert encoder.dim == 16
+    resized = pictures[0].resize((32, 32), Image.Resampling.BILINEAR)
+    assert torch.equal(batch[0], encoder.prepare(resized))  # a squash, as height and width ask for
+
+
+def test_a_crop_is_read_from_the_processor(weights, quiet):
+    vision_folder(
+        weights, size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}, do_center_crop=True, resample=3
+    )
+    found = resolve("transformers:vit#image").load().prepare.preprocess
+    assert (found.resize, found.size, found.fit, found.interpolation) == (40, 32, "crop", "bicubic")
+
+
+def test_another_fit_is_refused(weights, quiet):
+    vision_folder(weights, size={"longest_edge": 40})
+    with pytest.raises(BadSpec, match=r"neither a centre crop nor a squash"):
+        resolve("transformers:vit#image").load()
+
+
+class TestIdentity:
+    def test_follows_weights_and_tokenizer_and_not_the_folders_name(self, bert, weights):
+        folder, _ = bert
+        before = resolve("transformers:bert").identity()
+        assert before.weights is not None
+        folder.rename(weights / "other")
+        assert resolve("transformers:other").identity() == before
+        (weights / "other" / "tokenizer.json").write_text("{}")
+        assert resolve("transformers:other").identity().weights != before.weights
+
+    def test_follows_the_pooling(self, bert):
+        assert resolve("transformers:bert?pool=cls").identity() != resolve("transformers:bert").identity()
+
+    def test_is_unknown_without_weights(self, bert):
+        folder, _ = bert
+        (folder / "model.safetensors").unlink()
+        assert resolve("transformers:bert").identity().weights is None
+
+
+class TestRefusals:
+    def rewrite(self, folder, change):
+        from safetensors.torch import load_file, save_file
+
+        save_file(change(load_file(folder / "model.safetensors")), folder / "model.safetensors", {"format": "pt"})
+
+    def test_a_missing_folder_says_how_to_get_it(self, weights, monkeypatch):
+        import huggingface_hub.constants
+
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(weights / "hub"))
+        with pytest.raises(MissingAsset, match=r"fetch it with: hf download bert-base-uncased, or name a folder"):
+            resolve("transformers:bert-base-uncased").load()
+
+    def test_missing_key(self, bert):
+        key = "encoder.layer.0.output.dense.weight"
+        self.rewrite(bert[0], lambda state: {k: v for k, v in state.items() if k != key})
+        with pytest.raises(CorruptAsset, match=f"lacks weights that its config.json asks for: {key}$"):
+            resolve("transformers:bert").load()
+
+    def test_extra_key(self, bert):
+        self.rewrite(bert[0], lambda state: state | {"encoder.layer.7.more": torch.zeros(1)})
+        with pytest.raises(CorruptAsset, match=r"has weights that its config.json does not use: encoder.layer.7.more$"):
+            resolve("transformers:bert").load()
+
+    def test_a_pretraining_head_is_no_extra_key(self, bert):
+        self.rewrite(bert[0], lambda state: state | {"cls.predictions.bias": torch.zeros(1)})
+        resolve("transformers:bert").load()
+
+    def test_another_architecture(self, bert):
+        config = json.loads((bert[0] / "config.json").read_text())
+        (bert[0] / "config.json").write_text(json.dumps(config | {"intermediate_size": 24}))
+        with pytest.raises(BadSpec, match=r"does not fit its config.json: .*dense.* differ in shape"):
+            resolve("transformers:bert").load()
+
+    def test_damaged_weights(self, bert):
+        (bert[0] / "model.safetensors").write_bytes(b"no weights")
+        with pytest.raises(CorruptAsset, match=r"model 'transformers:bert': transformers cannot read "):
+            resolve("transformers:bert").load()
+
+    def test_a_malicious_pickle_is_not_run(self, bert, tmp_path):
+        import os
+
+        class Boom:
+            def __reduce__(self):
+                return os.mkdir, (str(tmp_path / "was run"),)
+
+        (bert[0] / "model.safetensors").unlink()
+        torch.save({"embeddings": Boom()}, bert[0] / "pytorch_model.bin")
+        with pytest.raises(CorruptAsset, match=r"holds objects other than tensors"):
+            resolve("transformers:bert").load()
+        assert not (tmp_path / "was run").exists()
+
+    def test_code_of_the_repository_is_not_run(self, bert, tmp_path):
+        config = json.loads((bert[0] / "config.json").read_text())
+        remote = {"AutoModel": "evil.Evil", "AutoConfig": "evil.EvilConfig"}
+        (bert[0] / "config.json").write_text(json.dumps(config | {"auto_map": remote, "model_type": "evil"}))
+        (bert[0] / "evil.py").write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'was run')!r}).mkdir()\n")
+        with pytest.raises(CorruptAsset):
+            resolve("transformers:bert").load()
+        assert not (tmp_path / "was run").exists()
