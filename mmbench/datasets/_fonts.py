@@ -7,11 +7,15 @@ import hashlib
 import importlib.metadata
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 FONTS = (
     "DejaVuSans.ttf",
@@ -45,12 +49,19 @@ def identity() -> str:
     return hasher.hexdigest()
 
 
+@functools.cache
+def _face(font: str, size: int) -> FreeTypeFont:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(folder() / font), size, layout_engine=ImageFont.Layout.BASIC)
+
+
 @functools.lru_cache(maxsize=256)
 def text(words: str, font: str, size: int) -> NDArray[np.float32]:
     """One line of text as its ink, float32 ``[height, width]`` in [0, 1], cut to the ink's box (at least 1 x 1)."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    face = ImageFont.truetype(str(folder() / font), size, layout_engine=ImageFont.Layout.BASIC)
+    face = _face(font, size)
     left, top, right, bottom = (round(edge) for edge in face.getbbox(words))
     image = Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
     ImageDraw.Draw(image).text((-left, -top), words, fill=255, font=face)

@@ -1,0 +1,218 @@
+"""Posters made of unseen drawings, with several labels, a title and a plot: the stand-in for film posters by genre.
+
+A poster shows one to four drawings of different tags; its labels are these tags, which are groups of Unicode's
+subcategories, made by people who had no model in mind. The title names at most two of the drawings, the plot all of
+them; neither contains the word of any label. Items of the variants (masked, with title, with plot) share their ids.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.datasets import _cards, _fonts, _views, openmoji
+from mmbench.datasets._cards import SIZE, Box, entitle
+from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
+from mmbench.datasets.drawn import halves
+from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
+
+TAGS = {
+    "animal": ("animal-",),
+    "body": ("hand", "body-parts"),
+    "clothing": ("clothing",),
+    "face": ("face-", "cat-face", "monkey-face"),
+    "food": ("food-", "drink", "dishware"),
+    "game": ("game", "sport", "event", "arts & crafts", "award-medal"),
+    "media": ("computer", "phone", "light & video", "mail", "book-paper", "writing"),
+    "person": ("person", "family"),
+    "place": ("place-",),
+    "tool": ("tool", "household"),
+    "vehicle": ("transport-air", "transport-ground", "transport-water"),
+    "weather": ("sky & weather",),
+}
+COUNTS = {"train": 1200, "test": 600}
+MODULES = (__name__, "mmbench.datasets.drawn", *_cards.MODULES)
+
+# Words that would give a label away: its own word and its plain synonyms, singular and plural.
+TELLTALE = frozenset(
+    "animal animals body hand hands clothing clothes cloth face faces head food drink game games media person persons "
+    "people man men woman women boy girl place places tool tools vehicle vehicles weather".split()
+)
+TITLES = ("The {0}", "{0}", "A {0} for Two", "Return of the {0}", "My {0}", "{0} Forever", "The Last {0}")
+DOUBLE_TITLES = ("{0} and {1}", "The {0} and the {1}", "{0} Against {1}", "From {0} to {1}", "{0}, {1}")
+OPENINGS = ("It begins with {0}", "Nobody expected {0}", "One day there is {0}", "All that is left is {0}")
+TURNS = ("then comes {0}", "but nothing prepares them for {0}", "and soon they meet {0}", "until they find {0}")
+ENDINGS = ("and nothing is as it was.", "and the night is long.", "and everyone remembers it.", "and love is near.")
+
+Text = Literal["title", "plot"] | None
+
+
+@dataclass(frozen=True)
+class Poster:
+    """What a poster shows: ``rows`` of ``openmoji.drawings()``, one a tag, and what is told about them."""
+
+    id: str
+    rows: tuple[int, ...]
+    tags: tuple[int, ...]
+    title: str
+    plot: str
+
+
+@functools.cache
+def posters(series: Literal["train", "test", "recent"]) -> tuple[Poster, ...]:
+    """The posters of a series. ``recent`` shows the concepts of ``test``, more of them at once, in another style."""
+    side = "train" if series == "train" else "test"
+    pool = _pools()[side]
+    found = []
+    for number in range(COUNTS[side]):
+        dice = Dice("posters", series, number)
+        count = sum(dice.uniform() < share for share in (1.0, 0.7, 0.4, 0.2 if series != "recent" else 0.6))
+        tags = sorted(dice.sample(range(len(TAGS)), count))
+        rows = [dice.pick(pool[list(TAGS)[tag]]) for tag in tags]
+        title, plot = _tell([_names(row) for row in rows], dice)
+        found.append(Poster(f"poster-{series}-{number:04d}", tuple(rows), tuple(tags), title, plot))
+    return tuple(found)
+
+
+@functools.cache
+def _pools() -> dict[str, dict[str, list[int]]]:
+    """By side and tag, the unseen drawings that can be named without telling; the sides share no concept."""
+    classes: dict[str, list[int]] = {tag: [] for tag in TAGS}
+    for row, item in enumerate(openmoji.catalogue()):
+        for tag, beginnings in TAGS.items():
+            if item.evaluation and item.subcategory.startswith(beginnings) and _names(row):
+                classes[tag].append(row)
+    return halves(classes, "posters")
+
+
+def _names(row: int) -> list[str]:
+    """Names of a drawing without the telltale words; empty when nothing is left of them."""
+    item = openmoji.catalogue()[row]
+    return [name for name in map(untold, (item.name, *item.keywords)) if len(name) > 2]
+
+
+def untold(name: str) -> str:
+    """A name in small letters without the words that would give a label away."""
+    words = re.findall(r"[\w’'.]+(?:-[\w’'.]+)*", name.lower())
+    kept = [word for word in words if not TELLTALE & set(word.split("-"))]
+    while kept and kept[0] in {"with", "and", "of", "on", "in", "the", "for"}:
+        kept = kept[1:]
+    while kept and kept[-1] in {"with", "and", "of", "on", "in", "the", "for", "without"}:
+        kept = kept[:-1]
+    return " ".join(kept)
+
+
+def _tell(names: Sequence[Sequence[str]], dice: Dice) -> tuple[str, str]:
+    """A title that names one or two of the drawings, and a plot that names all, in any order."""
+    order = dice.order(len(names))
+    first = [str(names[i][0]).title() for i in order[:2]]
+    both = len(first) == 2 and dice.uniform() < 0.5
+    title = dice.pick(DOUBLE_TITLES).format(*first) if both else dice.pick(TITLES).format(first[0])
+    told = [f"the {dice.pick(names[i])}" for i in dice.order(len(names))]
+    turns = [dice.pick(TURNS).format(name) for name in told[1:]]
+    return title, ", ".join([dice.pick(OPENINGS).format(told[0]), *turns, dice.pick(ENDINGS)])
+
+
+# -- pictures ------------------------------------------------------------------------------------------------------
+
+USUAL = _views.View(angle=15, scale=(0.75, 1.0))
+RECENT = _views.View(angle=35, scale=(0.6, 0.9), hue=70, light=0.4)
+
+
+def poster(item: Poster, *, masked: bool = False) -> tuple[NDArray[np.uint8], Box]:
+    """The picture of a poster, uint8 ``[72, 72, 3]``, and the box that holds its title."""
+    dice, recent = Dice("poster", item.id), "-recent-" in item.id
+    canvas = _views.background(SIZE, SIZE, dice, vivid=0.9 if recent else 0.5)
+    cells = _cells(len(item.rows), dice)
+    for row, (top, left, side) in zip(item.rows, cells, strict=True):
+        drawing = openmoji.drawings(72).pixels[row]
+        piece = _views.layer(drawing, side, side, RECENT if recent else USUAL, dice)
+        canvas[top : top + side, left : left + side] = _views.over(canvas[top : top + side, left : left + side], piece)
+    canvas, box = entitle(canvas, item.title, dice, masked=masked)
+    return to_bytes(canvas), box
+
+
+def _cells(count: int, dice: Dice) -> list[tuple[int, int, int]]:
+    """Top, left and side of the squares that hold ``count`` drawings; they lie in quarters and may overlap a little."""
+    side = {1: 52, 2: 40, 3: 36, 4: 36}[count]
+    room = SIZE - side
+    if count == 1:
+        return [(dice.integer(0, room), dice.integer(0, room), side)]
+    corners = dice.sample([(0, 0), (room, room), (0, room), (room, 0)], count)
+    return [(corner[0], corner[1], side) for corner in corners]
+
+
+# -- entries -------------------------------------------------------------------------------------------------------
+
+
+def identity(variant: str) -> str:
+    return identity_of(variant, openmoji.identity(), _fonts.identity(), modules=MODULES)
+
+
+def load(name: str, test: Literal["test", "recent"], text: Text, masked: bool) -> Dataset:
+    splits = {"train": _split("train", text, masked), "test": _split(test, text, masked)}
+    return Dataset(name, tuple(TAGS), splits, task="multi")
+
+
+def _split(series: Literal["train", "test", "recent"], text: Text, masked: bool) -> Split:
+    items = posters(series)
+    labels = np.zeros((len(items), len(TAGS)), dtype=bool)
+    for row, item in enumerate(items):
+        labels[row, list(item.tags)] = True
+    look = "masked" if masked else "whole"  # variants that look the same share their pixels
+    images = RenderedImages(
+        f"posters-{look}-{series}", identity(look), len(items), functools.partial(_render, items, masked)
+    )
+    told = {None: None, "title": tuple(item.title for item in items), "plot": tuple(item.plot for item in items)}
+    return Split(tuple(item.id for item in items), labels, images, told[text])
+
+
+def _render(items: Sequence[Poster], masked: bool) -> NDArray[np.uint8]:
+    return np.stack([poster(item, masked=masked)[0] for item in items])
+
+
+def _add(
+    name: str, about: str, *, test: Literal["test", "recent"] = "test", text: Text = None, masked: bool = False
+) -> None:
+    DATASETS.add(
+        DatasetEntry(
+            name=name,
+            load=functools.partial(load, name, test, text, masked),
+            identity=functools.partial(identity, name),
+            classes=len(TAGS),
+            counts=COUNTS,
+            modalities=("image",) if text is None else ("image", "text"),
+            task="multi",
+            templates=("a picture with a {}.", "a drawing of a {}."),
+            credit=openmoji.CREDIT,
+            licence=openmoji.LICENCE,
+            about=f"{_ABOUT} {about}",
+            assets=tuple(asset.name for asset in openmoji.SOURCES),
+        )
+    )
+
+
+_ABOUT = (
+    "Posters composed of one to four drawings that the zoo never saw, labelled with their tags (twelve groups of "
+    "Unicode's subcategories); the test shows concepts that the training split does not. A stand-in for Plotster, "
+    "whose posters of films may not be shipped: several human-made labels an item, a title that tells something and a "
+    "plot that tells more, none with a label's own word; no film and no genre."
+)
+_LATER = (
+    "The test posters are of another style (more drawings at once, smaller, dyed), a stand-in for films released "
+    "later; they are not later than anything."
+)
+_add("posters", "Pictures only; the title is drawn on them.")
+_add("posters_masked", "Pictures only, the title's box painted over.", masked=True)
+_add("posters_title", "With the title as text.", text="title")
+_add("posters_title_masked", "With the title as text, painted over in the picture.", text="title", masked=True)
+_add("posters_plot", "With the plot as text.", text="plot")
+_add("posters_plot_masked", "With the plot as text; the title painted over in the picture.", text="plot", masked=True)
+_add("posters_recent", _LATER, test="recent")
+_add("posters_recent_title", f"With the title as text. {_LATER}", test="recent", text="title")
