@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
         session.check_options()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """A claim and the evidence it is judged on; its name is the test's id."""
 
@@ -88,6 +88,8 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.claim.id}-{self.evidence}"
+
+    __repr__ = __str__
 
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +129,8 @@ class Board:
         if not asked:
             return []
         images = dict.fromkeys(d for m, d in asked if "+" not in m and self._sees(m))
-        unnamed = [role for role in self.lineup.models if role not in named_models() and self._sees(role)]
+        named = named_models()
+        unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
         return [*asked, *((role, dataset) for role in unnamed for dataset in images)]
 
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
@@ -246,7 +246,6 @@ class Board:
         return {"cells": parts, "costs": [vars(cost) for cost in costs if cost.fresh]}
 
 
-@functools.cache
 def named_models() -> frozenset[str]:
     """Every model role that some claim names."""
     cells = (cell for claim in CLAIMS for cell in cells_asked(claim, "measured"))

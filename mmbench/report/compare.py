@@ -66,7 +66,7 @@ def compare(before: Record, after: Record) -> list[Change]:
 def counts(verdicts: Iterable[VerdictPart]) -> dict[str, Counter[str]]:
     """Verdicts by evidence: how many are supported, refuted, inconclusive, unmeasured."""
     found: dict[str, Counter[str]] = {}
-    for verdict in verdicts:
+    for verdict in sorted(verdicts, key=lambda v: v.evidence != "published"):
         found.setdefault(verdict.evidence, Counter())[verdict.outcome] += 1
     return found
 

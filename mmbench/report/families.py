@@ -12,11 +12,17 @@ OVERVIEW, PRINTED_ONLY, WAITING = "overview", "printed", "waiting"
 SPECIAL = (OVERVIEW, PRINTED_ONLY, WAITING)
 EVIDENCE: tuple[EvidenceKind, ...] = ("published", "measured")
 
+# Compiling every claim takes a quarter of a second, and a collection asks several times.
+_ASKED: dict[tuple[str, str], tuple[Claim, tuple[Cell, ...]]] = {}
+
 
 def cells_asked(claim: Claim, evidence: EvidenceKind) -> tuple[Cell, ...]:
     """The cells that the claim rests on under the paper's reading; empty when it has no form yet."""
-    node = claim.condition(evidence)
-    return () if node is None else cells_of(node)
+    known = _ASKED.get((claim.id, evidence))
+    if known is None or known[0] is not claim:
+        node = claim.condition(evidence)
+        known = _ASKED[claim.id, evidence] = (claim, () if node is None else cells_of(node))
+    return known[1]
 
 
 def family(claim: Claim) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from mmbench.errors import MissingExtra
 from mmbench.report.provenance import machine_folder
 from mmbench.report.record import Record, save_record
 
@@ -13,7 +15,11 @@ def write_run(record: Record, folder: Path) -> tuple[Path, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     keep_out_of_git(folder)
     saved = save_record(record, folder / "runs" / machine_folder(record.machine))
-    return (saved, *write_pages(record, folder))
+    try:
+        return (saved, *write_pages(record, folder))
+    except MissingExtra as error:
+        print(f"mmbench: {error}; the record is kept, and mmbench report renders it later", file=sys.stderr)
+        return (saved,)
 
 
 def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:

@@ -1,0 +1,181 @@
+"""What each verdict does to a test, and what is recorded of it."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from mmbench.errors import MissingAsset, NotEnoughShots
+from mmbench.forms import Above
+from mmbench.protocol import FEW_SHOT, Cell
+
+NEVER = "[[outcome]]\nclaim = 'a'\nevidence = 'measured'\nverdict = '{verdict}'\nestimate = {estimate}\n"
+KNOWN = NEVER + "low = {low}\nhigh = {high}\nreason = 'the stand-in is small'\n"
+
+
+def records(stage):
+    return [json.loads(path.read_text()) for path in sorted(stage.pytester.path.glob(".mmbench/runs/*/*.json"))]
+
+
+def test_supported_passes_and_is_recorded(stage, forms):
+    stage.claim("a", forms["supported"])
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(passed=1, deselected=3)
+    (record,) = records(stage)
+    (verdict,) = record["verdicts"]
+    assert (verdict["claim"], verdict["outcome"], verdict["standing"]) == ("a", "supported", "new")
+    assert verdict["low"] > 0
+    assert {cell["model"] for cell in record["cells"]} == {"bit_m", "clip"}
+    assert record["lineup"]["name"] == "staged"
+
+
+def test_refuted_fails_and_prints_its_rows(stage, forms):
+    stage.claim("a", forms["refuted"])
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(failed=1, deselected=3)
+    result.stdout.fnmatch_lines(["*a: refuted (measured*", "*clip 5*bit_m 7*"])
+
+
+def test_inconclusive_is_an_expected_failure_and_says_what_would_settle_it(stage, forms):
+    stage.claim("a", forms["inconclusive"])
+    result = stage.run("-k", "test_claim", "-rx")
+    result.assert_outcomes(xfailed=1, deselected=3)
+    result.stdout.fnmatch_lines(["XFAIL*inconclusive: ?*"])
+
+
+def test_inconclusive_fails_when_strict(stage, forms):
+    stage.claim("a", forms["inconclusive"])
+    result = stage.run("-k", "test_claim", "--mmbench-strict")
+    result.assert_outcomes(failed=1, deselected=3)
+    result.stdout.fnmatch_lines(["*--mmbench-strict asks for more*"])
+
+
+def test_unmeasured_skips_and_names_what_is_missing(stage, forms):
+    stage.claim("a", forms["unmeasured"])
+    result = stage.run("-k", "test_claim", "-rs")
+    result.assert_outcomes(skipped=1, deselected=3)
+    result.stdout.fnmatch_lines(["*unmeasured: *'virtex'*--mmbench-model virtex=SPEC*"])
+
+
+def test_a_missing_file_skips_and_says_how_to_get_it(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.bench.accuracies["bit_m"] = MissingAsset("bit_m.safetensors is not here; run mmbench fetch")
+    result = stage.run("-rs")
+    result.stdout.fnmatch_lines(["*unmeasured: *run mmbench fetch*"])
+    result.assert_outcomes(passed=2, skipped=2)  # clip and rn50 are measured, the cell and the claim of bit_m are not
+
+
+def test_a_broken_cell_fails_with_one_line(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.bench.accuracies["bit_m"] = NotEnoughShots("class 'wren' has 3 rows and 5 are drawn")
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(failed=1, deselected=3)
+    result.stdout.fnmatch_lines(["a cannot be judged: *class 'wren' has 3 rows*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_known_refuted_is_an_expected_failure_with_its_reason(stage, forms):
+    stage.claim("a", forms["refuted"])
+    stage.expect(KNOWN.format(verdict="refuted", estimate=-20.0, low=-25.0, high=-15.0))
+    result = stage.run("-k", "test_claim", "-rx")
+    result.assert_outcomes(xfailed=1, deselected=3)
+    result.stdout.fnmatch_lines(["*refuted, as recorded: the stand-in is small*"])
+    assert records(stage)[0]["verdicts"][0]["outcome"] == "refuted"
+
+
+@pytest.mark.parametrize(("form", "known"), [("supported", "refuted"), ("refuted", "supported")])
+def test_a_turned_verdict_fails_whatever_its_interval(stage, forms, form, known):
+    stage.claim("a", forms[form])
+    stage.expect(KNOWN.format(verdict=known, estimate=0.0, low=-99.0, high=99.0))
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(failed=1, deselected=3)
+    result.stdout.fnmatch_lines([f"changed verdict: a was {known} at 0*and is now {form}*mmbench expect*"])
+    result.stdout.fnmatch_lines(["changed verdicts, to be looked at:", f"*{form}*measured*a*"])
+
+
+def test_a_drift_inside_the_recorded_interval_is_reported_not_failed(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.expect(KNOWN.format(verdict="inconclusive", estimate=15.0, low=-1.0, high=31.0))
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(passed=1, deselected=3)
+    result.stdout.fnmatch_lines(["drifted within the recorded interval:", "*supported*measured*a*"])
+
+
+def test_a_difference_outside_the_recorded_interval_fails(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.expect(KNOWN.format(verdict="inconclusive", estimate=1.0, low=-1.0, high=3.0))
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(failed=1, deselected=3)
+
+
+def test_a_lost_verdict_fails(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.expect(KNOWN.format(verdict="supported", estimate=20.0, low=15.0, high=25.0))
+    stage.bench.accuracies["bit_m"] = MissingAsset("bit_m.safetensors is not here")
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(failed=1, deselected=3)
+    result.stdout.fnmatch_lines(["changed verdict: a was supported*is now unmeasured*", "*bit_m.safetensors*"])
+
+
+def test_known_outcomes_do_not_bind_a_role_that_was_bound_anew(stage, forms):
+    stage.claim("a", forms["refuted"])
+    stage.expect(KNOWN.format(verdict="supported", estimate=20.0, low=15.0, high=25.0))
+    object.__setattr__(stage.bench.lineup, "overrides", ("clip=staged:other",))
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(failed=1, deselected=3)
+    result.stdout.no_fnmatch_line("*changed verdict*")
+
+
+def test_published_evidence_opens_no_bench(stage, forms):
+    stage.claim("a", forms["supported"], published={"bit_m": (70.0, 1.0), "clip": (50.0, 1.0)})
+    stage.monkeypatch.setattr("mmbench.run.Bench.open", None)
+    result = stage.run("--mmbench-evidence", "published", "-v")
+    result.assert_outcomes(passed=1, deselected=1)
+    result.stdout.fnmatch_lines(["*test_claim?a-published? PASSED*"])
+    assert records(stage)[0]["label"] == "published"
+
+
+def test_both_kinds_of_evidence_are_two_tests(stage, forms):
+    stage.claim("a", forms["refuted"], published={"bit_m": (50.0, 1.0), "clip": (70.0, 1.0)})
+    result = stage.run("-k", "test_claim", "-v")
+    result.stdout.fnmatch_lines(["*test_claim?a-published? PASSED*", "*test_claim?a-measured? FAILED*"])
+    result.stdout.fnmatch_lines(["published tables  * 1  * 0  * 0  * 0", "measured, lineup staged* 0 * 1 * 0 * 0"])
+
+
+def test_cells_come_in_any_order_and_once(stage, forms):
+    stage.claim("a", forms["supported"])
+    result = stage.run()
+    result.assert_outcomes(passed=4)  # three cells and a claim
+    asked = [cell for cell in stage.bench.asked if cell == Cell(FEW_SHOT, "bit_m", "cub")]
+    assert len(asked) == 2  # the bench answers the second from what it knows
+    (record,) = records(stage)
+    fresh = [cell for cell in record["cells"] if cell["fresh"]]
+    assert sorted(cell["model"] for cell in fresh if cell["reading"] == "paper") == ["bit_m", "clip", "rn50"]
+    assert sorted(cell["model"] for cell in fresh if cell["reading"] == "code") == ["bit_m", "clip"]
+
+
+def test_junit_has_the_verdict_as_properties(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.run("-k", "test_claim", "--junitxml", "out.xml")
+    tree = ElementTree.parse(stage.pytester.path / "out.xml")
+    found = {node.get("name"): node.get("value") for node in tree.iter("property")}
+    assert {"claim": "a", "outcome": "supported", "evidence": "measured"}.items() <= found.items()
+    assert float(found["estimate"]) == pytest.approx(20, abs=5)
+    assert {"low", "high", "p_support", "p_refute"} <= found.keys()
+
+
+def test_misspelt_claim_is_a_usage_error_before_any_test(stage, forms):
+    stage.claim("staged-bit-m-best", forms["supported"])
+    stage.claims = ["staged-bit-m-bets"]
+    result = stage.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *no claim named 'staged-bit-m-bets'. Did you mean 'staged-bit-m-best'?"])
+    assert stage.bench.asked == []
+
+
+def test_a_claim_refuted_by_a_swap_of_its_sides(stage):
+    """A planted liar: the same scores, the claim turned round."""
+    stage.claim("honest", Above("bit_m", "rn50"))
+    stage.claim("swapped", Above("rn50", "bit_m"))
+    result = stage.run("-k", "test_claim")
+    result.assert_outcomes(passed=1, failed=1, deselected=3)
