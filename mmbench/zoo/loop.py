@@ -60,7 +60,7 @@ class Recipe:
     about: str = ""
     projection: bool = False
     modules: tuple[str, ...] = ()
-    steps: int = 1800
+    steps: int = 1200
     batch: int = 256
     seed: int = 0
     rate: float = 2e-3
