@@ -273,6 +273,8 @@ def _first_mistake(path: Path, error: ValidationError) -> str:
         return f"{where} is unknown; {hint}"
     if first["type"] == "missing":
         return f"{where} is missing"
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{where} should be a table, not {first['input']!r}"
     return f"{where}: {first['msg']}, not {first['input']!r}"
 
 

@@ -1,0 +1,118 @@
+"""The lineups that come with mmbench: complete, resolvable, honest about stand-ins, and cheap to read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from mmbench.errors import MissingAsset, Unmeasured
+from mmbench.lineups import DATASET_ROLES, MODEL_ROLES, lineup_names, load_lineup
+from mmbench.models.entry import ModelEntry
+
+LINEUPS = ("embedded", "paper", "paper_224")
+PAPER_MODELS = set(MODEL_ROLES) - {"efficientnet", "random"}
+
+
+def bindings():
+    found = []
+    for name in LINEUPS:
+        lineup = load_lineup(name)
+        for kind, bound in (("model", lineup.models), ("dataset", lineup.datasets)):
+            found += [pytest.param(name, kind, role, id=f"{name}-{role}") for role in bound]
+    return found
+
+
+def test_all_are_tested():
+    assert set(lineup_names()) == set(LINEUPS)
+
+
+@pytest.mark.parametrize("name", LINEUPS)
+def test_every_role_is_played_or_it_is_said_why_not(name):
+    lineup = load_lineup(name)
+    assert {*lineup.models, *lineup.unbound_models} == set(MODEL_ROLES)
+    assert {*lineup.datasets, *lineup.unbound_datasets} == set(DATASET_ROLES)
+    assert all({**lineup.unbound_models, **lineup.unbound_datasets}.values())
+
+
+@pytest.mark.parametrize(("name", "kind", "role"), bindings())
+def test_every_binding_resolves_without_loading(name, kind, role):
+    binding = getattr(load_lineup(name), kind)(role)
+    assert binding.entry.name
+    if kind == "model":
+        assert binding.entry.modality == ("text" if role.startswith(("clip_t", "bert", "gpt")) else "image")
+
+
+def test_paper_binds_every_model_of_the_two_studies():
+    assert set(load_lineup("paper").models) == PAPER_MODELS
+
+
+@pytest.mark.parametrize("name", ["paper", "paper_224"])
+def test_paper_has_no_stand_ins_and_declares_every_width(name):
+    lineup = load_lineup(name)
+    assert not any(binding.stand_in_for for binding in (*lineup.models.values(), *lineup.datasets.values()))
+    widths = {role: lineup.model(role).entry.dim for role in lineup.models}
+    assert widths == {
+        **dict.fromkeys(PAPER_MODELS, 2048),
+        **dict.fromkeys(("clip", "clip_t", "bert_large"), 1024),
+        **dict.fromkeys(("bert", "bert_base", "gpt2"), 768),
+    }
+
+
+def test_the_thesis_ran_its_networks_at_224():
+    assert "size=224" in load_lineup("paper_224").model("rn50").spec
+    assert "size=256" in load_lineup("paper").model("rn50").spec
+    assert load_lineup("paper_224").model("clip").spec == load_lineup("paper").model("clip").spec
+
+
+def test_embedded_calls_its_stand_ins_so():
+    lineup = load_lineup("embedded")
+    references = {"random", "efficientnet"}  # in no paper, so they stand in for nothing
+    assert {role for role, binding in lineup.models.items() if not binding.stand_in_for} == references
+    assert all(binding.stand_in_for and binding.note for binding in lineup.datasets.values())
+    assert all(binding.note for binding in lineup.models.values())
+
+
+@pytest.mark.parametrize("role", sorted(PAPER_MODELS - {"tsm"}))
+def test_without_the_files_a_model_of_the_paper_says_what_is_missing(role, tmp_path, monkeypatch):
+    import huggingface_hub.constants
+    import torch
+
+    monkeypatch.setenv("MMBENCH_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("MMBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("mmbench.models.timm.build", no_build)  # a large network would be initialised for nothing
+    monkeypatch.setattr("mmbench.models.torchvision.build", no_build)
+    entry: ModelEntry = load_lineup("paper").model(role).entry
+    assert entry.identity().weights is None
+    with pytest.raises(MissingAsset, match=r"(the file is not there|or name a (file|folder): )"):
+        entry.load()
+
+
+def no_build(*args):
+    import torch
+
+    module = torch.nn.Sequential()
+    module.fc = torch.nn.Linear(2048, 10)
+    return module
+
+
+def test_tsm_says_that_its_format_is_not_read_yet():
+    with pytest.raises(Unmeasured, match="mmbench does not read TensorFlow SavedModels yet"):
+        load_lineup("paper").model("tsm").entry.load()
+
+
+@pytest.mark.parametrize("name", LINEUPS)
+def test_reading_and_describing_import_no_torch(name, tmp_path):
+    code = (
+        "import sys\n"
+        "from mmbench.lineups import describe, load_lineup\n"
+        f"rows = describe(load_lineup({name!r}))\n"
+        "assert len(rows) > 30, len(rows)\n"
+        "heavy = {'torch', 'timm', 'open_clip', 'transformers', 'torchvision', 'sklearn', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    env = {"PATH": "", "MMBENCH_CACHE": str(tmp_path), "HF_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
