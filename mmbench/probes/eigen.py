@@ -25,19 +25,27 @@ def top_eigenvectors(apply: Callable[[Matrix], Matrix], start: Matrix, count: in
     if 6 * width >= len(start):  # the search space would fill the whole one: solve it there
         dense = apply(np.eye(len(start)))
         return np.linalg.eigh((dense + dense.T) / 2)[1][:, : -count - 1 : -1]
-    basis = np.linalg.qr(start)[0]
-    image = apply(basis)
+    room = 5 * width
+    space, images = np.empty((2, len(start), room))  # filled from the left, so that nothing is copied as they grow
+    space[:, :width] = np.linalg.qr(start)[0]
+    images[:, :width] = apply(space[:, :width])
+    filled = width
     for _ in range(300):
+        basis, image = space[:, :filled], images[:, :filled]
         values, turn = np.linalg.eigh(basis.T @ image)
         values, turn = values[: -width - 1 : -1], turn[:, : -width - 1 : -1]
         ritz = basis @ turn
         residual = image @ turn - ritz * values
         if np.linalg.norm(residual[:, :count], axis=0).max() < tolerance:
             return ritz[:, :count]
-        if basis.shape[1] + width > 6 * width:
-            basis, image = ritz, image @ turn
-        fresh = _orthonormal(residual, basis)
-        basis, image = np.hstack([basis, fresh]), np.hstack([image, apply(fresh)])
+        if filled == room:
+            images[:, :width] = image @ turn
+            space[:, :width] = ritz
+            filled = width
+        fresh = slice(filled, filled + width)
+        space[:, fresh] = _orthonormal(residual, space[:, :filled])
+        images[:, fresh] = apply(space[:, fresh])
+        filled += width
     raise BadFeatures(
         f"spectral clustering: {count} eigenvectors of {len(start)} rows are not found after 300 products; "
         "are most rows identical, or are there more clusters than the features have dimensions?"

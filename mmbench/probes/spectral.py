@@ -80,20 +80,31 @@ Product = Callable[[Matrix], Matrix]
 
 def _low_rank(x: NDArray[Any]) -> tuple[Product, Matrix]:
     """Product with, and degrees of, the cosine affinity of non-negative rows, diagonal 0, from its factor alone."""
-    unit = np.array(x, dtype=np.float64)
-    diagonal = np.linalg.norm(unit, axis=1)
-    unit /= np.where(diagonal > 0, diagonal, 1.0)[:, None]
-    diagonal = np.einsum("nd,nd->n", unit, unit)
-    degree = unit @ unit.sum(axis=0) - diagonal
+    parts = list(blocks(len(x), x.shape[1], limit=2**20))  # 8 MB of float64 at a time: no second copy of the features
+    norm = np.concatenate([np.linalg.norm(x[some].astype(np.float64), axis=1) for some in parts])[:, None]
+    square = norm**2
+    norm[norm == 0] = 1.0
+
+    def product(v: Matrix) -> Matrix:
+        v = v / norm
+        inner = np.zeros((x.shape[1], v.shape[1]))
+        for some in parts:
+            inner += x[some].T.astype(np.float64) @ v[some]
+        outer = np.concatenate([x[some].astype(np.float64) @ inner for some in parts])
+        return (outer - square * v) / norm
+
+    degree = product(np.ones((len(x), 1)))[:, 0]
     degree[degree < 1e-12 * len(x)] = 0  # rounding, where a row is orthogonal to all others
-    return lambda v: unit @ (unit.T @ v) - diagonal[:, None] * v, degree
+    return product, degree
 
 
 def _blockwise(x: NDArray[Any], affinity: str, device: str) -> tuple[Product, Matrix]:
     """The same for the clipped or absolute cosine, which has no low rank: a block of its rows at a time."""
     import torch
 
-    unit = unit_rows(to_tensor(x, device))
+    unit = to_tensor(x, device)
+    for some in blocks(*x.shape):
+        unit[some] = unit_rows(unit[some])  # in place: one copy of the features, not two
     kept: dict[int, Any] = {}
 
     def rows(some: slice) -> Any:
@@ -109,7 +120,7 @@ def _blockwise(x: NDArray[Any], affinity: str, device: str) -> tuple[Product, Ma
     def product(v: Matrix) -> Matrix:
         v32 = torch.from_numpy(np.asarray(v, dtype=np.float32)).to(device)
         out = np.empty(v.shape)
-        for some in blocks(len(x), len(x)):
+        for some in blocks(len(x), len(x), limit=2**20):
             out[some] = (rows(some) @ v32).cpu().numpy()
         return out
 

@@ -1,0 +1,108 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm
+from sklearn.linear_model import LogisticRegression
+
+from mmbench.errors import NotEnoughShots
+from mmbench.probes.entry import Arrays
+from mmbench.probes.logistic import binary_search, choose_strength, fit, logistic, predict
+from mmbench.protocol import LogisticSettings
+
+
+def sklearn_weights(model):
+    weights = np.hstack([model.coef_, model.intercept_[:, None]])
+    return weights if len(weights) > 1 else np.vstack([np.zeros_like(weights), weights])
+
+
+@pytest.mark.parametrize("strength", [1e-3, 0.316, 10.0])
+@pytest.mark.parametrize("shape", [(3, 150, 8), (2, 150, 8), (4, 40, 60)], ids=["wide", "two_classes", "few_rows"])
+def test_weights_are_those_of_scikit_learn(gaussians, strength, shape):
+    classes, rows, dim = shape
+    arrays = gaussians(classes=classes, train=rows, dim=dim, test=200)
+    x, y = arrays.train_x.astype(float), arrays.train_y
+    theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=5000).fit(x, y)
+    ours = fit(x, y, classes, strength, tolerance=1e-8, max_iter=5000)
+    np.testing.assert_allclose(ours, sklearn_weights(theirs), atol=1e-4, rtol=1e-3)
+    np.testing.assert_array_equal(predict(arrays.test_x, ours), theirs.predict(arrays.test_x.astype(float)))
+
+
+def test_a_start_does_not_move_the_optimum(gaussians):
+    arrays = gaussians(train=200)
+    cold = fit(arrays.train_x, arrays.train_y, 4, 1.0, tolerance=1e-8)
+    other = fit(arrays.train_x, arrays.train_y, 4, 1e-3)
+    np.testing.assert_allclose(
+        fit(arrays.train_x, arrays.train_y, 4, 1.0, tolerance=1e-8, start=other), cold, atol=1e-4
+    )
+
+
+def test_code_reading_is_scikit_learn_at_its_fixed_strength(gaussians):
+    arrays = gaussians(train=150, test=300, spread=0.5)
+    found = logistic(arrays, [LogisticSettings().as_code()], trials=1, seed=0)[0][0]
+    model = LogisticRegression(C=0.316, max_iter=1000).fit(arrays.train_x, arrays.train_y)
+    np.testing.assert_array_equal(found, model.predict(arrays.test_x))
+
+
+@given(st.floats(-6, 6))
+def test_search_finds_the_peak_to_an_eighth_of_a_decade(peak):
+    tried = []
+
+    def score(point):
+        tried.append(point)
+        return -abs(point - peak)
+
+    found = binary_search(score, [-6, -4, -2, 0, 2, 4, 6], 1 / 8)
+    assert abs(found - peak) <= 1 / 16 + 1e-9
+    assert len(tried) <= 7 + 2 * 4
+    assert len(set(tried)) == len(tried)
+    assert all(-6 <= point <= 6 for point in tried)
+
+
+def test_search_takes_the_smallest_strength_on_a_tie():
+    assert binary_search(lambda point: 1.0, [-2, 0, 2], 1 / 8) == -2
+
+
+def test_sweep_prefers_strong_regularisation_where_features_are_noise(gaussians):
+    noise = gaussians(classes=2, dim=100, train=100, spread=0.05)
+    clear = gaussians(classes=2, dim=100, train=100, spread=0.25)
+    weak = [
+        choose_strength((a.train_x, a.train_y), (a.test_x, a.test_y), 2, LogisticSettings()) for a in (noise, clear)
+    ]
+    assert weak[0] <= weak[1] < 1e6
+
+
+def test_swept_probe_is_refitted_on_training_and_validation_rows(gaussians):
+    arrays = gaussians(train=60, spread=0.4, test=400)
+    own = dataclasses.replace(arrays, valid_x=arrays.test_x[:100], valid_y=arrays.test_y[:100])
+    setting = LogisticSettings(strengths=(1e-3, 1e-1, 10.0))
+    strength = choose_strength((own.train_x, own.train_y), (own.valid_x, own.valid_y), 4, setting)
+    x, y = np.vstack([own.train_x, own.valid_x]), np.concatenate([own.train_y, own.valid_y])
+    expected = predict(own.test_x, fit(x, y, 4, strength))
+    np.testing.assert_array_equal(logistic(own, [setting], trials=1, seed=0)[0][0], expected)
+
+
+def test_few_shot_sees_only_the_drawn_rows(gaussians):
+    arrays = gaussians(spread=2.0, noise=0.3, train=200)
+    one, eight = logistic(arrays, [LogisticSettings(shots=1), LogisticSettings(shots=8)], trials=3, seed=0)
+    assert (one == arrays.test_y).mean() > 0.9
+    assert (eight == arrays.test_y).mean() > 0.9
+    draws_differ = gaussians(spread=0.3, train=200)
+    found = logistic(draws_differ, [LogisticSettings(shots=1)], trials=3, seed=0)[0]
+    assert (found[0] != found[1]).any()
+
+
+def test_fewer_rows_than_shots_name_the_class(gaussians):
+    with pytest.raises(NotEnoughShots, match="class 'class 0' has 3 training rows and 5 shots"):
+        logistic(gaussians(train=12), [LogisticSettings(shots=5)], trials=1, seed=0)
+
+
+def test_opposite_gaussians_reach_the_bayes_rate():
+    rng = np.random.default_rng(0)
+    y = np.arange(24_000) % 2
+    x = (rng.standard_normal((24_000, 3)) + np.where(y, 1, -1)[:, None] * [0.48, 0.64, 0.6]).astype(np.float32)
+    arrays = Arrays(x[:4000], y[:4000], x[4000:], y[4000:], ("a", "b"))
+    found = logistic(arrays, [LogisticSettings()], trials=1, seed=0)[0]
+    assert (found == arrays.test_y).mean() == pytest.approx(norm.cdf(1.0), abs=0.012)
