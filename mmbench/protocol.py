@@ -165,6 +165,10 @@ class Protocol:
         name = "_".join([self.name, *(str(value) for value in changed.values())])
         return dataclasses.replace(self, name=name, settings=dataclasses.replace(self.settings, **changed))
 
+    def __hash__(self) -> int:
+        # The generated hash walks every setting; claims look cells up by the thousand, and names tell protocols apart.
+        return hash((self.name, self.reading, self.seed))
+
     @property
     def code(self) -> Protocol | None:
         """The ``code`` reading of this protocol, or None where paper and code agree."""

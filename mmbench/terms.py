@@ -116,12 +116,11 @@ def constant(value: float) -> Linear:
 def mean(terms: Iterable[Linear]) -> Linear:
     """Unweighted mean of quantities."""
     parts = list(terms)
-    total = constant(0.0)
+    total: dict[Cell, float] = {}
     for part in parts:
-        joined = total + part
-        assert isinstance(joined, Linear)
-        total = joined
-    return total * (1.0 / len(parts))
+        for cell, weight in part.weights:
+            total[cell] = total.get(cell, 0.0) + weight / len(parts)
+    return Linear(tuple(total.items()), sum(part.constant for part in parts) / len(parts))
 
 
 def largest(*terms: Term) -> Term:

@@ -1,59 +1,63 @@
 """A part must follow from its sentence: wherever the sentence holds on planted numbers, so does the part."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from mmbench.claims import CLAIMS
-from mmbench.forms import AtMost, Bottom
-from mmbench.terms import cells_of
+from mmbench.forms import BY_BOTH, AtMost, Bottom
+from mmbench.terms import cells_of, with_cells
 
 PARTS = [claim for claim in CLAIMS if claim.part_of and CLAIMS.get(claim.part_of).expect is not None]
-DRAWS = 300
-# What each model scores, roughly, where no number is printed; chosen so that every sentence holds somewhere.
-PLANTED = {"bit_m": 80.0, "clip": 60.0, "rn50": 65.0, "bit_m+bert_base": 50.0}
+DRAWS = 100
+# What each model scores where no number is printed, chosen so that the sentence holds.
+PLANS = {
+    "bielawski2022-standard-clip-never-better": {"clip": 40.0},
+    "bielawski2022-fewshot-mvsa-needs-more-shots": {"clip": 70.0},
+    "devillers2021-digits-clip-matches-some-vision": {"sin": 50.0},
+}
+STANDARD_PLAN = {"bit_m": 80.0, "clip": 60.0, "rn50": 65.0}
+OTHER_MODELS = 62.0
 
 
-def planted_values(whole, part, rng):
-    """The sentence's cells near values where it holds: print if there is any, else a plan of model scores."""
-    base = {cell: number.value for cell, number in whole.printed().items()}
-    if whole.id == "bielawski2022-standard-clip-never-better":
-        plan = {"clip": 40.0}
-    elif whole.id == "bielawski2022-fewshot-mvsa-needs-more-shots":
-        plan = {"clip": 45.0, "printed": 33.0}
-    else:
-        plan = PLANTED
-    cells = {*cells_of(whole.condition("published")), *cells_of(part.condition("published"))}
-    values = {cell: base.get(cell, plan.get(cell.model, 62.0)) for cell in cells}
-    if whole.id == "bielawski2022-fewshot-mvsa-needs-more-shots":
-        for cell in cells:
-            early = cell.protocol.name.endswith("_10") or cell.protocol.probe == "none"
-            values[cell] = 33.0 if early else values[cell]
-    elif whole.id in ("bielawski2022-mvsa-text-models-similar", "bielawski2022-book-masks-lower-all"):
-        # print refutes these: mend the cells that do
-        for cell in cells:
-            if (cell.model, cell.dataset) == ("clip+clip_t", "mvsa"):
-                values[cell] = 67.5
-            if cell.model.startswith("rn50") and cell.dataset == "book_covers_masked":
-                values[cell] -= 3.0
-    elif whole.id == "bielawski2022-plotster-masking-leaves-advantage":
-        for cell in cells:
-            if cell.dataset.endswith("_masked"):
-                plain = cell.dataset.removesuffix("_masked")
-                values[cell] = next(v for c, v in values.items() if (c.model, c.dataset) == (cell.model, plain)) - 0.01
-    for cell in rng.sample(sorted(cells, key=str), min(len(cells), rng.choice((1, 1, 2, 4)))):
-        if cell.protocol.probe != "none":
-            values[cell] += rng.gauss(0, 1) * abs(values[cell]) * rng.choice((0.002, 0.02, 0.3))
+def where_it_holds(whole, cells):
+    """Numbers at which the sentence holds: those printed, mended where they refute it, or a plan of model scores."""
+    printed = {cell: number.value for cell, number in whole.printed().items()}
+    plan = PLANS.get(whole.id, STANDARD_PLAN)
+    values = {cell: printed.get(cell, plan.get(cell.model, OTHER_MODELS)) for cell in cells}
+    by_name = {(cell.model, cell.dataset): value for cell, value in values.items()}
+    for cell in cells:
+        if whole.id == "bielawski2022-fewshot-mvsa-needs-more-shots":
+            if cell.protocol.probe == "none" or cell.protocol.settings.shots == 10:
+                values[cell] = 33.0
+        elif whole.id == "bielawski2022-mvsa-text-models-similar" and cell.model == "clip+clip_t":
+            values[cell] = 67.5
+        elif whole.id == "bielawski2022-book-masks-lower-all" and cell.dataset == "book_covers_masked":
+            values[cell] = by_name[cell.model, "book_covers"] - 1.0
+        elif whole.id == "bielawski2022-plotster-masking-leaves-advantage" and cell.dataset.endswith("_masked"):
+            values[cell] = by_name[cell.model, cell.dataset.removesuffix("_masked")] - 0.01
     return values
 
 
-def counts(whole, part):
-    """How often the sentence held, and how often it held while the part did not."""
+def held_and_stronger(whole, part, draws=DRAWS):
+    """How often the sentence held near numbers where it holds, and how often it held while the part did not."""
+    nodes = [claim.condition("published") for claim in (whole, part)]
+    cells = list(dict.fromkeys(cell for node in nodes for cell in cells_of(node)))
+    start = list(where_it_holds(whole, cells).values())
+    index = {cell: i for i, cell in enumerate(cells)}  # small keys: looking a cell up costs a hash of its protocol
+    sentence, weaker = (with_cells(node, index.__getitem__) for node in nodes)
+    shaken = sorted(index[cell] for cell in cells_of(nodes[1]))
+    models = sorted({cells[i].model for i in shaken})
     rng = random.Random(whole.id)
     held = stronger = 0
-    sentence, weaker = whole.condition("published"), part.condition("published")
-    for _ in range(DRAWS):
-        values = planted_values(whole, part, rng)
+    for _ in range(draws):
+        values = dict(enumerate(start))
+        for i in rng.sample(shaken, min(len(shaken), rng.choice((0, 1, 2, 3)))):
+            values[i] += rng.gauss(0, 1) * abs(values[i]) * rng.choice((0.002, 0.02, 0.3))
+        if rng.random() < 0.3:  # a mean over many sets moves only when a model does
+            moved, by = rng.choice(models), rng.gauss(1, 0.3)
+            values |= {i: values[i] * by for i in shaken if cells[i].model == moved}
         if sentence.truth(values):
             held += 1
             stronger += not weaker.truth(values)
@@ -62,21 +66,15 @@ def counts(whole, part):
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda claim: claim.id)
 def test_a_part_is_never_stronger_than_its_sentence(part):
-    held, stronger = counts(CLAIMS.get(part.part_of), part)
-    assert held > DRAWS / 10
+    held, stronger = held_and_stronger(CLAIMS.get(part.part_of), part)
+    assert DRAWS / 10 < held < DRAWS
     assert stronger == 0
 
 
 def test_a_part_that_is_stronger_is_found_out():
     """The trap: of "as good as some vision model", "as good as RN50 or BiT-M" is no part, it asks for more."""
-    from dataclasses import replace
-
     whole = CLAIMS.get("devillers2021-digits-clip-matches-some-vision")
-    trap = replace(whole, expect=AtMost(Bottom(("rn50", "bit_m")), "clip", each=("protocol", "dataset")))
-    rng = random.Random(0)
-    cells = cells_of(whole.condition("published"))
-    found = 0
-    for _ in range(50):
-        values = {cell: (50.0 if cell.model == "clip" else rng.uniform(40, 80)) for cell in cells}
-        found += bool(whole.condition("published").truth(values) and not trap.condition("published").truth(values))
-    assert found
+    trap = replace(whole, expect=AtMost(Bottom(("rn50", "bit_m")), "clip", each=BY_BOTH))
+    held, stronger = held_and_stronger(whole, trap)
+    assert held
+    assert stronger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 from mmbench.claims._common import (
     AR,
@@ -51,11 +51,13 @@ _clustering = partial(_on_six, section="3.2", protocols=(CLUSTERING,))
 _overall = partial(_on_six, section="3.5", protocols=TASKS5)
 
 
+@cache
 def over_six(protocol: Protocol) -> tuple[Linear, ...]:
     """Every model's mean over the six sets."""
     return tuple(mean(cell(protocol, model, dataset) for dataset in STANDARD6) for model in VISUAL12)
 
 
+@cache
 def over_tasks(dataset: str) -> tuple[Linear, ...]:
     """Every model's mean over the five tasks on one set."""
     return tuple(mean(cell(protocol, model, dataset) for protocol in TASKS5) for model in VISUAL12)
