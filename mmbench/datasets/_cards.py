@@ -42,10 +42,10 @@ def _lines(title: str, font: str, dice: Dice) -> list[NDArray[np.float32]]:
     """The title broken into lines of ink that fit on the card."""
     shown = title.upper() if dice.uniform() < 0.3 else title
     for size in range(dice.integer(11, 15), 5, -1):
-        lines = [_fonts.text(words, font, size) for words in wrap(shown, int((SIZE - 8) / (0.6 * size)))]
-        if max(line.shape[1] for line in lines) <= SIZE - 8 and len(lines) * (size + 2) <= SIZE - 12:
+        lines = wrap(shown, int((SIZE - 8) / (0.6 * size)))
+        if len(lines) * (size + 2) <= SIZE - 12 and all(_fonts.width(line, font, size) <= SIZE - 8 for line in lines):
             break
-    return [line[:, : SIZE - 8] for line in lines]
+    return [_fonts.text(line, font, size)[:, : SIZE - 8] for line in lines]
 
 
 def wrap(title: str, width: int) -> list[str]:

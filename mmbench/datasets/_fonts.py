@@ -56,6 +56,12 @@ def _face(font: str, size: int) -> FreeTypeFont:
     return ImageFont.truetype(str(folder() / font), size, layout_engine=ImageFont.Layout.BASIC)
 
 
+def width(words: str, font: str, size: int) -> int:
+    """Width in pixels of one line of text, without drawing it."""
+    left, _, right, _ = _face(font, size).getbbox(words)
+    return max(round(right) - round(left), 1)
+
+
 @functools.lru_cache(maxsize=256)
 def text(words: str, font: str, size: int) -> NDArray[np.float32]:
     """One line of text as its ink, float32 ``[height, width]`` in [0, 1], cut to the ink's box (at least 1 x 1)."""
