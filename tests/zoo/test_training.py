@@ -1,0 +1,137 @@
+"""Training is repeatable, and a run that was killed ends where an uninterrupted one ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from mmbench import zoo
+from mmbench.errors import UnknownName
+from mmbench.zoo.loop import Trainer, pace
+from mmbench.zoo.training import atomic
+
+SHORT = {"steps": 6, "batch": 4, "warmup": 2}
+CHILD = """
+import dataclasses, sys, time
+from mmbench import zoo
+from mmbench.zoo.corpus import Corpus
+from mmbench.zoo import training
+import numpy as np
+held = np.load(sys.argv[1])
+corpus = Corpus(*(tuple(map(str, held[k])) for k in ("ids", "names")),
+                tuple(tuple(map(str, row)) for row in held["keywords"]),
+                *(tuple(map(str, held[k])) for k in ("categories", "subcategories")), held["pixels"])
+recipe = dataclasses.replace(zoo.RECIPES.get("clip"), steps=6, batch=4, warmup=2)
+write = training.write
+def slow(path, content):
+    write(path, content)
+    time.sleep(60)
+training.write = slow
+zoo.train(recipe, sys.argv[2], every=3, threads=1, corpus=corpus, progress=False)
+"""
+
+
+def short(name):
+    return dataclasses.replace(zoo.RECIPES.get(name), **SHORT)
+
+
+def tensors(path):
+    from safetensors.numpy import load_file
+
+    return load_file(str(path))
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("name", ["bit_m", "rn50", "clip"])
+def test_two_runs_give_the_same_weights(name, tiny_corpus, tmp_path):
+    first = zoo.train(short(name), tmp_path / "a", threads=1, corpus=tiny_corpus, progress=False)
+    second = zoo.train(short(name), tmp_path / "b", threads=1, corpus=tiny_corpus, progress=False)
+    assert [path.name for path in first] == [path.name for path in second]
+    assert all(same(tensors(one), tensors(other)) for one, other in zip(first, second, strict=True))
+
+
+def test_another_seed_gives_other_weights(tiny_corpus, tmp_path):
+    recipe = short("rn50")
+    (first,) = zoo.train(recipe, tmp_path / "a", threads=1, corpus=tiny_corpus, progress=False)
+    other = dataclasses.replace(recipe, seed=1)
+    (second,) = zoo.train(other, tmp_path / "b", threads=1, corpus=tiny_corpus, progress=False)
+    assert not same(tensors(first), tensors(second))
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tiny_corpus, tmp_path):
+    whole = zoo.train(short("clip"), tmp_path / "whole", every=3, threads=1, corpus=tiny_corpus, progress=False)
+    held, killed = tmp_path / "corpus.npz", tmp_path / "killed"
+    np.savez(held, **{field.name: getattr(tiny_corpus, field.name) for field in dataclasses.fields(tiny_corpus)})
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(held), str(killed)], start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (killed / "clip.checkpoint.pt").exists():
+            assert child.poll() is None, "the run ended before its first checkpoint"
+            assert time.monotonic() < deadline, "no checkpoint in two minutes"
+            time.sleep(0.05)
+    finally:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    assert not (killed / "clip.safetensors").exists()
+    resumed = zoo.train(short("clip"), killed, every=3, threads=1, corpus=tiny_corpus, progress=False)
+    assert len(resumed) == 2
+    assert all(same(tensors(one), tensors(other)) for one, other in zip(whole, resumed, strict=True))
+
+
+def test_resuming_starts_where_the_checkpoint_stands(tiny_corpus):
+    recipe = short("bit_m")
+    whole, part, rest = (Trainer(recipe, tiny_corpus) for _ in range(3))
+    losses = [whole.advance() for _ in range(4)]
+    for _ in range(2):
+        part.advance()
+    rest.restore(part.state())
+    assert [rest.advance() for _ in range(2)] == losses[2:]
+
+
+def test_every_recipe_sees_the_same_views(tiny_corpus):
+    import torch
+
+    batches = [Trainer(short(name), tiny_corpus).batch(5) for name in ("bit_m", "clip")]
+    assert np.array_equal(batches[0].rows, batches[1].rows)
+    assert torch.equal(batches[0].view(), batches[1].view())
+
+
+def test_an_epoch_shows_no_drawing_twice(tiny_corpus):
+    trainer = Trainer(short("rn50"), tiny_corpus)
+    rows = np.concatenate([trainer.batch(step).rows for step in range(3)])
+    assert sorted(rows) == list(range(12))
+
+
+def test_the_rate_rises_then_falls():
+    recipe = dataclasses.replace(zoo.RECIPES.get("bit_m"), steps=100, warmup=10)
+    rates = [pace(step, recipe) for step in range(100)]
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.02
+
+
+def test_an_unknown_recipe_is_refused(tmp_path):
+    with pytest.raises(UnknownName, match="Did you mean 'clip'"):
+        zoo.train("clipp", tmp_path)
+
+
+def test_a_file_is_whole_or_absent(tmp_path):
+    def fail_half_way():
+        with atomic(tmp_path / "weights") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("power")
+
+    with pytest.raises(RuntimeError, match="power"):
+        fail_half_way()
+    assert list(tmp_path.iterdir()) == []
