@@ -121,7 +121,7 @@ DISAGREEMENTS = (
     Disagreement(
         "d16",
         "thesis Fig. 3.14 caption and text",
-        "NoCaps is taken for a split of COCO Captions, ClipCap is spelt ClipClap, TSM gets ICMLM's reference",
+        "NoCaps is taken for part of COCO, ClipCap is spelt ClipClap, TSM gets ICMLM's reference",
         ("bielawski2022-simvlm-outperforms",),
     ),
     Disagreement(
@@ -180,7 +180,7 @@ DISAGREEMENTS = (
     Disagreement(
         "d26",
         "Hu et al. 4.5 and 4.4.1",
-        "WiC is said to agree with phrase probing; BERT leads CLIP-T by 10.47 points on it and trails in probing",
+        "WiC is said to agree with phrase probing; on it BERT is 10.47 points above CLIP-T, in probing it trails",
         ("hu2022-wic-bert-large-margin", "hu2022-phrase-clip-above-bert-except-last"),
     ),
     Disagreement(
