@@ -1,0 +1,211 @@
+"""Time of each probe against scikit-learn, or plain PyTorch, doing the same work in the same run.
+
+The ratio (the reference's time over ours) is in ``extra_info["ratio"]`` and printed when the module is done. No time is
+asserted: a loaded machine is no failure. Whole file, two idle cores: under a minute.
+"""
+
+import time
+
+import numpy as np
+import pytest
+
+from mmbench.probes.draws import draw_shots, trial_seeds
+from mmbench.probes.entry import PROBES, Arrays
+from mmbench.protocol import (
+    ClusteringSettings,
+    LinearSettings,
+    LogisticSettings,
+    MLPSettings,
+    NeighbourSettings,
+    PrototypeSettings,
+    ZeroShotSettings,
+)
+
+SEED = 0
+
+
+@pytest.fixture(scope="module")
+def arrays() -> Arrays:
+    """2,000 training and 1,000 test rows of ten Gaussian classes in 256 dimensions."""
+    rng = np.random.default_rng(SEED)
+    means = 0.15 * rng.standard_normal((10, 256))
+
+    def rows(count):
+        y = np.arange(count) % 10
+        return (means[y] + rng.standard_normal((count, 256))).astype(np.float32), y
+
+    prompts = means[:, None].repeat(8, axis=1).astype(np.float32)
+    return Arrays(*rows(2000), *rows(1000), tuple(f"class {i}" for i in range(10)), prompts=prompts)
+
+
+@pytest.fixture(scope="module")
+def lines(request):
+    """What to print at the end of the module, one line a probe."""
+    lines = []
+    yield lines
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and lines:
+        terminal.write_line("")
+        for line in lines:
+            terminal.write_line(line)
+
+
+@pytest.fixture
+def against(benchmark, arrays, lines):
+    """Time a probe with pytest-benchmark, then the reference by the same clock: one warm-up, best of the rounds."""
+
+    def compare(name, settings, trials, library, reference, rounds=3):
+        run = PROBES.get(name).run
+        wanted = {"trials": trials, "seed": SEED}
+        ours = benchmark.pedantic(run, (arrays, settings), wanted, rounds=rounds, warmup_rounds=1)
+        theirs = reference()
+        best = min(_seconds(reference) for _ in range(rounds))
+        benchmark.extra_info |= {"against": library, "against_s": best}
+        if benchmark.stats is not None:  # --benchmark-disable leaves none
+            benchmark.extra_info["ratio"] = best / benchmark.stats.stats.min
+            lines.append(
+                f"{name:11} {benchmark.stats.stats.min:8.3f} s   {library:45} {best:8.3f} s   "
+                f"ratio {benchmark.extra_info['ratio']:5.1f}"
+            )
+        return ours, theirs
+
+    return compare
+
+
+def _seconds(work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def test_prototypes(against, arrays):
+    from sklearn.metrics.pairwise import cosine_similarity
+    from sklearn.neighbors import NearestCentroid
+    from sklearn.preprocessing import normalize
+
+    settings = [PrototypeSettings(k) for k in (2, 5, 10)]
+
+    def reference():
+        draws = draw_shots(arrays.train_y, 10, 10, SEED)
+        found = []
+        for s in settings:
+            for drawn in draws[:, :, : s.shots].reshape(10, -1):
+                model = NearestCentroid().fit(normalize(arrays.train_x[drawn]), arrays.train_y[drawn])
+                found.append(cosine_similarity(arrays.test_x, model.centroids_).argmax(axis=1))
+        return found
+
+    ours, theirs = against("prototypes", settings, 10, "scikit-learn NearestCentroid, one by one", reference)
+    assert (np.concatenate(ours) == theirs).mean() > 0.9999
+
+
+def test_neighbours(against, arrays):
+    from sklearn.neighbors import KNeighborsClassifier
+
+    settings = [NeighbourSettings(k) for k in (1, 5, 10)]
+
+    def reference():
+        draws = draw_shots(arrays.train_y, 10, 10, SEED)
+        model = KNeighborsClassifier(1, metric="cosine", algorithm="brute")
+        return [
+            model.fit(arrays.train_x[drawn], arrays.train_y[drawn]).predict(arrays.test_x)
+            for s in settings
+            for drawn in draws[:, :, : s.shots].reshape(10, -1)
+        ]
+
+    ours, theirs = against("neighbours", settings, 10, "scikit-learn KNeighborsClassifier, one by one", reference)
+    np.testing.assert_array_equal(np.concatenate(ours), theirs)
+
+
+def test_spectral(against, arrays):
+    from sklearn.cluster import SpectralClustering
+    from sklearn.metrics import adjusted_rand_score
+    from sklearn.preprocessing import normalize
+
+    def reference():
+        unit = normalize(arrays.test_x.astype(float))
+        affinity = np.maximum(unit @ unit.T, 0)
+        return [SpectralClustering(10, affinity="precomputed", random_state=t).fit_predict(affinity) for t in range(5)]
+
+    ours, theirs = against(
+        "spectral", [ClusteringSettings()], 5, "scikit-learn SpectralClustering", reference, rounds=2
+    )
+    assert max(adjusted_rand_score(theirs[0], found) for found in ours[0]) > 0.8
+
+
+def test_linear(against, arrays):
+    import torch
+
+    settings = LinearSettings()
+
+    def reference():
+        return [
+            _plain(arrays, torch.nn.Linear(256, 10), settings, settings.epochs, seed) for seed in trial_seeds(SEED, 5)
+        ]
+
+    ours, theirs = against("linear", [settings], 5, "PyTorch, seed by seed", reference, rounds=1)
+    assert abs(_accuracy(ours, arrays) - _accuracy(theirs, arrays)) < 0.05
+
+
+def test_mlp(against, arrays):
+    import torch
+
+    # ten epochs, no early stop: the same number of steps on both sides
+    settings = MLPSettings(max_epochs=10, patience=10)
+
+    def reference():
+        heads = [
+            torch.nn.Sequential(torch.nn.Linear(256, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10)) for _ in range(5)
+        ]
+        seeds = trial_seeds(SEED, 5)
+        return [_plain(arrays, h, settings, 10, seed) for h, seed in zip(heads, seeds, strict=True)]
+
+    ours, theirs = against("mlp", [settings], 5, "PyTorch, seed by seed", reference, rounds=1)
+    assert abs(_accuracy(ours, arrays) - _accuracy(theirs, arrays)) < 0.05
+
+
+def _plain(arrays, model, settings, epochs, seed):
+    """The loop that one would write: DataLoader-like batches, autograd, ``torch.optim.Adam``."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    x, y = torch.from_numpy(arrays.train_x), torch.from_numpy(arrays.train_y)
+    decay = getattr(settings, "weight_decay", 0.0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, weight_decay=decay)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(x), generator=generator).split(settings.batch_size):
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+            optimiser.step()
+    with torch.no_grad():
+        return model(torch.from_numpy(arrays.test_x)).argmax(dim=1).numpy()
+
+
+def test_logistic(against, arrays):
+    from sklearn.linear_model import LogisticRegression
+
+    settings = LogisticSettings().as_code()
+
+    def reference():
+        model = LogisticRegression(C=0.316, max_iter=settings.max_iter)
+        return [model.fit(arrays.train_x.astype(float), arrays.train_y).predict(arrays.test_x.astype(float))]
+
+    ours, theirs = against("logistic", [settings], 1, "scikit-learn LogisticRegression", reference)
+    assert (ours[0] == theirs[0]).mean() > 0.99  # both stop at the same slope, a row at the boundary may differ
+
+
+def test_zero_shot(against, arrays):
+    from sklearn.metrics.pairwise import cosine_similarity
+    from sklearn.preprocessing import normalize
+
+    settings = ZeroShotSettings(templates=("{}",) * 8)
+
+    def reference():
+        weights = np.stack([normalize(p).mean(axis=0) for p in arrays.prompts])
+        return [cosine_similarity(arrays.test_x, weights).argmax(axis=1)]
+
+    ours, theirs = against("zero_shot", [settings], 1, "scikit-learn cosine_similarity", reference, rounds=20)
+    np.testing.assert_array_equal(ours[0], theirs)
+
+
+def _accuracy(predictions, arrays) -> float:
+    return float(np.mean([np.mean(p == arrays.test_y) for p in predictions]))
