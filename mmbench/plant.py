@@ -57,25 +57,31 @@ def planted_scores(
     scale: Callable[[Cell], float] = lambda cell: 100.0,
     example_share: float = 0.6,
     trial_share: float = 0.01,
+    own: float = 0.0,
 ) -> dict[Cell, Scores]:
     """Outcomes 0 or 1 with these means, paired by trial and example on each dataset.
 
-    A latent normal score is the sum of an example's difficulty, a trial's luck (both shared by all cells of the
-    dataset) and the cell's own noise, with the given shares of variance; the outcome says whether it falls below the
-    quantile of the mean. ``scale`` 100 plants accuracies, 1 plants F1.
+    A latent normal score is the sum of an example's difficulty, a trial's luck and the cell's own noise, with the given
+    shares of variance; the outcome says whether it falls below the quantile of the mean. Difficulty and luck are shared
+    by all cells of the dataset but for the part ``own``. ``scale`` 100 plants accuracies, 1 plants F1.
     """
     from scipy.special import ndtri
 
     rng = np.random.default_rng(seed)
+
+    def effects(part: float) -> NDArray[np.float64]:
+        hard = rng.standard_normal((1, examples)) * np.sqrt(part * example_share)
+        return hard + rng.standard_normal((trials, 1)) * np.sqrt(part * trial_share)
+
     shared: dict[str, NDArray[np.float64]] = {}
     out = {}
     for cell, mean in means.items():
         if cell.dataset not in shared:
-            hard = rng.standard_normal((1, examples)) * np.sqrt(example_share)
-            shared[cell.dataset] = hard + rng.standard_normal((trials, 1)) * np.sqrt(trial_share)
-        own = rng.standard_normal((trials, examples), np.float32) * np.sqrt(1 - example_share - trial_share)
+            shared[cell.dataset] = effects(1 - own)
+        latent = shared[cell.dataset] + (effects(own) if own else 0.0)
+        latent += rng.standard_normal((trials, examples), np.float32) * np.sqrt(1 - example_share - trial_share)
         unit = scale(cell)
-        hit = shared[cell.dataset] + own < ndtri(np.clip(mean / unit, 0.0, 1.0))
+        hit = latent < ndtri(np.clip(mean / unit, 0.0, 1.0))
         metric = "accuracy" if unit == 100.0 else "f1_samples"
         out[cell] = Scores(hit.astype(np.float32), metric, f"planted {cell.dataset}", chance=0.0)
     return out

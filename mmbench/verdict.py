@@ -25,7 +25,7 @@ from mmbench.terms import Correlation, Leaf, Linear, Margin, MeanCorrelation, No
 
 Outcome = Literal["supported", "refuted", "inconclusive", "unmeasured"]
 LEVEL = stats.LEVEL
-DRAWS = 4000  # of a correlation's bootstrap; the Monte Carlo error of p = 0.05 is then 0.003
+DRAWS = 2000  # of a correlation's bootstrap; the Monte Carlo error of p = 0.05 is then 0.005
 SEED = 20210
 
 

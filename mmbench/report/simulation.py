@@ -1,7 +1,7 @@
 """Simulations of the judge: interval coverage, false verdicts on planted nulls, power, and methods that must be caught.
 
-Outcomes are 0 or 1 from the latent model of ``plant.planted_scores``: examples differ in difficulty, trials in luck, and
-half of both belongs to the model alone, so that differences vary with trials and with examples.
+Outcomes are 0 or 1 from the latent model of ``plant.planted_scores``: examples differ in difficulty, trials in luck,
+and half of both belongs to the model alone, so that differences vary with trials and with examples.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def nulls() -> Iterator[Null]:
         size = "wide" if spread > 10 else "narrow"
         yield Null(f"Pearson at 0.7, {size} spread", Correlates(*both, 0.7), _correlated(0.7, spread), BOTH)
     yield Null("Pearson at 0", Correlates(*both, 0.0), _correlated(0.0, 10.0), BOTH)
-    ranks = {m: v for m, v in zip("abcdefgh", (1, 2, 4, 3, 7, 8, 5, 6), strict=True)}  # Spearman 0.786
+    ranks = dict(zip("abcdefgh", (1, 2, 4, 3, 7, 8, 5, 6), strict=True))  # Spearman 0.786
     for step in (4.0, 1.0):
         ranked = {_cell(m, "left"): 45 + step * i for i, m in enumerate("abcdefgh")}
         ranked |= {_cell(m, "right"): 45 + step * v for m, v in ranks.items()}
@@ -249,7 +249,7 @@ def _print(null: Null, rng: np.random.Generator) -> dict[Cell, Printed]:
 
 def false_verdicts(null: Null, runs: int, seed: int = 0) -> dict[str, Any]:
     """Rates of supported and refuted on a null."""
-    found = [verdict.outcome for verdict in verdicts(null, runs, seed)]
+    found: list[str] = [verdict.outcome for verdict in verdicts(null, runs, seed)]
     rates = {outcome: found.count(outcome) / runs for outcome in BOTH}
     return {"null": null.name, "runs": runs, "false": list(null.false), **rates}
 
