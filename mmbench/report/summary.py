@@ -10,6 +10,7 @@ from mmbench.report.record import Record, VerdictPart
 
 MARKUP = {"supported": ("green",), "refuted": ("red",), "inconclusive": ("yellow",), "unmeasured": ()}
 MOST_CELLS = 5
+MOST_REFUTED = 12
 Line = tuple[str, tuple[str, ...]]
 
 
@@ -18,6 +19,7 @@ def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]
     if record is None:
         return []
     lines = list(_counts(record))
+    lines += _refuted(record)
     lines += _standing(record, "changed", "changed verdicts, to be looked at:", ("red", "bold"))
     lines += _standing(record, "drifted", "drifted within the recorded interval:", ("yellow",))
     survives = [v for v in record.verdicts if v.other_reading and v.other_reading.get("outcome") != v.outcome]
@@ -47,6 +49,19 @@ def _counts(record: Record) -> Iterable[Line]:
     stand_ins = sum(bool(b.stand_in_for) for b in (*record.lineup.models, *record.lineup.datasets))
     if stand_ins and any(v.evidence == "measured" for v in record.verdicts):
         yield (f"{stand_ins} roles of this lineup are played by stand-ins; a stand-in upholds no paper", ())
+
+
+def _refuted(record: Record) -> list[Line]:
+    """The refuted claims by name: a green run must not hide them behind their known reasons."""
+    found = [v for v in record.verdicts if v.outcome == "refuted"]
+    if not found:
+        return []
+    known = sum(v.standing == "as recorded" for v in found)
+    lines: list[Line] = [(f"refuted ({known} of {len(found)} as recorded, with a reason in the report):", ("bold",))]
+    lines += [(f"  {verdict_line(v)}", ()) for v in found[:MOST_REFUTED]]
+    if len(found) > MOST_REFUTED:
+        lines.append((f"  and {len(found) - MOST_REFUTED} more", ()))
+    return lines
 
 
 def _standing(record: Record, standing: str, title: str, markup: tuple[str, ...]) -> list[Line]:

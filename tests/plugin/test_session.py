@@ -1,0 +1,147 @@
+"""How a session behaves: what it imports, what it collects, and two workers that leave one record."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mmbench.claims import CLAIMS
+from mmbench.report.families import EVIDENCE, kinds_of_evidence
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("numpy", "torch", "scipy", "pydantic", "rich", "matplotlib", "jinja2")
+
+LISTER = """
+import sys
+
+def pytest_unconfigure(config):
+    loaded = sorted({name.split(".")[0] for name in sys.modules} & set(HEAVY))
+    print("LOADED", *loaded)
+    print("OURS", *sorted(name for name in sys.modules if name.startswith("mmbench")))
+"""
+
+
+def pytest_in(folder, *options, **kept):
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False, **kept)
+
+
+def listing(pytester, *options, folder=None):
+    """Top-level modules loaded at the end of a run, from a plugin that prints them."""
+    pytester.makepyfile(lister=LISTER.replace("HEAVY", repr(HEAVY)))
+    path = pytester.path / "lister.py"
+    code = f"import sys; sys.path.insert(0, {str(path.parent)!r}); import pytest; pytest.main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "-p", "lister", "-p", "no:cacheprovider", "-s", *options]
+    done = subprocess.run(
+        command, cwd=folder or pytester.path, capture_output=True, text=True, timeout=300, check=False
+    )
+    lines = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line[:4] in ("LOAD", "OURS")}
+    return lines["LOADED"], lines["OURS"], done.stdout
+
+
+def test_an_unrelated_run_loads_the_plugin_and_nothing_heavy(pytester):
+    pytester.makepyfile(test_unrelated="def test_nothing():\n    assert 1 + 1 == 2\n")
+    loaded, ours, out = listing(pytester, "test_unrelated.py")
+    assert "1 passed" in out
+    assert loaded == []
+    assert ours == ["mmbench", "mmbench.plugin"]
+
+
+def test_collecting_the_published_benchmarks_loads_no_torch(pytester):
+    loaded, _, out = listing(
+        pytester, "--collect-only", "-q", "--mmbench-evidence", "published", str(ROOT / "benchmarks"), folder=ROOT
+    )
+    assert "test_claim[bielawski2022-mvsa-vision-clip-best-published]" in out
+    assert not {"torch", "matplotlib", "jinja2"} & set(loaded)
+
+
+@pytest.mark.slow
+def test_every_claim_is_collected_by_exactly_one_file():
+    done = pytest_in(ROOT, "benchmarks", "--collect-only", "-q")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert not (ROOT / ".mmbench").is_symlink()
+    found = Counter(line.split("[")[1].rstrip("]") for line in done.stdout.splitlines() if "::test_claim[" in line)
+    wanted = {
+        f"{claim.id}-{kind}"
+        for claim in CLAIMS
+        if claim.study != "planted"
+        for kind in kinds_of_evidence(claim, EVIDENCE)
+    }
+    assert {name for name, count in found.items() if count > 1} == set()
+    assert set(found) == wanted
+    assert {name.rsplit("-", 1)[0] for name in wanted} == {c.id for c in CLAIMS if c.study != "planted"}
+
+
+WORKERS = """
+import pytest
+
+pytestmark = pytest.mark.mmbench(claims=("bielawski2022-mvsa-vision-clip-best", "bielawski2022-new-sota"))
+
+def test_claim(claim, scoreboard):
+    verdict = scoreboard.judge(claim)
+    assert verdict.outcome == "supported", verdict.explain()
+"""
+
+
+@pytest.mark.slow
+def test_two_workers_leave_one_record_and_one_summary(pytester):
+    pytester.makepyfile(test_workers=WORKERS)
+    done = pytest_in(pytester.path, "-n", "2", "--mmbench-evidence", "published")
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("claims judged on") == 1
+    (path,) = pytester.path.glob(".mmbench/runs/*/*.json")
+    verdicts = {v["claim"]: v["outcome"] for v in json.loads(path.read_text())["verdicts"]}
+    assert verdicts == {"bielawski2022-mvsa-vision-clip-best": "supported", "bielawski2022-new-sota": "refuted"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--mmbench-lineup", "embeded"], "no lineup named 'embeded'. Did you mean 'embedded'?"),
+        (["--mmbench-lineup", "mine.toml"], "there is no lineup file"),
+        (["--mmbench-model", "bitm=timm:resnet18"], "no model role is named 'bitm'; did you mean 'bit_m'?"),
+        (["--mmbench-model", "bit_m"], "'bit_m' is not ROLE=SPEC"),
+        (["--mmbench-dataset", "cfar10=imagefolder:x"], "no dataset role is named 'cfar10'; did you mean 'cifar10'?"),
+        (["--mmbench-evidence", "print"], "invalid choice: 'print'"),
+    ],
+)
+def test_bad_options_are_usage_errors_before_any_test(pytester, loaded, options, message):
+    pytester.makepyfile(test_unrelated="def test_nothing():\n    raise AssertionError('it ran')\n")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr.str()
+    assert "it ran" not in result.stdout.str()
+
+
+def test_help_teaches_the_options(pytester):
+    result = pytester.runpytest_inprocess("--help")
+    for line in ("*--mmbench-lineup=NAME|FILE*", "*--mmbench-model=ROLE=SPEC*", "*--mmbench-strict*"):
+        result.stdout.fnmatch_lines([line])
+
+
+def test_a_fixture_outside_a_marked_module_says_what_to_declare(pytester, loaded):
+    pytester.makepyfile("def test_it(claim):\n    pass\n")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["*pytestmark = pytest.mark.mmbench*"])
+    result.assert_outcomes(errors=1)
+
+
+def test_a_users_own_fixtures_of_these_names_win(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def model():
+            return "mine"
+
+        @pytest.mark.parametrize("dataset", ["theirs"])
+        def test_it(model, dataset):
+            assert (model, dataset) == ("mine", "theirs")
+        """
+    )
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    assert not (pytester.path / ".mmbench").exists()
