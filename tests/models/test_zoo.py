@@ -1,0 +1,86 @@
+"""The zoo in the registry: what is registered, what an identity rests on, and the raw reading."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mmbench.models.entry import MODELS
+from mmbench.zoo import weight_files
+
+IMAGES = ("zoo:bit_m", "zoo:rn50", "zoo:clip", "zoo:random")
+
+
+def picture(seed=0, size=(80, 64)):
+    from PIL import Image
+
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_only_what_has_weights_is_registered():
+    registered = {name for name in MODELS.names() if name.startswith("zoo:")}
+    assert registered == {"zoo:random", *(f"zoo:{name}" for name in weight_files.shipped())}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_an_image_tower_gives_the_declared_width(name):
+    import torch
+
+    entry = MODELS.get(name)
+    encoder = entry.load()
+    assert not encoder.module.training
+    with torch.inference_mode():
+        features = encoder.forward(torch.stack([encoder.prepare(picture(seed)) for seed in range(3)]))
+    assert features.shape == (3, entry.dim)
+    assert bool(torch.isfinite(features).all())
+    if name != "zoo:clip":  # a projection may be negative, a mean of ReLU outputs may not
+        assert float(features.min()) >= 0
+    assert float(features.std(dim=0).max()) > 0
+
+
+def test_the_text_tower_takes_any_text():
+    import torch
+
+    entry = MODELS.get("zoo:clip_t")
+    encoder = entry.load()
+    with torch.inference_mode():
+        features = encoder.forward(["a drawing of a cat", "", "Œuvre 猫 🐈", "word " * 200])
+    assert features.shape == (4, entry.dim)
+    assert bool(torch.isfinite(features).all())
+
+
+def test_the_raw_reading_differs_in_its_preprocessing_only():
+    entry = MODELS.get("zoo:rn50")
+    raw = entry.raw()
+    assert raw.name == "zoo:rn50_raw"
+    assert raw.raw is None
+    one, other = entry.identity(), raw.identity()
+    assert one.weights == other.weights
+    assert one.preprocess != other.preprocess
+    pixels = raw.load().prepare(picture())
+    assert 0 <= float(pixels.min()) < float(pixels.max()) <= 1
+
+
+def test_identities_differ():
+    identities = [str(entry.identity().as_dict()) for entry in MODELS if entry.name.startswith("zoo:")]
+    assert len(set(identities)) == len(identities)
+
+
+def test_identity_needs_no_torch():
+    code = (
+        "import sys; from mmbench.models import zoo; from mmbench.models.entry import MODELS;"
+        "[e.identity() for e in MODELS if e.name.startswith('zoo:')]; print('torch' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert said.stdout.strip() == "False", said.stderr
+
+
+def test_the_untrained_network_is_where_training_starts():
+    from mmbench.zoo import backbone
+
+    one, other = weight_files.image_tower("random").state_dict(), backbone.build(seed=0).state_dict()
+    assert all(bool((one[key] == other[key]).all()) for key in one)

@@ -1,0 +1,88 @@
+"""The shipped weights belong to their recipes, and the check that says so can fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from mmbench import zoo
+from mmbench.errors import CorruptAsset, MissingAsset
+from mmbench.zoo import checking, weight_files
+
+MODELS = ("bit_m", "clip", "clip_t", "rn50")
+
+
+def test_the_weights_are_here_and_small():
+    assert set(MODELS) <= set(weight_files.shipped())
+    assert sum(card["size"] for card in zoo.cards()) < 20_000_000
+
+
+def test_weights_and_recipes_have_not_parted():
+    assert [finding.name for finding in zoo.verify() if not finding.ok] == []
+    assert {finding.name for finding in zoo.verify()} == set(weight_files.shipped())
+
+
+@pytest.mark.parametrize("change", [{"rate": 0.1}, {"steps": 5}, {"seed": 9}, {"options": {"smoothing": 0.3}}])
+def test_a_changed_recipe_is_noticed(change, monkeypatch):
+    recipe = dataclasses.replace(zoo.RECIPES.get("bit_m"), **change)
+    monkeypatch.setitem(zoo.RECIPES._entries, "bit_m", recipe)
+    with pytest.raises(CorruptAsset, match=r"'bit_m' were trained by recipe .* train again: mmbench zoo train bit_m"):
+        zoo.verify()
+    assert {finding.name for finding in zoo.findings() if not finding.ok} == {"bit_m"}
+
+
+def test_a_changed_module_is_noticed(monkeypatch):
+    from mmbench.zoo import fingerprint
+
+    read = fingerprint.source_of
+    edited = "mmbench.zoo.augment"
+    monkeypatch.setattr(
+        fingerprint, "source_of", lambda name: read(name) + ("\nGREY = 0.2\n" if name == edited else "")
+    )
+    assert {finding.name for finding in zoo.findings() if not finding.ok} == set(MODELS)
+
+
+def test_weights_of_no_recipe_are_noticed(monkeypatch):
+    told = {**weight_files.metadata("rn50"), "recipe": "rn51"}
+    monkeypatch.setattr(checking, "metadata", lambda name, folder: told)
+    assert all("'rn51', which does not exist" in finding.says for finding in zoo.findings())
+
+
+def test_models_are_matched():
+    """Same steps, same pictures, same seed, same torch: only the signal differs."""
+    cards = [card for card in zoo.cards() if card["name"] in MODELS]
+    for part in ("steps", "images_seen", "seed", "torch"):
+        assert len({card[part] for card in cards}) == 1, part
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_loss_curve_lies_beside_the_weights(name):
+    losses = json.loads((weight_files.FOLDER / f"{name}.json").read_text())["loss"]
+    card = weight_files.card(name)
+    assert len(losses) == card.steps
+    assert sum(losses[-50:]) / 50 == pytest.approx(card.final_loss, abs=1e-3)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_missing_weights_say_how_to_get_them():
+    with pytest.raises(MissingAsset, match=r"no weights of 'simclr' .* mmbench zoo train simclr"):
+        weight_files.card("simclr")
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    whole = weight_files.path_of("rn50").read_bytes()
+    (tmp_path / "rn50.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CorruptAsset, match="cannot be read"):
+        weight_files.image_tower("rn50", tmp_path)
+
+
+def test_the_command_lists_and_verifies(capsys):
+    from mmbench.zoo.__main__ import main
+
+    assert main(["list"]) == 0
+    assert main(["verify"]) == 0
+    assert "clip_t" in capsys.readouterr().out
+    assert main(["train", "clipp"]) == 1
+    assert "Did you mean 'clip'" in capsys.readouterr().err
