@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,7 @@ class Board:
     _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
     _told_cells: set[Cell] = field(default_factory=set)
     _told_costs: int = 0
-    _fresh: set[Cell] = field(default_factory=set)
+    _started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
     @classmethod
     def open(cls, *, expected: Path, offline: bool = False, **options: Any) -> Board:
@@ -171,12 +172,9 @@ class Board:
         Raises Unmeasured when the lineup, a file or a library is lacking, and the error of what broke otherwise.
         """
         try:
-            fresh = self._plays(cell) and self.bench.fresh(cell)
             found = self.bench.scores(cell)
         except (MissingAsset, MissingExtra) as error:
             raise Unmeasured(f"{cell}: {error}") from error
-        if fresh:
-            self._fresh.add(cell)
         self.used[cell] = found
         return found
 
@@ -230,6 +228,10 @@ class Board:
         """Roles bound on the command line."""
         return {option.partition("=")[0].strip() for option in self.lineup.overrides}
 
+    def _is_fresh(self, scores: Scores) -> bool:
+        """Whether they were measured in this run: by this process, or by another worker of it."""
+        return str(scores.provenance.get("measured", "")) >= self._started
+
     # what a worker tells its controller
 
     def news(self) -> dict[str, Any]:
@@ -242,7 +244,7 @@ class Board:
         costs = self._bench.costs[self._told_costs :]
         self._told_cells.update(cells)
         self._told_costs += len(costs)
-        parts = [cell_part(cell, self.used[cell], fresh=cell in self._fresh) for cell in cells]
+        parts = [cell_part(cell, self.used[cell], fresh=self._is_fresh(self.used[cell])) for cell in cells]
         return {"cells": parts, "costs": [vars(cost) for cost in costs if cost.fresh]}
 
 
