@@ -21,6 +21,7 @@ virtex = "why nobody plays it"  # [unbound.datasets] likewise
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -59,7 +60,7 @@ class ModelBinding(Binding):
         from mmbench.models.specs import resolve
 
         with _told(self):
-            return resolve(self.spec)
+            return resolve(os.path.expandvars(self.spec))
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class DatasetBinding(Binding):
         from mmbench.datasets.specs import resolve
 
         with _told(self):
-            return resolve(self.spec)
+            return resolve(os.path.expandvars(self.spec))
 
 
 @dataclass(frozen=True)

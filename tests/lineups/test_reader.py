@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmbench.errors import BadSpec, UnknownName, Unmeasured
+from mmbench.errors import BadSpec, MissingAsset, UnknownName, Unmeasured
 from mmbench.lineups import DATASET_ROLES, MODEL_ROLES, load_lineup
 
 SMALL = """
@@ -59,6 +59,14 @@ class TestReading:
         assert str(caught.value) == said
         good = load_lineup(write(tmp_path, SMALL)).model("clip")
         assert good.entry is good.entry
+
+    def test_variables_in_a_specification_are_replaced_when_it_is_resolved(self, tmp_path, monkeypatch):
+        text = "[lineup]\nname = 'l'\n[datasets.cifar10]\nspec = 'torchvision:CIFAR10?root=$MMBENCH_DATA'\n"
+        binding = load_lineup(write(tmp_path, text)).dataset("cifar10")
+        monkeypatch.setenv("MMBENCH_DATA", str(tmp_path / "data"))
+        assert binding.spec == "torchvision:CIFAR10?root=$MMBENCH_DATA"
+        with pytest.raises(MissingAsset, match=str(tmp_path / "data")):
+            binding.entry.load()
 
     def test_roles_played_by_nobody(self, small):
         lineup = load_lineup(small)
