@@ -14,7 +14,7 @@ def write_run(record: Record, folder: Path) -> tuple[Path, ...]:
     """Save the record under ``folder/runs/<machine>/`` and render ``folder/<label>.md`` and ``.html`` from it."""
     folder.mkdir(parents=True, exist_ok=True)
     keep_out_of_git(folder)
-    saved = save_record(record, folder / "runs" / machine_folder(record.machine))
+    saved = save_record(record, folder / "runs" / machine_folder(record.machine.model_dump()))
     try:
         return (saved, *write_pages(record, folder))
     except MissingExtra as error:
@@ -31,8 +31,8 @@ def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     figures = figures_of(record)
     for figure in figures:
         (folder / "figures").mkdir(exist_ok=True)
-        (folder / "figures" / f"{record.label}-{figure.name}.svg").write_text(figure.svg + "\n", encoding="utf-8")
-    markdown, html = folder / f"{record.label}.md", folder / f"{record.label}.html"
+        (folder / "figures" / f"{record.stem}-{figure.name}.svg").write_text(figure.svg + "\n", encoding="utf-8")
+    markdown, html = folder / f"{record.stem}.md", folder / f"{record.stem}.html"
     markdown.write_text(render_markdown(record, figures), encoding="utf-8")
     html.write_text(render_html(record, figures), encoding="utf-8")
     return markdown, html
@@ -49,6 +49,6 @@ def write_latex(record: Record, folder: Path) -> Path:
     """``folder/<label>.tex``: the claims and their verdicts as one ``longtable``."""
     from mmbench.report.latex import render_latex
 
-    path = folder / f"{record.label}.tex"
+    path = folder / f"{record.stem}.tex"
     path.write_text(render_latex(record), encoding="utf-8")
     return path

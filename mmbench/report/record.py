@@ -39,6 +39,16 @@ class Binding(_Part):
     digest: str | None = None
 
 
+class Machine(_Part):
+    """Where a run was made; no host or user name."""
+
+    cpu: str
+    cores: int | None
+    os: str
+    architecture: str
+    python: str
+
+
 class LineupPart(_Part):
     """The lineup as it was run; ``changed`` are the roles that the command line bound anew."""
 
@@ -120,7 +130,7 @@ class Record(_Part):
     label: str
     commit: str | None = None
     dirty: bool | None = None
-    machine: dict[str, Any]
+    machine: Machine
     versions: dict[str, str]
     lineup: LineupPart
     options: dict[str, Any] = Field(default_factory=dict)
@@ -135,8 +145,18 @@ class Record(_Part):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
+    @property
+    def stem(self) -> str:
+        """The label as a file name."""
+        return slug(self.label)
+
     def dumps(self) -> str:
         return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
+
+
+def slug(text: str) -> str:
+    """Text as a file name or an anchor: letters, digits, dashes, dots and underscores, not hidden."""
+    return re.sub(r"[^\w.-]+", "_", text).lstrip(".") or "run"
 
 
 def read_record(path: Path) -> Record:
@@ -165,7 +185,6 @@ def read_record(path: Path) -> Record:
 def save_record(record: Record, folder: Path) -> Path:
     """Write ``<folder>/<NNNN>_<label>.json`` under the next free number, atomically; an existing record stays."""
     folder.mkdir(parents=True, exist_ok=True)
-    label = re.sub(r"[^\w.-]+", "_", record.label) or "run"
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-", suffix=".json")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -175,7 +194,7 @@ def save_record(record: Record, folder: Path) -> Path:
         number = max((int(p.name[:4]) for p in folder.glob("[0-9][0-9][0-9][0-9]_*.json")), default=0)
         while True:
             number += 1
-            target = folder / f"{number:04d}_{label}.json"
+            target = folder / f"{number:04d}_{record.stem}.json"
             # The link fails when another run has taken the number's name meanwhile; a rename would overwrite it.
             try:
                 os.link(temporary, target)

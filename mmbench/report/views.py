@@ -9,7 +9,7 @@ from mmbench.claims import CLAIMS, Claim
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.families import cells_asked, family
 from mmbench.report.figures import Figure
-from mmbench.report.record import Binding, Record, VerdictPart
+from mmbench.report.record import Binding, Record, VerdictPart, slug
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ClaimView:
 
     @property
     def anchor(self) -> str:
-        return f"claim-{self.id}"
+        return f"claim-{slug(self.id)}"
 
 
 @dataclass(frozen=True)

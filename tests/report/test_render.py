@@ -1,0 +1,194 @@
+"""Pages: what they say, that they escape what they quote, and that the committed ones are those of the records."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmbench.report.compare import adjusted
+from mmbench.report.figures import figures_of, panels
+from mmbench.report.latex import escape_latex, render_latex
+from mmbench.report.pages import write_pages, write_run
+from mmbench.report.record import Binding, LineupPart, VerdictPart, read_record
+from mmbench.report.render import escape_markdown, number, p_value, render_html, render_markdown
+from mmbench.report.summary import summary_lines
+
+from .conftest import EVIL, cell, verdict
+
+REPORTS = Path(__file__).parents[2] / "reports"
+RUNS = sorted((REPORTS / "runs").rglob("[0-9]*.json"))
+
+
+class Reader(HTMLParser):
+    """Collects elements, attributes and text; the page's own script and style apart."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_markdown_says_what_the_record_holds(make_record):
+    page = render_markdown(make_record())
+    assert "| measured, lineup made | 1 | 0 | 0 | 0 |" in page
+    assert "2 roles are played by stand-ins" in page
+    assert "| cub | flags | CUB | flags | 500 | 10.0 % | few\\_shot\\_5 20.0 |" in page
+    assert "OpenMoji, CC BY-SA 4.0" in page
+    assert "margin +4.00 [+1.00, +7.00]; p 0.010 for, 0.99 against" in page
+
+
+def test_a_claim_is_shown_with_all_that_qualifies_it(make_record, known_claim):
+    parts = [
+        verdict(known_claim.id, "refuted", evidence="published", reason="the table says otherwise"),
+        verdict(known_claim.id, "supported", other_reading={"outcome": "inconclusive", "estimate": 0.5}),
+    ]
+    record = make_record(verdicts=tuple(VerdictPart(**part) for part in adjusted(parts)))
+    for page in (render_markdown(record), " ".join(Reader(render_html(record)).text)):
+        said = re.sub(r"\\(.)", r"\1", page)
+        assert known_claim.says in said
+        assert str(known_claim.where) in said
+        assert "the table says otherwise" in said
+        assert "does not survive" in said
+        assert "the document disagrees with itself" in said
+
+
+def test_html_is_one_file_with_filters(make_record):
+    page = render_html(make_record(), figures_of(make_record()))
+    reader = Reader(page)
+    assert not {"link", "img", "iframe"} & set(reader.tags)
+    assert reader.tags.count("script") == 1
+    assert {"src", "onclick", "onload"}.isdisjoint(reader.attributes)
+    for name in ("study", "evidence", "outcome", "measurable"):
+        assert f'<select name="{name}">' in page
+    assert 'data-measured="supported"' in page
+    assert not re.search(r"""(href|src)=["']https?:""", page)
+
+
+def evil_record(make_record):
+    binding = Binding(role=EVIL, spec=EVIL, stand_in_for=EVIL, note=EVIL, credit=EVIL)
+    details = {"missing": [EVIL], "settle": EVIL, "note": EVIL, "binding": EVIL, "rows": [], "parts": []}
+    part = verdict(f"devillers2021-{EVIL}", reason=EVIL, details=details)
+    return make_record(
+        lineup=LineupPart(name=EVIL, note=EVIL, models=(binding,), datasets=(binding,), changed=(EVIL,)),
+        cells=(cell(EVIL, "cub", 60.0), cell("clip", EVIL, 50.0)),
+        verdicts=tuple(VerdictPart(**p) for p in adjusted([part])),
+        label=EVIL,
+        machine=make_record().machine.model_dump() | {"cpu": EVIL},
+        versions={EVIL: EVIL},
+    )
+
+
+def test_html_escapes_what_it_quotes(make_record):
+    record = evil_record(make_record)
+    reader = Reader(render_html(record, figures_of(record)))
+    assert reader.tags.count("script") == 1
+    assert any("alert('x')" in text for text in reader.text)
+
+
+def test_markdown_escapes_what_it_quotes(make_record):
+    record = evil_record(make_record)
+    page = render_markdown(record, figures_of(record))
+    assert "<script" not in page
+    assert "\n# head" not in page
+    assert "[y](javascript" not in page
+
+
+@given(st.text(max_size=40))
+def test_escaped_markdown_is_one_line_without_markup(text):
+    escaped = escape_markdown(text)
+    assert not set("\n\r<>") & set(escaped)
+    assert not re.search(r"(?<!\\)(\\\\)*[|`*\[\]]", escaped)
+
+
+def test_latex_escapes_what_it_quotes(make_record):
+    assert escape_latex(r"50 % of_a\b & {c} $d$ #1 ~^") == (
+        r"50 \% of\_a\textbackslash{}b \& \{c\} \$d\$ \#1 \textasciitilde{}\textasciicircum{}"
+    )
+    assert r"\begin{longtable}" in render_latex(evil_record(make_record))
+
+
+def test_a_figure_a_family_with_a_panel_a_dataset_and_their_mean(make_record):
+    record = make_record()
+    (figure,) = figures_of(record)
+    assert figure.name == "prototypes"
+    assert figure.svg.startswith("<svg")
+    assert figure.svg.endswith("</svg>")
+    for words in ("cub", "mnist", "mean of 2 datasets", "untrained", "one constant answer"):
+        assert words in figure.svg
+    assert figures_of(record)[0].svg == figure.svg  # the same record, the same drawing
+
+
+def test_the_mean_is_over_models_that_have_every_dataset():
+    cells = [cell("clip", "cub", 60.0), cell("clip", "mnist", 90.0), cell("random", "cub", 20.0)]
+    drawn = panels(cells)
+    (bar,) = drawn["mean of 2 datasets"]
+    assert (bar.model, bar.mean) == ("clip", 75.0)
+    assert bar.high - bar.mean == pytest.approx((2**2 + 2**2) ** 0.5 / 2)  # by hand: independent datasets
+
+
+def test_no_mean_over_metrics_of_different_units():
+    other = cell("clip", "plotster", 0.6).model_copy(update={"metric": "f1_samples", "unit": ""})
+    assert set(panels([cell("clip", "cub", 60.0), other])) == {"cub", "plotster"}
+
+
+def test_pages_of_an_evil_label_stay_in_their_folder(make_record, tmp_path):
+    written = write_run(make_record(label="../../x/.." + EVIL), tmp_path / "out")
+    assert all(path.resolve().is_relative_to(tmp_path / "out") for path in written)
+
+
+def test_pages_and_record_of_a_run(make_record, tmp_path):
+    written = write_run(make_record(), tmp_path / ".mmbench")
+    assert [path.suffix for path in written] == [".json", ".md", ".html"]
+    assert all(path.is_file() for path in written)
+    assert (tmp_path / ".mmbench" / ".gitignore").read_text() == "*\n"
+    (link,) = re.findall(r"\]\((figures/[^)]+)\)", written[1].read_text())
+    assert (written[1].parent / link).is_file()
+
+
+def test_summary_counts_and_names_the_refuted(make_record):
+    parts = [verdict("a-1"), verdict("a-2", "refuted", standing="as recorded"), verdict("a-3", standing="changed")]
+    record = make_record(verdicts=tuple(VerdictPart(**part) for part in parts))
+    text = "\n".join(line for line, _ in summary_lines(record))
+    assert re.search(r"measured, lineup made +2 +1 +0 +0", text)
+    assert "refuted (1 of 1 as recorded" in text
+    assert "changed verdicts, to be looked at:\n  supported    measured  a-3" in text
+    assert "stand-in upholds no paper" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "—"), (63.07, "63.1"), (0.612, "0.612"), (-1.234, "-1.23"), (0.0, "0.000")]
+)
+def test_numbers_are_printed_as_papers_do(value, said):
+    assert number(value) == said
+
+
+@pytest.mark.parametrize(("p", "said"), [(None, "—"), (0.0004, "< 0.001"), (0.0123, "0.012"), (0.5, "0.50")])
+def test_p_values(p, said):
+    assert p_value(p) == said
+
+
+def without_drawings(page):
+    """The page without its SVG figures, which another version of matplotlib draws otherwise."""
+    return re.sub(r"<svg (?!class=\"bar).*?</svg>", "<svg/>", page, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_the_committed_pages_are_those_of_their_record(path, tmp_path):
+    """Rendering the newest committed record of a label again gives the committed pages: they cannot drift."""
+    record = read_record(path)
+    newest = max((p for p in RUNS if p.stem[5:] == path.stem[5:]), key=lambda p: (read_record(p).started, p.stem))
+    if path != newest:
+        return  # an older record stays readable, which reading it has just shown
+    for page in write_pages(record, tmp_path):
+        committed = REPORTS / page.name
+        assert without_drawings(page.read_text()) == without_drawings(committed.read_text())
