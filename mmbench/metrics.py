@@ -71,8 +71,8 @@ METRICS.add(Metric("f1_samples", f1_samples, scale=1.0, unit=""))
 class SetMetric:
     """A number of a whole prediction that no mean of outcomes by example gives; for reports, not for paired claims.
 
-    ``value`` maps int ``[trials, n]`` and ``[n]`` to float64 ``[trials]``; times ``scale`` it is in ``unit``. ``chance``
-    is what an answer that ignores the input gets, given the number of classes.
+    ``value`` maps int ``[trials, n]`` and ``[n]`` to float64 ``[trials]``; times ``scale`` it is in ``unit``.
+    ``chance`` is what an answer that ignores the input gets, given the number of classes.
     """
 
     name: str
