@@ -112,8 +112,8 @@ def render(record: dict[str, Any]) -> str:
     ]
     for effect in EFFECTS:
         rows = {r["trials"]: r for r in record["power"] if r["effect"] == effect}
-        cells = [_percent(rows[t]["power"], rows[t]["runs"]) if t in rows else "" for t in TRIALS]
-        lines.append(f"| {effect:g} | " + " | ".join(cells) + " |")
+        shown = [_percent(rows[t]["power"], rows[t]["runs"]) if t in rows else "" for t in TRIALS]
+        lines.append(f"| {effect:g} | " + " | ".join(shown) + " |")
     return "\n".join(lines) + "\n"
 
 
