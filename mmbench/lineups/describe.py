@@ -43,7 +43,7 @@ def _row(kind: str, binding: ModelBinding | DatasetBinding) -> dict[str, Any]:
         row["licence"] = entry.licence
         row["here"], row["size"] = _files(entry.assets)
         if not entry.assets and isinstance(binding, ModelBinding):
-            row["here"] = binding.entry.identity().weights is not None
+            row["here"] = True if binding.entry.identity().weights else None
     except MMBenchError as error:
         row["problem"] = str(error)
     return row

@@ -35,7 +35,8 @@ class ImageTransform:
 
         # in numpy: torch would share one small image among threads, which costs more than it saves
         pixels = np.asarray(self.fit(image), dtype=np.float32) / np.float32(255)
-        scaled = (pixels - np.float32(self.preprocess.mean)) / np.float32(self.preprocess.std)
+        mean, std = (np.array(row, dtype=np.float32) for row in (self.preprocess.mean, self.preprocess.std))
+        scaled = (pixels - mean) / std
         return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
 
     def fit(self, image: Image) -> Image:

@@ -17,6 +17,8 @@ note = "a note"
 spec = "timm:resnet18@missing.pth"
 [models.random]
 spec = "timm:resnet18?random=0"
+[models.sin]
+spec = "timm:resnet18.a1_in1k"
 [models.bit_m]
 spec = "timn:resnet18"
 [models.bert_base]
@@ -38,7 +40,7 @@ def rows(tmp_path, monkeypatch):
 
 
 def test_every_role_has_one_row_of_the_same_fields(rows):
-    assert list(rows) == ["clip", "rn50", "random", "bit_m", "bert_base", "virtex", "cub"]
+    assert list(rows) == ["clip", "rn50", "random", "sin", "bit_m", "bert_base", "virtex", "cub"]
     assert len({tuple(sorted(row)) for row in rows.values()}) == 1
 
 
@@ -59,6 +61,10 @@ def test_a_file_that_is_missing(rows):
 
 def test_untrained_weights_need_no_file(rows):
     assert rows["random"]["here"] is True
+
+
+def test_published_weights_that_no_load_has_found_yet_cannot_be_told(rows):
+    assert rows["sin"]["here"] is None
 
 
 def test_a_wheel_that_is_not_fetched_has_a_size_and_a_licence(rows):
