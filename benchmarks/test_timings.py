@@ -45,9 +45,10 @@ def lines(request):
     yield lines
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and lines:
-        terminal.write_line("")
-        for line in lines:
-            terminal.write_line(line)
+        with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+            terminal.write_line("")
+            for line in lines:
+                terminal.write_line(line)
 
 
 @pytest.fixture
