@@ -21,7 +21,7 @@ CLASSES = tuple("0123456789")
 MODULES = (__name__, "mmbench.datasets._rendered")
 STREET_MODULES = (*MODULES, "mmbench.datasets._views", "mmbench.datasets._fonts")
 STREET_SIZE = 32
-STREET_COUNTS = {"train": 2000, "test": 1000}
+STREET_COUNTS = {"train": 1500, "test": 1000}
 
 
 def real_digits(name: str, key: str, make: Callable[[], NDArray[np.uint8]], count: int, test: int) -> Dataset:

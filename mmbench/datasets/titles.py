@@ -33,15 +33,19 @@ class Film:
     genre: int
 
 
-def films() -> list[Film]:
-    """Films of exactly one genre whose title does not name it, one a title, in the file's order."""
+@functools.cache
+def films() -> tuple[Film, ...]:
+    """Films of exactly one genre whose title does not name it, one a title, in the file's order; about 0.5 s."""
+    lines = csv.reader(io.StringIO(read_member(GGPLOT_MOVIES, "ggplot/datasets/movies.csv").decode()))
+    header = next(lines)
+    title_at, year_at, *genres_at = (header.index(column) for column in ("title", "year", *GENRES))
     found: dict[str, Film] = {}
-    for row in csv.DictReader(io.StringIO(read_member(GGPLOT_MOVIES, "ggplot/datasets/movies.csv").decode())):
-        genres = [label for label, name in enumerate(GENRES) if row[name] == "1"]
-        title = spoken(row["title"])
+    for row in lines:
+        genres = [label for label, column in enumerate(genres_at) if row[column] == "1"]
+        title = spoken(row[title_at])
         if len(genres) == 1 and 2 <= len(title) <= 40 and not any(name.lower() in title.lower() for name in GENRES):
-            found.setdefault(title.lower(), Film(title, int(row["year"]), genres[0]))
-    return list(found.values())
+            found.setdefault(title.lower(), Film(title, int(row[year_at]), genres[0]))
+    return tuple(found.values())
 
 
 def spoken(title: str) -> str:

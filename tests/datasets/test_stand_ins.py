@@ -1,0 +1,215 @@
+"""What the embedded datasets declare is so: counts, classes, splits that share nothing, only unseen drawings."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmbench.assets import ASSETS
+from mmbench.datasets import drawn, openmoji, posters, sentiment, titles
+from mmbench.datasets.entry import DATASETS
+from mmbench.errors import BadDataset
+
+NAMES = DATASETS.names()
+SHOW_DRAWINGS = ["categories", "concepts", "flags", "clothing", "sentiment"]
+VARIANTS = [name for name in NAMES if name.startswith("posters_") and "recent" not in name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dataset_is_what_its_entry_declares(name):
+    entry = DATASETS.get(name)
+    dataset = entry.load()
+    assert (dataset.name, len(dataset.classes), dataset.task) == (name, entry.classes, entry.task)
+    assert len(set(dataset.classes)) == entry.classes
+    assert {split: len(part) for split, part in dataset.splits.items()} == entry.counts
+    for split, part in dataset.splits.items():
+        assert len(set(part.ids)) == len(part), split
+        assert ("text" in entry.modalities) == (part.texts is not None)
+        assert len(part.images) == len(part)
+        assert part.texts is None or (len(part.texts) == len(part) and all(part.texts))
+        if entry.task == "single":
+            assert part.labels.dtype == np.int64
+            assert sorted(set(part.labels.tolist())) == list(range(entry.classes)), split
+        else:
+            assert part.labels.dtype == bool
+            assert part.labels.any(axis=0).all(), split
+            assert set(part.labels.sum(axis=1)) <= set(range(1, 7)), split
+    assert set(dataset.split("train").ids).isdisjoint(dataset.split("test").ids)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_load_is_the_same(name):
+    first, second = DATASETS.get(name).load(), DATASETS.get(name).load()
+    for split in first.splits:
+        assert first.split(split).digest() == second.split(split).digest()
+        assert first.split(split).texts == second.split(split).texts
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_says_whose_it_is_and_what_it_stands_for(name):
+    entry = DATASETS.get(name)
+    assert entry.credit
+    assert entry.licence
+    assert len(entry.about) > 60
+    assert all("{}" in template for template in entry.templates)
+    assert all(asset in ASSETS for asset in entry.assets)
+    if "openmoji" in entry.assets:
+        assert "OpenMoji" in entry.credit
+        assert entry.licence == "CC BY-SA 4.0"
+
+
+def test_identities_differ_and_are_digests():
+    identities = [DATASETS.get(name).identity() for name in NAMES]
+    assert len(set(identities)) == len(NAMES)
+    assert all(re.fullmatch("[0-9a-f]{64}", identity) for identity in identities)
+
+
+def test_the_whole_lineup_stays_cheap_to_encode():
+    """Pictures that several entries share count once."""
+    parts = [part for entry in DATASETS for part in entry.load().splits.values()]
+    assert sum({part.images._name: len(part) for part in parts}.values()) < 25_000
+    assert sum(len(part) for part in parts if part.texts) < 14_000
+
+
+# -- only drawings that the zoo never saw --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHOW_DRAWINGS)
+def test_only_evaluation_concepts_are_shown(name):
+    dataset = DATASETS.get(name).load()
+    for split in dataset.splits.values():
+        for item in split.ids:
+            codes = item.split("-", 1)[1] if name == "sentiment" else item.split("-", 1)[1].rsplit("-", 1)[0]
+            assert all(openmoji.split_of(code) == "evaluation" for code in codes.split("+")), item
+
+
+@pytest.mark.parametrize("series", ["train", "test", "recent"])
+def test_posters_show_only_evaluation_concepts(series):
+    listing = openmoji.catalogue()
+    assert all(listing[row].evaluation for item in posters.posters(series) for row in item.rows)
+
+
+def test_categories_and_sentiment_test_on_concepts_they_did_not_train_on():
+    concepts = {item.id: item.concept for item in openmoji.catalogue()}
+    for name in ("categories", "sentiment"):
+        shown = {}
+        for split, part in DATASETS.get(name).load().splits.items():
+            codes = [re.sub(rf"^{split}-|-\d{{3}}$", "", item).split("+") for item in part.ids]
+            shown[split] = {concepts[code] for pair in codes for code in pair}
+        assert shown["train"].isdisjoint(shown["test"]), name
+
+
+def test_posters_test_on_concepts_they_did_not_train_on():
+    listing = openmoji.catalogue()
+    seen = {
+        series: {listing[row].concept for p in posters.posters(series) for row in p.rows}
+        for series in ("train", "test")
+    }
+    assert seen["train"].isdisjoint(seen["test"])
+
+
+def test_a_split_that_lost_its_concepts_is_told():
+    with pytest.raises(BadDataset, match=r"flags needs 60 unseen concepts, but there are 1; has the split changed\?"):
+        drawn.one_a_class(drawn.unseen(lambda item: item.category == "Flags")[:1], 60, "flags")
+
+
+# -- texts give no label away --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("series", ["train", "test", "recent"])
+def test_neither_title_nor_plot_holds_a_labels_word(series):
+    for item in posters.posters(series):
+        words = set(re.findall(r"[a-z]+", f"{item.title} {item.plot}".lower()))
+        assert not words & (set(posters.TAGS) | {f"{tag}s" for tag in posters.TAGS}), item
+
+
+@given(st.lists(st.sampled_from([*sorted(posters.TELLTALE), "cat", "with", "tears-of-joy", "hand-made"]), max_size=6))
+def test_an_untold_name_has_no_telltale_word(words):
+    assert not set(re.split(r"[\s-]", posters.untold(" ".join(words)))) & posters.TELLTALE
+
+
+def test_film_titles_do_not_name_a_genre_and_are_in_one_split():
+    films = {split: titles.chosen(split) for split in titles.EACH}
+    for shown in films.values():
+        assert not any(genre.lower() in film.title.lower() for film in shown for genre in titles.GENRES)
+    assert {f.title.lower() for f in films["train"]}.isdisjoint(f.title.lower() for f in films["test"])
+
+
+@pytest.mark.parametrize(
+    ("written", "said"), [("Kid, The", "The Kid"), ("Avventura, L'", "L'Avventura"), ("Me, Myself", "Me, Myself")]
+)
+def test_articles_stand_in_front(written, said):
+    assert titles.spoken(written) == said
+
+
+# -- masks ---------------------------------------------------------------------------------------------------------
+
+
+def inside(box, shape):
+    mask = np.zeros(shape[:2], dtype=bool)
+    mask[box[0] : box[2], box[1] : box[3]] = True
+    return mask
+
+
+def check_mask(draw, item):
+    whole, box = draw(item)
+    masked, same_box = draw(item, masked=True)
+    assert box == same_box
+    mask = inside(box, whole.shape)
+    differs = (whole != masked).any(axis=2)
+    assert not (differs & ~mask).any(), "something outside the box changed"
+    assert differs.any(), "the title was not painted over"
+    assert len(np.unique(masked[mask], axis=0)) == 1, "something can still be read"
+
+
+@pytest.mark.parametrize("index", range(0, 600, 40))
+def test_masking_changes_the_titles_box_and_nothing_else(index):
+    check_mask(titles.card, titles.chosen("test")[index])
+    for series in ("train", "test", "recent"):
+        check_mask(posters.poster, posters.posters(series)[index])
+
+
+def test_variants_share_items_so_that_examples_pair():
+    base = DATASETS.get("posters").load()
+    for name in VARIANTS:
+        other = DATASETS.get(name).load()
+        assert {s: p.digest() for s, p in other.splits.items()} == {s: p.digest() for s, p in base.splits.items()}, name
+    cards = [DATASETS.get(name).load().split("test") for name in ("title_cards", "title_cards_masked")]
+    assert cards[0].digest() == cards[1].digest()
+    recent = DATASETS.get("posters_recent").load()
+    assert recent.split("train").digest() == base.split("train").digest()
+    assert set(recent.split("test").ids).isdisjoint(base.split("test").ids)
+
+
+# -- pixels --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist5k", "street_digits", "flags", "categories", "title_cards", "posters"])
+def test_no_picture_is_in_both_splits(name):
+    dataset = DATASETS.get(name).load()
+    digests = {
+        split: {part.images.digest(row) for row in range(0, len(part), 1)} for split, part in dataset.splits.items()
+    }
+    assert digests["train"].isdisjoint(digests["test"])
+    assert dataset.split("test").images.image(0).mode == "RGB"
+
+
+def test_a_picture_rendered_again_is_the_same():
+    for item in posters.posters("test")[:3]:
+        np.testing.assert_array_equal(posters.poster(item)[0], posters.poster(item)[0])
+    clothing = DATASETS.get("clothing").load().split("test").images
+    np.testing.assert_array_equal(clothing._render()[:5], clothing.pixels[:5])
+
+
+def test_sentiment_classes_follow_the_scores():
+    scores = sentiment.scores()
+    assert scores["1F602"] < scores["2764"], "tears of joy are less loved than a heart"
+    assert all(-1 <= score <= 1 for score in scores.values())
+    part = DATASETS.get("sentiment").load().split("test")
+    means = [np.mean([scores[code] for code in item.removeprefix("test-").split("+")]) for item in part.ids]
+    by_class = [np.array(means)[part.labels == label] for label in range(3)]
+    assert by_class[0].max() <= by_class[1].min()
+    assert by_class[1].max() <= by_class[2].min()
