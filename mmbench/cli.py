@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmbench.claims import Claim
+    from mmbench.lineups import DatasetBinding, ModelBinding
     from mmbench.report.record import Record
 
 EXAMPLES = """examples:
@@ -242,7 +243,7 @@ def run_lineup(options: argparse.Namespace) -> int:
 
     if options.lineup is None:
         names = lineup_names()
-        print(json.dumps(names) if options.json else "\n".join(names))
+        print(json.dumps(names) if options.json else "\n".join(f"{name}: {load_lineup(name).about}" for name in names))
         return 0
     lineup = load_lineup(options.lineup)
     rows = describe(lineup)
@@ -268,7 +269,8 @@ def run_fetch(options: argparse.Namespace) -> int:
     lineup = load_lineup(options.lineup)
     wanted: dict[str, None] = {}
     failed = 0
-    for binding in (*lineup.models.values(), *lineup.datasets.values()):
+    bindings: list[ModelBinding | DatasetBinding] = [*lineup.models.values(), *lineup.datasets.values()]
+    for binding in bindings:
         try:
             wanted |= dict.fromkeys(binding.entry.assets)
         except MMBenchError as error:
@@ -305,7 +307,7 @@ def run_report(options: argparse.Namespace) -> int:
         changes = compare(read_record(options.against), record)
         print("\n".join(map(str, changes)) or "no verdict differs")
     folder = options.out or options.root / ".mmbench"
-    written = write_pages(record, folder)
+    written: tuple[Path, ...] = write_pages(record, folder)
     keep_out_of_git(folder)
     if options.latex:
         written = (*written, write_latex(record, folder))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mmbench.verdict import Verdict
 
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
-SEED_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
+MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
 TIMING_BUDGET = 1.0  # seconds of timing rounds for one cell, so that a cold run stays within minutes
 
 
@@ -116,8 +116,8 @@ class Session:
 
     @property
     def evidence(self) -> tuple[EvidenceKind, ...]:
-        chosen = self.option("evidence") or "both"
-        return ("published", "measured") if chosen == "both" else (chosen,)
+        chosen = self.option("evidence")
+        return (chosen,) if chosen in ("published", "measured") else ("published", "measured")
 
     @property
     def board(self) -> Board:
@@ -201,7 +201,7 @@ class Session:
     # what happened
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         report = yield
         note = item.stash.get(NOTE, None)
         if note is not None and report.when == "call":
@@ -348,7 +348,7 @@ class Scoreboard:
             return
         once = board.probe_call(timed[0])
         cost = board.seconds(timed[0]) or 0.0
-        rounds = max(1, min(SEED_ROUNDS, int(TIMING_BUDGET / max(cost, 1e-3))))
+        rounds = max(1, min(MOST_ROUNDS, int(TIMING_BUDGET / max(cost, 1e-3))))
         warm_up = 0 if fresh and rounds == 1 else 1
         benchmark.group = timed[0].protocol.probe
         benchmark.extra_info |= {"cell": str(timed[0]), "recorded_seconds": seconds, **board.extraction_of(timed[0])}

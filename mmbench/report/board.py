@@ -147,7 +147,7 @@ class Board:
         for reading in ("paper", "code"):
             from mmbench.terms import cells_of
 
-            node = claim.condition("measured", reading)  # type: ignore[arg-type]
+            node = claim.condition("measured", reading)
             if node is not None:
                 self.bench.plan(cell for cell in cells_of(node) if cell.protocol.probe != "none" and self._plays(cell))
 

@@ -93,8 +93,8 @@ def updated(old: Mapping[Key, Known], verdicts: Iterable[Mapping[str, Any]]) -> 
         key = (verdict["claim"], verdict["evidence"])
         before = old.get(key)
         kept = before.reason if before and before.verdict == verdict["outcome"] else ""
-        numbers = {name: _rounded(verdict.get(name)) for name in ("estimate", "low", "high")}
-        merged[key] = Known(*key, verdict=verdict["outcome"], **numbers, reason=kept)
+        estimate, low, high = (_rounded(verdict.get(name)) for name in ("estimate", "low", "high"))
+        merged[key] = Known(*key, verdict["outcome"], estimate, low, high, kept)
     return sorted((k for k in merged.values() if k.verdict != "unmeasured"), key=lambda k: k.key)
 
 

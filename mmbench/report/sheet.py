@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.report.provenance import commit, machine, versions
-from mmbench.report.record import Binding, LineupPart, Record
+from mmbench.report.record import SCHEMA, Binding, LineupPart, Record
 
 if TYPE_CHECKING:
     from mmbench.report.board import Board
@@ -43,21 +43,24 @@ class Sheet:
 
         lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells else None
         head, dirty = commit(folder)
-        self.last = Record(
-            label=lineup.name if lineup else "published",
-            commit=head,
-            dirty=dirty,
-            machine=machine(),
-            versions=versions(),
-            lineup=lineup or LineupPart(name="none", note="judged on printed numbers only"),
-            options=options,
-            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-            seconds=round(time.time() - started, 3),
-            cells=[self.cells[key] for key in sorted(self.cells)],
-            verdicts=adjusted([self.verdicts[key] for key in sorted(self.verdicts)]),
-            timings=[self.timings[key] for key in sorted(self.timings)],
-            costs=sorted(self.costs, key=lambda cost: -cost["seconds"]),
-            encoded=sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
+        self.last = Record.model_validate(
+            {
+                "schema": SCHEMA,
+                "label": lineup.name if lineup else "published",
+                "commit": head,
+                "dirty": dirty,
+                "machine": machine(),
+                "versions": versions(),
+                "lineup": lineup or LineupPart(name="none", note="judged on printed numbers only"),
+                "options": options,
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+                "seconds": round(time.time() - started, 3),
+                "cells": [self.cells[key] for key in sorted(self.cells)],
+                "verdicts": adjusted([self.verdicts[key] for key in sorted(self.verdicts)]),
+                "timings": [self.timings[key] for key in sorted(self.timings)],
+                "costs": sorted(self.costs, key=lambda cost: -cost["seconds"]),
+                "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
+            }
         )
         return self.last
 
@@ -70,8 +73,8 @@ def _lineup_part(board: Board) -> LineupPart:
     return LineupPart(
         name=lineup.name,
         note=lineup.about,
-        models=[_binding(bound, _weights(bound)) for bound in lineup.models.values()],
-        datasets=[_binding(bound, _content(bound)) for bound in lineup.datasets.values()],
+        models=tuple(_binding(bound, _weights(bound)) for bound in lineup.models.values()),
+        datasets=tuple(_binding(bound, _content(bound)) for bound in lineup.datasets.values()),
         changed=tuple(sorted(board.changed)),
     )
 
