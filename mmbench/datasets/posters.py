@@ -44,7 +44,7 @@ TELLTALE = frozenset(
     "animal animals body hand hands clothing clothes cloth face faces head food drink game games media person persons "
     "people man men woman women boy girl place places tool tools vehicle vehicles weather".split()
 )
-TITLES = ("The {0}", "{0}", "A {0} for Two", "Return of the {0}", "My {0}", "{0} Forever", "The Last {0}")
+TITLES = ("The {0}", "{0}", "{0} for Two", "Return of the {0}", "My {0}", "{0} Forever", "The Last {0}")
 DOUBLE_TITLES = ("{0} and {1}", "The {0} and the {1}", "{0} Against {1}", "From {0} to {1}", "{0}, {1}")
 OPENINGS = ("It begins with {0}", "Nobody expected {0}", "One day there is {0}", "All that is left is {0}")
 TURNS = ("then comes {0}", "but nothing prepares them for {0}", "and soon they meet {0}", "until they find {0}")
