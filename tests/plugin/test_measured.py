@@ -1,0 +1,108 @@
+"""The whole way on real files: images in a folder, an untrained network, a claim, a cold store and a warm one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CLAIM = """
+from mmbench.claims import CLAIMS, Claim, Place
+from mmbench.forms import AtLeast
+from mmbench.protocol import FEW_SHOT
+
+for name, value in (("test-red-from-blue", 90.0), ("test-beyond-reach", 150.0)):
+    CLAIMS.add(Claim(name, "An untrained network tells red from blue.", Place("test", "0"), AtLeast("bit_m", value),
+                     (FEW_SHOT,), ("cub",), ("bit_m",)))
+"""
+MODULE = """
+import pytest
+from mmbench.protocol import FEW_SHOT
+
+pytestmark = pytest.mark.mmbench(FEW_SHOT, claims=("test-red-from-blue", "test-beyond-reach"))
+
+def test_cell(model, dataset, scoreboard, benchmark):
+    scoreboard.measure(model, dataset, benchmark)
+
+def test_claim(claim, scoreboard):
+    verdict = scoreboard.judge(claim)
+    assert verdict.outcome == "supported", verdict.explain()
+"""
+LINEUP = """
+[lineup]
+name = "colours"
+about = "for a test"
+[models.bit_m]
+spec = "zoo:random"
+stand_in_for = "BiT-M"
+[datasets.cub]
+spec = "imagefolder:{folder}"
+stand_in_for = "CUB"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Red and blue squares: 8 of each to draw from, 30 to test on."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 8), ("test", 30)):
+        for channel, name in ((0, "red"), (2, "blue")):
+            place = tmp_path / "colours" / split / name
+            place.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 60, (64, 64, 3), dtype=np.uint8)
+                pixels[:, :, channel] += 180
+                Image.fromarray(pixels).save(place / f"{number}.png")
+    (tmp_path / "conftest.py").write_text(CLAIM)
+    (tmp_path / "test_colours.py").write_text(MODULE)
+    (tmp_path / "lineup.toml").write_text(LINEUP.format(folder=tmp_path / "colours"))
+    return tmp_path
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "--mmbench-lineup"]
+    command += ["lineup.toml", "--mmbench-store", "store", "--mmbench-offline", "-rsx", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500, check=False)
+
+
+def newest(folder: Path) -> dict:
+    return json.loads(max(folder.glob(".mmbench/runs/*/*.json")).read_text())
+
+
+@pytest.mark.slow
+def test_one_claim_in_a_cold_store_then_everything_then_warm(folder):
+    alone = run(folder, "-k", "red-from-blue")
+    assert "1 passed, 2 deselected" in alone.stdout, alone.stdout + alone.stderr
+    cold = newest(folder)
+    assert cold["encoded"] == 76  # each image once, for both readings of the protocol
+    assert {(cell["reading"], cell["fresh"]) for cell in cold["cells"]} == {("paper", True), ("code", True)}
+    assert cold["verdicts"][0]["other_reading"]["outcome"] == "supported"
+
+    full = run(folder, "--mmbench-retime")
+    assert "1 failed, 2 passed" in full.stdout, full.stdout + full.stderr
+    assert "test_cell[bit_m-cub]" in full.stdout
+    record = newest(folder)
+    assert record["encoded"] == 0
+    assert not any(cell["fresh"] for cell in record["cells"])
+    (timing,) = record["timings"]
+    assert timing["warm_up"] == 1
+    assert timing["median"] > 0
+
+    warm = run(folder)
+    assert newest(folder)["timings"] == []  # a cache hit is never timed
+    assert "1 failed, 2 passed" in warm.stdout, warm.stdout + warm.stderr
+    numbers = [[(v["claim"], v["estimate"], v["low"]) for v in r["verdicts"]] for r in (record, newest(folder))]
+    assert numbers[0] == numbers[1]
+
+
+@pytest.mark.slow
+def test_fewer_rows_than_shots_names_the_class(folder):
+    for path in (folder / "colours" / "train" / "blue").glob("[4-7].png"):
+        path.unlink()
+    done = run(folder)
+    assert "3 failed" in done.stdout, done.stdout + done.stderr
+    assert "'blue'" in done.stdout
+    assert "Traceback" not in done.stdout
