@@ -80,8 +80,8 @@ def render(record: dict[str, Any]) -> str:
         lines.append(f"| {shares} | " + " | ".join(cells.get(t, "") for t in TRIALS) + " |")
     lines += [
         "",
-        "Two wrong methods, put through the same check with 5 trials and 300 examples; the tests show both flagged with 3",
-        "trials and 1,500 examples:",
+        "Two wrong methods, put through the same check with 5 trials and 300 examples; the tests show both flagged",
+        "with 3 trials and 1,500 examples:",
         "",
         "| method | variance | coverage | flagged |",
         "|---|---|---:|---|",
