@@ -72,8 +72,16 @@ class RenderedImages:
 
     def digest(self, index: int) -> str:
         """Hex SHA-256 of shape and pixels."""
-        pixels = np.ascontiguousarray(self.pixels[index])
-        return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        return self._digests[index]
+
+    def digests(self) -> list[str]:
+        """All digests at once; computed once for as many encoders as ask."""
+        return self._digests
+
+    @functools.cached_property
+    def _digests(self) -> list[str]:
+        shape = str(self.pixels.shape[1:]).encode()
+        return [hashlib.sha256(shape + pixels.tobytes()).hexdigest() for pixels in self.pixels]
 
     @functools.cached_property
     def pixels(self) -> NDArray[np.uint8]:
