@@ -6,15 +6,17 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
-from mmbench.report.record import CellPart, Record
+from mmbench.report.record import CellPart, Record, slug
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +42,7 @@ TEXT = {"clip_t", "bert", "bert_base", "bert_large", "gpt2"}
 UNTRAINED = {"random"}
 SHADES = (0.45, 0.7, 1.0)
 ACROSS = 3  # panels in a row
+WIDTH = 10.5  # inches
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,17 @@ def kind_of(model: str) -> str:
     return "language" if model in LANGUAGE else "labels"
 
 
-def figures_of(record: Record) -> tuple[Figure, ...]:
-    """A figure for each family that has cells under the paper's reading."""
+def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]:
+    """A figure for each family that has cells under the paper's reading.
+
+    Drawing takes a second each, so a figure that ``folder`` holds already, of the same numbers, is taken from there.
+    """
     by_probe: dict[str, list[CellPart]] = {}
     for cell in record.cells:
         if cell.reading == "paper":
             by_probe.setdefault(cell.probe, []).append(cell)
     order = [*(probe for probe in TITLES if probe in by_probe), *(p for p in by_probe if p not in TITLES)]
-    return tuple(_figure(probe, by_probe[probe], record.lineup.name) for probe in order)
+    return tuple(_figure(probe, by_probe[probe], record, folder) for probe in order)
 
 
 def panels(cells: Sequence[CellPart]) -> dict[str, list[Bar]]:
@@ -124,17 +130,33 @@ def natural(name: str) -> tuple[int, str]:
     return (int(digits.group()) if digits else 0, name)
 
 
-def _figure(probe: str, cells: list[CellPart], lineup: str) -> Figure:
+def file_name(record: Record, figure: str) -> str:
+    """The figure's file beside a record's Markdown page."""
+    return f"{record.stem}-{slug(figure)}.svg"
+
+
+def _figure(probe: str, cells: list[CellPart], record: Record, folder: Path | None) -> Figure:
     title = TITLES.get(probe, probe)
     chance = {cell.dataset: cell.chance for cell in cells}
+    units = {cell.dataset: cell.unit or cell.metric for cell in cells}
     drawn = panels(cells)
-    unit = next((cell.unit for cell in cells if cell.unit), "")
+    mark = f"<!-- drawn from {_digest(drawn, chance, units)} -->"
+    known = folder / file_name(record, probe) if folder else None
+    svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""
+    if not svg.rstrip().endswith(mark):
+        svg = f"{_draw(drawn, chance, units)}\n{mark}"
     best = "; ".join(f"{name}: {max(bars, key=lambda b: b.mean).model} highest" for name, bars in drawn.items())
-    alt = f"{title}, measured on lineup {lineup}. {best}."
-    return Figure(probe, title, alt, _draw(drawn, chance, unit))
+    alt = f"{title}, measured on lineup {record.lineup.name}. {best}."
+    return Figure(probe, title, alt, svg.strip())
 
 
-def _draw(drawn: dict[str, list[Bar]], chance: dict[str, float], unit: str) -> str:
+def _digest(*data: object) -> str:
+    """Of the numbers and of the code that draws them."""
+    source = Path(__file__).read_bytes()
+    return hashlib.sha256(source + repr(data).encode()).hexdigest()[:16]
+
+
+def _draw(drawn: dict[str, list[Bar]], chance: dict[str, float], units: dict[str, str]) -> str:
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure as Canvas
@@ -144,14 +166,24 @@ def _draw(drawn: dict[str, list[Bar]], chance: dict[str, float], unit: str) -> s
     tallest = max(len(bars) for bars in drawn.values())
     style = {"svg.fonttype": "none", "svg.hashsalt": "mmbench", "text.parse_math": False, "font.size": 8}
     with mpl.rc_context(style):
-        figure = Canvas(figsize=(10.5, down * (0.75 + 0.15 * tallest) + 0.4), layout="constrained")
+        high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
+        height = down * (high + 0.7) + 0.4
+        margin = 0.3 + 0.075 * max(len(bar.model) for bars in drawn.values() for bar in bars)
+        figure = Canvas(figsize=(WIDTH, height))
         axes = figure.subplots(down, ACROSS, squeeze=False)
+        figure.subplots_adjust(
+            left=margin / WIDTH, right=1 - 0.1 / WIDTH, top=1 - 0.3 / height, bottom=0.8 / height,
+            wspace=margin / ((WIDTH - margin * ACROSS) / ACROSS), hspace=0.7 / high,
+        )  # fmt: skip
         for ax, (name, bars) in zip(axes.flat, drawn.items(), strict=False):
-            _panel(ax, name, bars, chance.get(name), unit)
+            _panel(ax, name, bars, chance.get(name), units.get(name) or next(iter(units.values())))
         for ax in axes.flat[len(drawn) :]:
             ax.set_axis_off()
         kinds = dict.fromkeys(kind_of(bar.model) for bars in drawn.values() for bar in bars)
-        figure.legend(handles=_handles(kinds), loc="outside lower center", ncols=len(kinds) + 1, frameon=False)
+        series = sorted({bar.series for bars in drawn.values() for bar in bars}, key=natural)
+        if len(series) > 1:
+            figure.text(0.5, 0.45 / height, f"from light to dark: {', '.join(series)}", ha="center")
+        figure.legend(handles=_handles(kinds), loc="lower center", ncols=len(kinds) + 1, frameon=False)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     svg = stream.getvalue()
@@ -162,19 +194,20 @@ def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str
     series = sorted({bar.series for bar in bars}, key=natural)
     models = list(dict.fromkeys(bar.model for bar in bars))
     thick = 0.84 / len(series)
-    for bar in bars:
-        at = models.index(bar.model) + (series.index(bar.series) - (len(series) - 1) / 2) * thick
-        shade = 1.0 if len(series) == 1 else SHADES[min(series.index(bar.series), len(SHADES) - 1)]
-        ax.barh(at, bar.mean, height=thick * 0.94, color=KINDS[kind_of(bar.model)][1], alpha=shade)
-        if bar.low is not None and bar.high is not None:
-            ax.plot([bar.low, bar.high], [at, at], color="#222222", linewidth=1)
+    at = [models.index(bar.model) + (series.index(bar.series) - (len(series) - 1) / 2) * thick for bar in bars]
+    shades = [1.0] if len(series) == 1 else SHADES
+    colours = [(KINDS[kind_of(bar.model)][1], shades[min(series.index(bar.series), len(shades) - 1)]) for bar in bars]
+    ax.barh(at, [bar.mean for bar in bars], height=thick * 0.94, color=colours)
+    known = [(y, bar.low, bar.high) for y, bar in zip(at, bars, strict=True) if bar.low is not None]
+    if known:
+        ax.hlines(*zip(*known, strict=True), color="#222222", linewidth=1)
     if chance is not None:
         ax.axvline(chance, color="#222222", linestyle="--", linewidth=0.8)
     ax.set_yticks(range(len(models)), models)
     ax.invert_yaxis()
     ax.set_xlim(left=0)
     ax.set_title(name, fontsize=9, fontweight="bold")
-    ax.set_xlabel(f"{unit}   {' < '.join(series)} (light to dark)" if len(series) > 1 else unit)
+    ax.set_xlabel(unit)
     ax.spines[["top", "right"]].set_visible(False)
 
 

@@ -24,14 +24,14 @@ def write_run(record: Record, folder: Path) -> tuple[Path, ...]:
 
 def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     """``folder/<label>.md`` and ``folder/<label>.html``, and the figures that the Markdown page shows."""
-    from mmbench.report.figures import figures_of
+    from mmbench.report.figures import figures_of, file_name
     from mmbench.report.render import render_html, render_markdown
 
     folder.mkdir(parents=True, exist_ok=True)
-    figures = figures_of(record)
+    figures = figures_of(record, folder / "figures")
     for figure in figures:
         (folder / "figures").mkdir(exist_ok=True)
-        (folder / "figures" / f"{record.stem}-{figure.name}.svg").write_text(figure.svg + "\n", encoding="utf-8")
+        (folder / "figures" / file_name(record, figure.name)).write_text(figure.svg + "\n", encoding="utf-8")
     markdown, html = folder / f"{record.stem}.md", folder / f"{record.stem}.html"
     markdown.write_text(render_markdown(record, figures), encoding="utf-8")
     html.write_text(render_html(record, figures), encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
 from mmbench.report.figures import Figure
-from mmbench.report.record import Record, VerdictPart
+from mmbench.report.record import Record, VerdictPart, slug
 from mmbench.report.views import view_of
 
 if TYPE_CHECKING:
@@ -92,5 +92,12 @@ def _environment(**options: Any) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options
     )
-    environment.filters |= {"number": number, "signed": signed, "ready": Ready, "bar": bar, "p_value": p_value}
+    environment.filters |= {
+        "number": number,
+        "signed": signed,
+        "ready": Ready,
+        "bar": bar,
+        "p_value": p_value,
+        "slug": slug,
+    }
     return environment

@@ -122,10 +122,19 @@ def test_a_figure_a_family_with_a_panel_a_dataset_and_their_mean(make_record):
     (figure,) = figures_of(record)
     assert figure.name == "prototypes"
     assert figure.svg.startswith("<svg")
-    assert figure.svg.endswith("</svg>")
+    assert re.search(r"</svg>\n<!-- drawn from [0-9a-f]{16} -->$", figure.svg)
     for words in ("cub", "mnist", "mean of 2 datasets", "untrained", "one constant answer"):
         assert words in figure.svg
     assert figures_of(record)[0].svg == figure.svg  # the same record, the same drawing
+
+
+def test_a_figure_of_the_same_numbers_is_not_drawn_twice(make_record, tmp_path, monkeypatch):
+    write_pages(make_record(), tmp_path)
+    monkeypatch.setattr("mmbench.report.figures._draw", lambda *_: "<svg>anew</svg>")
+    slower = tuple(part.model_copy(update={"seconds": 99.0}) for part in make_record().cells)
+    assert "anew" not in figures_of(make_record(cells=slower), tmp_path / "figures")[0].svg
+    other = (cell("clip", "cub", 61.0), *make_record().cells[1:])
+    assert "anew" in figures_of(make_record(cells=other), tmp_path / "figures")[0].svg
 
 
 def test_the_mean_is_over_models_that_have_every_dataset():
