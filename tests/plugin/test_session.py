@@ -50,11 +50,11 @@ def test_an_unrelated_run_loads_the_plugin_and_nothing_heavy(pytester):
     assert ours == ["mmbench", "mmbench.plugin"]
 
 
-def test_collecting_the_published_benchmarks_loads_no_torch(pytester):
-    loaded, _, out = listing(
-        pytester, "--collect-only", "-q", "--mmbench-evidence", "published", str(ROOT / "benchmarks"), folder=ROOT
-    )
+def test_collecting_the_benchmarks_loads_no_torch(pytester):
+    loaded, _, out = listing(pytester, "--collect-only", "-q", str(ROOT / "benchmarks"), folder=ROOT)
     assert "test_claim[bielawski2022-mvsa-vision-clip-best-published]" in out
+    assert "test_claim[bielawski2022-mvsa-vision-clip-best-measured]" in out
+    assert "test_few_shot.py::test_cell[random-mnist]" in out
     assert not {"torch", "matplotlib", "jinja2"} & set(loaded)
 
 
