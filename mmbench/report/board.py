@@ -135,7 +135,15 @@ class Board:
         return [*asked, *((role, dataset) for role in unnamed for dataset in images)]
 
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
-        return [Cell(protocol, model, dataset) for protocol in protocols]
+        """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model)."""
+        named = named_models()
+        asked = {
+            cell.protocol.probe
+            for claim in CLAIMS
+            for cell in cells_asked(claim, "measured")
+            if cell.dataset == dataset and (cell.model == model or model not in named)
+        }
+        return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
 
     def plan_pair(self, protocols: Sequence[Protocol], model: str, dataset: str) -> None:
         self.bench.plan(self.cells(protocols, model, dataset))
@@ -249,9 +257,9 @@ class Board:
 
 
 def named_models() -> frozenset[str]:
-    """Every model role that some claim names."""
-    cells = (cell for claim in CLAIMS for cell in cells_asked(claim, "measured"))
-    return frozenset(role for cell in cells for role in cell.model.split("+"))
+    """Every model, alone or joined, and every single role that some claim names."""
+    cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
+    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+")))
 
 
 def _roles(claim: Claim) -> list[str]:
