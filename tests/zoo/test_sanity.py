@@ -15,20 +15,24 @@ def figures():
     return sanity.figures([*TRAINED, "random"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_one_view_finds_the_other(name, figures):
     assert figures[name]["one_shot"] > 3 * figures["random"]["one_shot"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_categories_are_seen(name, figures):
     assert figures[name]["categories"] > figures["random"]["categories"] + 0.05
 
 
+@pytest.mark.slow
 def test_fine_labels_tell_more_drawings_apart_than_coarse_ones(figures):
     assert figures["bit_m"]["one_shot"] > figures["rn50"]["one_shot"]
 
 
+@pytest.mark.slow
 def test_clip_names_unseen_drawings(figures):
     assert figures["clip"]["named_in_10"] > 3 * figures["clip"]["named_in_10_chance"]
 
