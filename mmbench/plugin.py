@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--mmbench-store", metavar="DIR", help="where features and scores are kept (default: the user's cache folder)")
     add("--mmbench-device", metavar="DEVICE", help="torch device of encoders and probes (default: cpu)")
-    add("--mmbench-precision", choices=("float32", "bfloat16"), help="precision of the encoders (default: float32)")
+    add("--mmbench-precision", choices=("float32", "bf16", "fp16"), help="precision of the encoders (default: float32)")
     add("--mmbench-report", metavar="DIR", help="where the run's record and pages go (default: ROOTDIR/.mmbench)")
     add("--mmbench-offline", action="store_true", help="fetch nothing; what is missing makes a claim unmeasured")
     add("--mmbench-strict", action="store_true", help="an inconclusive claim fails instead of being expected to fail")
