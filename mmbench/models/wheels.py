@@ -76,9 +76,9 @@ _LITE = Preprocess(224, 256, (127 / 255,) * 3, (128 / 255,) * 3)
 MODELS.add(_efficientnet_entry("efficientnet_lite0", _LITE, "EfficientNet-Lite0, 4.7 M weights, at its own 224 px."))
 MODELS.add(
     _efficientnet_entry(
-        "efficientnet_lite0_128",
-        dataclasses.replace(_LITE, size=128, resize=128),
-        "EfficientNet-Lite0 fed at 128 px without a crop, for speed; it was trained at 224 px.",
+        "efficientnet_lite0_64",
+        dataclasses.replace(_LITE, size=64, resize=64),
+        "EfficientNet-Lite0 fed at 64 px without a crop, as the zoo is, for speed; it was trained at 224 px.",
     )
 )
 

@@ -132,16 +132,20 @@ class Board:
         images = dict.fromkeys(d for m, d in asked if "+" not in m and self._sees(m))
         named = named_models()
         unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
-        return [*asked, *((role, dataset) for role in unnamed for dataset in images)]
+        floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
+        return [*asked, *floor]
 
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
-        """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model)."""
+        """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
+
+        A role that no claim names is asked for what is cheap: heads of several layers are left out.
+        """
         named = named_models()
         asked = {
             cell.protocol.probe
             for claim in CLAIMS
             for cell in cells_asked(claim, "measured")
-            if cell.dataset == dataset and (cell.model == model or model not in named)
+            if cell.dataset == dataset and (cell.model == model or (model not in named and cell.protocol.probe != "mlp"))
         }
         return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
 

@@ -73,7 +73,7 @@ def test_efficientnet_equals_timms_network_under_timms_names(photographs):
             }
             renamed[f"{names[head]}.{rest}"] = value
     model.load_state_dict(renamed, strict=True)
-    encoder = resolve("efficientnet_lite0_128").load()
+    encoder = resolve("efficientnet_lite0_64").load()
     with torch.inference_mode():
         batch = torch.stack([encoder.prepare(image) for image in photographs.values()])
         wanted = model.forward_head(model.forward_features(batch), pre_logits=True)
@@ -81,7 +81,7 @@ def test_efficientnet_equals_timms_network_under_timms_names(photographs):
 
 
 def test_both_sizes_are_told_apart_and_raw_is_unnormalised():
-    small, large = resolve("efficientnet_lite0_128"), resolve("efficientnet_lite0")
+    small, large = resolve("efficientnet_lite0_64"), resolve("efficientnet_lite0")
     assert small.identity() != large.identity()
     assert small.raw().identity().preprocess == encoders.unnormalised(small.identity().preprocess)
     assert small.raw().raw is None
