@@ -41,7 +41,7 @@ GROUPS = {
 }
 TAGS = tuple(GROUPS)
 POOLS = tuple((tag, beginnings) for tag, groups in GROUPS.items() for beginnings in groups)
-COUNTS = {"train": 600, "test": 500}
+COUNTS = {"train": 450, "test": 450}
 # Chances of a first, second, ... drawing: 1.7 labels a poster on the mean, as Plotster has; recent posters show more.
 SHARES = {"train": (1.0, 0.5, 0.2), "test": (1.0, 0.5, 0.2), "recent": (1.0, 0.7, 0.4, 0.2)}
 MODULES = (__name__, "mmbench.datasets.drawn", *_cards.MODULES)

@@ -17,7 +17,7 @@ from mmbench.datasets.drawn import SIZE, halves, unseen
 from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
 
 CLASSES = ("negative", "neutral", "positive")
-EACH = {"train": 220, "test": 200}
+EACH = {"train": 160, "test": 200}
 MODULES = (__name__, "mmbench.datasets.drawn", "mmbench.datasets._views", "mmbench.datasets._rendered")
 # A score rests on at least this many tweets, and is drawn to the mean as if by as many more.
 TWEETS = 5

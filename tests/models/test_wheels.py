@@ -85,7 +85,7 @@ def test_both_sizes_are_told_apart_and_raw_is_unnormalised():
     assert small.identity() != large.identity()
     assert small.raw().identity().preprocess == encoders.unnormalised(small.identity().preprocess)
     assert small.raw().raw is None
-    assert small.load().prepare(Image.new("RGB", (60, 70))).shape == (3, 128, 128)
+    assert small.load().prepare(Image.new("RGB", (60, 70))).shape == (3, 64, 64)
 
 
 def test_minilm_knows_what_sentences_mean():
