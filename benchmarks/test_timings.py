@@ -1,7 +1,8 @@
 """Time of each probe against scikit-learn, or plain PyTorch, doing the same work in the same run.
 
 The ratio (the reference's time over ours) is in ``extra_info["ratio"]`` and printed when the module is done. No time is
-asserted: a loaded machine is no failure. Whole file, two idle cores: under a minute.
+asserted: a loaded machine is no failure. Deselected unless asked for: ``pytest benchmarks/test_timings.py
+--mmbench-timings``.
 """
 
 import time
@@ -21,6 +22,7 @@ from mmbench.protocol import (
     ZeroShotSettings,
 )
 
+pytestmark = pytest.mark.timing
 SEED = 0
 
 
@@ -77,6 +79,25 @@ def _seconds(work) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def test_extraction(benchmark, lines):
+    """256 drawings through the zoo's backbone in batches, against one image at a time as many scripts do."""
+    from mmbench.datasets.entry import DATASETS
+    from mmbench.features.encode import encode_rows
+    from mmbench.models.entry import MODELS
+
+    encoder, split = MODELS.get("zoo:random").load(), DATASETS.get("concepts").load().split("train")
+    rows = list(range(256))
+    ours = benchmark.pedantic(encode_rows, (encoder, split, rows), {"batch_size": 64}, rounds=3, warmup_rounds=1)
+    best = min(_seconds(lambda: encode_rows(encoder, split, rows, batch_size=1)) for _ in range(2))
+    benchmark.extra_info |= {"against": "one image at a time", "against_s": best}
+    if benchmark.stats is not None:
+        fastest = benchmark.stats.stats.min
+        benchmark.extra_info |= {"ratio": best / fastest, "images_per_second": len(rows) / fastest}
+        what = "one image at a time"
+        lines.append(f"{'extraction':11} {fastest:8.3f} s   {what:45} {best:8.3f} s   ratio {best / fastest:5.1f}")
+    assert ours.shape == (256, encoder.dim)
 
 
 def test_prototypes(against, arrays):

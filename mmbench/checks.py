@@ -126,7 +126,7 @@ def features_are_invariant(entry: ModelEntry) -> None:
     encoder, split = entry.load(), DATASETS.get("sentiment").load().split("test")
     assert (encoder.modality, encoder.dim) == (entry.modality, entry.dim)
     for check in invariance.CHECKS.values():
-        check(encoder, split, name=entry.name)
+        check(encoder, split, name=entry.name)  # type: ignore[operator]
 
 
 def identity_is_cheap_and_stable(entry: ModelEntry) -> None:
@@ -176,7 +176,7 @@ def is_placed_and_said(claim: Claim) -> None:
 def compiles(claim: Claim) -> None:
     """The form compiles for both kinds of evidence, has leaves, and can say itself."""
     for evidence in ("published", "measured"):
-        node = claim.condition(evidence)  # type: ignore[arg-type]
+        node = claim.condition(evidence)
         if node is not None:
             assert next(iter(node.leaves()), None) is not None
     if claim.expect is not None:

@@ -64,6 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--mmbench-report", metavar="DIR", help="where the run's record and pages go (default: ROOTDIR/.mmbench)")
     add("--mmbench-offline", action="store_true", help="fetch nothing; what is missing makes a claim unmeasured")
     add("--mmbench-strict", action="store_true", help="an inconclusive claim fails instead of being expected to fail")
+    add("--mmbench-timings", action="store_true", help="also run the timings against reference libraries")
     add("--mmbench-retime", action="store_true", help="time every probe again, also where its scores are stored")
 
 
@@ -74,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "collects (those of its protocols' probes; or 'overview', 'printed', 'waiting', 'planted'; or a tuple of ids)",
     )
     session = Session(config)
+    config.addinivalue_line("markers", "timing: times a probe against a reference; needs --mmbench-timings")
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "mmbench-session")
     asked = ("lineup", "model", "dataset", "store", "device", "precision")
@@ -187,7 +189,12 @@ class Session:
         for item in items:
             if {"model", "dataset"} & _params(item).keys():
                 item.add_marker(UNTIMED)
-        nothing = [item for item in items if ABSENT in _params(item).values()]
+        unwanted = () if self.option("timings") else ("timing",)
+        nothing = [
+            item
+            for item in items
+            if ABSENT in _params(item).values() or any(item.get_closest_marker(name) for name in unwanted)
+        ]
         if nothing:
             config.hook.pytest_deselected(items=nothing)
             items[:] = [item for item in items if item not in set(nothing)]

@@ -20,6 +20,8 @@ MODEL_ROLES = {
     "bert_large": "BERT-large tuned on sentence inference",
     "bert": "bert-base-uncased",
     "gpt2": "GPT-2, 12 layers",
+    "clip_vitb32": "image tower of CLIP ViT-B/32",
+    "vit_unimodal": "ViT-B/16 trained on the labels of ImageNet-21k",
     "efficientnet": "a further network with real ImageNet training; in no paper, a reference of ours",
     "random": "an untrained network; in no paper, the floor of ours",
 }

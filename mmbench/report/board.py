@@ -145,7 +145,8 @@ class Board:
             cell.protocol.probe
             for claim in CLAIMS
             for cell in cells_asked(claim, "measured")
-            if cell.dataset == dataset and (cell.model == model or (model not in named and cell.protocol.probe != "mlp"))
+            if cell.dataset == dataset
+            and (cell.model == model or (model not in named and cell.protocol.probe != "mlp"))
         }
         return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
 

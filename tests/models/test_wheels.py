@@ -93,13 +93,14 @@ def test_minilm_knows_what_sentences_mean():
     texts = ["a photo of a kitten", "a picture of a cat", "quarterly tax report of a company"]
     with torch.inference_mode():
         rows = encoder.forward(texts)
+    assert np.all(rows.norm(dim=1).numpy() > 2), "rows keep their length"
+    rows = rows / rows.norm(dim=1, keepdim=True)
     near, far = float(rows[0] @ rows[1]), float(rows[0] @ rows[2])
     assert near > 0.6 > 0.2 > far
-    np.testing.assert_allclose(rows.norm(dim=1), 1.0, rtol=1e-5)
 
 
 def test_minilm_equals_the_published_recipe():
-    """Mean over real tokens, then length one, as the model card of all-MiniLM-L6-v2 writes it down."""
+    """Mean over real tokens, as the model card of all-MiniLM-L6-v2 has it, but for its last step (length one)."""
     import transformers
 
     texts = ["a cat", "a much longer sentence about the sea and the ships on it"]
@@ -109,8 +110,7 @@ def test_minilm_equals_the_published_recipe():
         found = encoder.forward(texts)
         for text, row in zip(texts, found, strict=True):
             states = encoder.module(**tokenizer([text], return_tensors="pt")).last_hidden_state[0]
-            wanted = states.mean(dim=0) / states.mean(dim=0).norm()
-            torch.testing.assert_close(row, wanted, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(row, states.mean(dim=0), rtol=1e-4, atol=1e-4)
         words = " ".join(["sea"] * 400)
         assert torch.equal(encoder.forward([words]), encoder.forward([" ".join(["sea"] * (wheels.MINILM_TOKENS - 2))]))
 
