@@ -56,7 +56,8 @@ def test_paper_has_no_stand_ins_and_declares_every_width(name):
     assert widths == {
         **dict.fromkeys(PAPER_MODELS, 2048),
         **dict.fromkeys(("clip", "clip_t", "bert_large"), 1024),
-        **dict.fromkeys(("bert", "bert_base", "gpt2"), 768),
+        **dict.fromkeys(("bert", "bert_base", "gpt2", "vit_unimodal"), 768),
+        "clip_vitb32": 512,
     }
 
 
