@@ -104,6 +104,7 @@ class Bench:
         Raises Unmeasured when the lineup or mmbench lacks something (the message says what and how to get it), and
         the error of the thing that broke when an item, a model or a dataset is at fault.
         """
+        self._probe(cell.protocol)  # a printed number names no role: say first that nothing measures it
         if cell in self._failed:
             raise self._failed[cell]
         if cell not in self._known:

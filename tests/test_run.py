@@ -186,7 +186,7 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(bench):
     with pytest.raises(Unmeasured, match=r"'virtex' is played by nobody.*--mmbench-model virtex=SPEC"):
         bench().scores(Cell(FEW_SHOT, "virtex", "cifar10"))
     with pytest.raises(Unmeasured, match=r"no probe makes 'printed' yet"):
-        bench().scores(Cell(PRINTED, "clip", "cifar10"))
+        bench().scores(Cell(PRINTED, "parameters", "of no role"))
     with pytest.raises(Unmeasured, match=r"an image and a text tower of one space"):
         bench().scores(Cell(ZERO_SHOT, "clip", "cifar10"))
 
