@@ -17,7 +17,7 @@ FLOORS = [
     {"scores", "terms", "probes", "zoo"},
     {"forms", "models"},
     {"claims", "lineups", "features"},
-    {"plant", "run", "verdict", "gate"},
+    {"plant", "run", "verdict", "gate", "timing_gate"},
     {"report"},
     {"checks", "plugin", "cli"},
 ]
