@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import http.server
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from mmbench import assets
 from mmbench.assets import ASSETS, Asset, cached, check_member, digest, fetch, open_archive, open_member, read_member
+from mmbench.assets.asset import address_of, path_of
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -27,7 +29,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MMBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MMBENCH_OFFLINE", raising=False)
-    monkeypatch.setattr(assets, "_offline", None)
+    monkeypatch.setattr("mmbench.assets.asset._offline", None)
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -180,13 +182,13 @@ def test_an_unknown_digest_is_recorded_and_then_holds(server):
 def test_a_digest_is_computed_once(server, monkeypatch):
     asset = Asset("weights", server.url, SHA256)
     path = fetch(asset)
-    monkeypatch.setattr(assets, "_sha256", lambda path: pytest.fail("hashed again"))
+    monkeypatch.setattr("mmbench.assets.verified.sha256_of", lambda path: pytest.fail("hashed again"))
     assert fetch(asset) == path
 
 
 def test_a_full_disk_is_told_and_keeps_what_came(server, monkeypatch):
     asset = Asset("weights", server.url, SHA256, len(CONTENT))
-    monkeypatch.setattr(assets.shutil, "disk_usage", lambda path: assets.shutil._ntuple_diskusage(10, 10, 0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
     with pytest.raises(MissingAsset, match=r"the disk of .* is full; free some space \(1 MB\) or set MMBENCH_CACHE"):
         fetch(asset)
     assert server.state["requests"] == []
@@ -236,7 +238,7 @@ def test_a_hub_address_follows_hf_endpoint(server, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", server.url.rsplit("/", 1)[0])
     path = fetch(Asset("hub", "hf:org/repo@v1/sub/model.safetensors", SHA256))
     assert path.name.endswith("model.safetensors")
-    assert assets._address(Asset("hub", "hf:org/repo@v1/m.bin")).endswith("/org/repo/resolve/v1/m.bin")
+    assert address_of(Asset("hub", "hf:org/repo@v1/m.bin")).endswith("/org/repo/resolve/v1/m.bin")
 
 
 @pytest.mark.parametrize(
@@ -309,7 +311,7 @@ def test_a_wheel_that_pip_cannot_find_says_what_to_do(wheelhouse):
 
 def test_a_wheel_put_there_by_hand_is_accepted(wheelhouse):
     asset = Asset("tiny", "wheel:tiny==1.0", hashlib.sha256(wheelhouse.read_bytes()).hexdigest())
-    place = assets._path(asset)
+    place = path_of(asset)
     place.parent.mkdir(parents=True)
     place.write_bytes(wheelhouse.read_bytes())
     assert fetch(asset, offline=True) == place
@@ -318,6 +320,24 @@ def test_a_wheel_put_there_by_hand_is_accepted(wheelhouse):
 def test_a_member_that_is_not_there_is_named(wheelhouse):
     with pytest.raises(MissingAsset, match=r"wheel:tiny==1\.0 holds no file 'tiny/other'; is the version right\?"):
         read_member(Asset("tiny", "wheel:tiny==1.0"), "tiny/other")
+
+
+def test_a_bomb_in_a_wheel_is_not_unpacked(tmp_path, monkeypatch):
+    """Zeros pack a thousandfold: the table of contents tells, before a byte is unpacked. Small files may be zeros."""
+    monkeypatch.setattr("mmbench.assets.fetching._SMALL", 1 << 20)
+    asset = Asset("bomb", "wheel:bomb==1.0")
+    place = path_of(asset)
+    place.parent.mkdir(parents=True)
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/zeros", bytes(2 << 20))
+        archive.writestr("bomb/few", bytes(1 << 19))
+    for ask in (lambda: read_member(asset, "bomb/zeros"), lambda: fetch(Asset("b", "wheel:bomb==1.0/bomb/zeros"))):
+        with pytest.raises(
+            CorruptAsset, match=r"'bomb/zeros' would grow from [\d,]+ bytes to 2,097,152; .*not unpacked"
+        ):
+            ask()
+    assert not list(place.parent.rglob("zeros"))
+    assert read_member(asset, "bomb/few") == bytes(1 << 19)
 
 
 @pytest.mark.parametrize("member", ["../x", "/etc/passwd", "a/../../b", "a\\..\\b", "C:/x", "a\0b", ""])

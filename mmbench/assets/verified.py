@@ -1,0 +1,105 @@
+"""Digests of assets: declared, or recorded when a file was first seen; computed once, remembered by size and mtime."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+from mmbench.assets.asset import WHEEL, Asset, cache_dir, path_of
+from mmbench.errors import CorruptAsset
+
+
+def cached(asset: Asset) -> Path | None:
+    """The verified file if it is here, else None; never touches the network. Raises CorruptAsset."""
+    path = path_of(asset)
+    if not path.is_file():
+        return None
+    match = WHEEL.fullmatch(asset.url)
+    if match and match["member"]:  # it came out of a verified wheel; a changed copy is taken out again
+        memo = remembered(path)
+        return path if memo and memo.get("wheel") == (asset.sha256 or memo.get("wheel")) else None
+    found = verify(asset, path, asset.sha256 or first_seen(path))
+    if remembered(path) is None:
+        remember(path, found)
+    return path
+
+
+def digest(asset: Asset) -> str | None:
+    """Hex SHA-256 of the fetched file as declared, or as first recorded; None when neither is known."""
+    if asset.sha256:
+        return asset.sha256
+    memo = remembered(path_of(asset))
+    return None if memo is None else memo.get("wheel", memo["sha256"])
+
+
+def _memo_path(path: Path) -> Path:
+    return cache_dir() / "assets" / "verified" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+
+
+def remembered(path: Path) -> dict[str, str] | None:
+    """What was recorded of ``path`` when its digest was last computed, if it has not changed since."""
+    try:
+        memo, stat = json.loads(_memo_path(path).read_text()), path.stat()
+    except (OSError, ValueError):
+        return None
+    return memo if (memo["size"], memo["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns) else None
+
+
+def remember(path: Path, sha256: str, **extra: str) -> None:
+    """Record a digest; a cache that cannot be written only costs time."""
+    stat, memo = path.stat(), _memo_path(path)
+    record = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256, **extra}
+    with contextlib.suppress(OSError):
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        temporary = memo.with_name(f"{memo.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(record))
+        temporary.replace(memo)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify(asset: Asset, path: Path, wanted: str | None) -> str:
+    """The file's SHA-256, after size, first bytes and digest agreed; raises CorruptAsset with the way out."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(max(512, len(asset.magic)))
+    way_out = f"delete {path_of(asset)} and fetch again, or correct the declared value"
+    page = re.match(rb"\s*<(!doctype html|html)", head, re.IGNORECASE)
+    if page and not asset.magic.lstrip().startswith(b"<"):
+        what = "is an HTML page and not a file; has the address moved, or does it ask for a login?"
+        raise CorruptAsset(f"asset {asset.name!r} ({asset.url}) {what} ({way_out})")
+    if asset.size is not None and size != asset.size:
+        raise CorruptAsset(f"asset {asset.name!r} has {size} bytes and not the declared {asset.size}; {way_out}")
+    if not head.startswith(asset.magic):
+        begins = f"begins with {head[: len(asset.magic)]!r} and not {asset.magic!r}"
+        raise CorruptAsset(f"asset {asset.name!r} {begins}; {way_out}")
+    memo = remembered(path)
+    found = str(memo["sha256"]) if memo else sha256_of(path)
+    if wanted is not None and found != wanted:
+        raise CorruptAsset(f"asset {asset.name!r} has sha256 {found} and not {wanted}; {way_out}")
+    return found
+
+
+def first_seen(path: Path) -> str | None:
+    try:
+        return str(json.loads(_memo_path(path).read_text())["sha256"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def sound_or_none(asset: Asset, *, discard: bool) -> Path | None:
+    """``cached``, but a damaged file of our own cache counts as absent when it can be fetched again."""
+    try:
+        return cached(asset)
+    except CorruptAsset:
+        if not discard or asset.url.startswith("file:"):
+            raise
+        path_of(asset).unlink(missing_ok=True)
+        return None
