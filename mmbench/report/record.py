@@ -1,7 +1,8 @@
 """The record of a run: JSON, written once, never edited. Every page is rendered from records.
 
-The schema is versioned; a reader refuses a version that it does not know. Numbers of a cell or a verdict are in the
-metric's printed unit (accuracy in percent, F1 between 0 and 1).
+The schema is versioned; a reader refuses a version that it does not know. Schema 2 added what the gate pairs by and
+what tells two runs apart (outcomes, digests, identities); a record of schema 1 lacks them. Numbers of a cell or a
+verdict are in the metric's printed unit (accuracy in percent, F1 between 0 and 1).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmbench.errors import MMBenchError
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)
 
 
 class BadRecord(MMBenchError):
@@ -29,7 +31,11 @@ class _Part(BaseModel):
 
 
 class Binding(_Part):
-    """Who plays a role: ``stand_in_for`` is what the papers used, empty when this is the thing itself."""
+    """Who plays a role: ``stand_in_for`` is what the papers used, empty when this is the thing itself.
+
+    ``digest`` is of a model's weights, or of a dataset's content; ``identity`` all else that decides a model's features
+    (architecture, layer, preprocessing, versions). None where it is unknown.
+    """
 
     role: str
     spec: str
@@ -37,6 +43,7 @@ class Binding(_Part):
     note: str = ""
     credit: str = ""
     digest: str | None = None
+    identity: dict[str, Any] | None = None
 
 
 class Machine(_Part):
@@ -60,7 +67,11 @@ class LineupPart(_Part):
 
 
 class CellPart(_Part):
-    """One measured cell: means by trial, the overall mean with its 95 % interval, chance, and what it cost."""
+    """One measured cell: means by trial, the overall mean with its 95 % interval, chance, and what it cost.
+
+    ``outcomes`` are those of every trial and example (mmbench.report.outcomes), ``paired_by`` the digest of the
+    examples that they belong to. ``made_of`` holds digests of the stages that led to them, as far as they are known.
+    """
 
     protocol: str
     probe: str
@@ -78,6 +89,13 @@ class CellPart(_Part):
     examples: int
     seconds: float | None = None
     fresh: bool = False
+    outcomes: str | None = None
+    paired_by: str | None = None
+    made_of: dict[str, Any] = Field(default_factory=dict)
+
+    def __str__(self) -> str:
+        reading = "" if self.reading == "paper" else f" ({self.reading})"
+        return f"{self.protocol}[{self.model}, {self.dataset}]{reading}"
 
 
 class VerdictPart(_Part):
@@ -124,7 +142,7 @@ class CostPart(_Part):
 
 
 class Record(_Part):
-    """All that a run leaves."""
+    """All that a run leaves. ``code`` is the digest of the source that turns features into outcomes."""
 
     schema_version: int = Field(SCHEMA, alias="schema")
     label: str
@@ -142,6 +160,7 @@ class Record(_Part):
     costs: tuple[CostPart, ...] = ()
     encoded: int = 0
     calibration: str | None = None
+    code: str | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -169,9 +188,9 @@ def read_record(path: Path) -> Record:
         raise BadRecord(f"{path} is not a record: {error}") from error
     if not isinstance(raw, dict) or "schema" not in raw:
         raise BadRecord(f"{path} is not a record: it has no 'schema'")
-    if raw["schema"] != SCHEMA:
+    if raw["schema"] not in READABLE:
         raise BadRecord(
-            f"{path} has schema {raw['schema']!r} and this mmbench reads schema {SCHEMA}; "
+            f"{path} has schema {raw['schema']!r} and this mmbench reads schema {' and '.join(map(str, READABLE))}; "
             "read it with the mmbench version that wrote it"
         )
     try:

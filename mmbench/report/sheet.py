@@ -40,6 +40,7 @@ class Sheet:
     def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
         from mmbench.report.compare import adjusted
+        from mmbench.run import code_digest
 
         lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells else None
         head, dirty = commit(folder)
@@ -60,6 +61,7 @@ class Sheet:
                 "timings": [self.timings[key] for key in sorted(self.timings)],
                 "costs": sorted(self.costs, key=lambda cost: -cost["seconds"]),
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
+                "code": code_digest() if self.cells else None,
             }
         )
         return self.last
@@ -73,13 +75,13 @@ def _lineup_part(board: Board) -> LineupPart:
     return LineupPart(
         name=lineup.name,
         note=lineup.about,
-        models=tuple(_binding(bound, _weights(bound)) for bound in lineup.models.values()),
-        datasets=tuple(_binding(bound, _content(bound)) for bound in lineup.datasets.values()),
+        models=tuple(_binding(bound, *_model(bound)) for bound in lineup.models.values()),
+        datasets=tuple(_binding(bound, _content(bound), None) for bound in lineup.datasets.values()),
         changed=tuple(sorted(board.changed)),
     )
 
 
-def _binding(bound: Any, digest: str | None) -> Binding:
+def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) -> Binding:
     return Binding(
         role=bound.role,
         spec=bound.spec,
@@ -87,11 +89,14 @@ def _binding(bound: Any, digest: str | None) -> Binding:
         note=bound.note or "",
         credit=_or_none(lambda: getattr(bound.entry, "credit", "")) or "",
         digest=digest,
+        identity=identity,
     )
 
 
-def _weights(bound: Any) -> str | None:
-    return _or_none(lambda: bound.entry.identity().weights)
+def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:
+    """Digest of the weights, and the rest of the identity."""
+    found = _or_none(lambda: bound.entry.identity().as_dict())
+    return (None, None) if found is None else (found.pop("weights"), found)
 
 
 def _content(bound: Any) -> str | None:

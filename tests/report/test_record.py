@@ -7,7 +7,7 @@ import pytest
 
 from mmbench.report.compare import adjusted, compare
 from mmbench.report.provenance import machine, machine_folder
-from mmbench.report.record import BadRecord, Record, VerdictPart, read_record, save_record
+from mmbench.report.record import SCHEMA, BadRecord, Record, VerdictPart, read_record, save_record
 
 from .conftest import verdict
 
@@ -43,7 +43,7 @@ def test_a_label_cannot_leave_the_folder(make_record, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda raw: raw | {"schema": 2}, r"has schema 2 and this mmbench reads schema 1; read it with the mmbench"),
+        (lambda raw: raw | {"schema": 3}, r"has schema 3 and this mmbench reads schema 1 and 2; read it with"),
         (lambda raw: {k: v for k, v in raw.items() if k != "schema"}, r"is not a record: it has no 'schema'"),
         (lambda raw: raw | {"seconds": "soon"}, r"field seconds: .*valid number"),
         (lambda raw: raw | {"extra": 1}, r"field extra: Extra inputs"),
@@ -105,4 +105,16 @@ def test_machine_names_no_host():
 
 
 def test_schema_stays_readable_by_alias(make_record):
-    assert Record.model_validate_json(make_record().dumps()).schema_version == 1
+    assert Record.model_validate_json(make_record().dumps()).schema_version == SCHEMA
+
+
+def test_a_record_of_schema_1_is_still_read(make_record, tmp_path):
+    raw = json.loads(make_record().dumps()) | {"schema": 1}
+    for part in raw["cells"]:
+        del part["outcomes"], part["paired_by"], part["made_of"]
+    for binding in (*raw["lineup"]["models"], *raw["lineup"]["datasets"]):
+        del binding["identity"]
+    del raw["code"]
+    (tmp_path / "0001_old.json").write_text(json.dumps(raw))
+    old = read_record(tmp_path / "0001_old.json")
+    assert (old.schema_version, old.cells[0].outcomes, old.cells[0].mean) == (1, None, 60.0)
