@@ -1,0 +1,279 @@
+"""How a claim is judged on evidence: leaves are tested, their p-values combined, the deciding one is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mmbench import stats
+from mmbench.claims.claim import Claim
+from mmbench.protocol import Cell, Reading
+from mmbench.terms import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of, terms_of
+from mmbench.verdict.evidence import Evidence, Gathered, gather
+from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
+
+LEVEL = stats.LEVEL
+DRAWS = 2000  # of a correlation's bootstrap; the Monte Carlo error of p = 0.05 is then 0.005
+SEED = 20210
+
+
+def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdict:
+    """The verdict on ``claim``. ``reading`` ``code`` judges the cells as the authors' code makes them.
+
+    Raises BadScores when a score is not finite; what a lineup lacks becomes part of the verdict instead.
+    """
+    form = claim.expect_measured if evidence.kind == "measured" and claim.expect_measured else claim.expect
+    blank = Verdict(
+        claim.id,
+        claim.study,
+        evidence.kind,
+        reading,
+        "unmeasured",
+        claim.says,
+        form.words() if form else "",
+        disagreements=claim.disagreements,
+    )
+    node = claim.condition(evidence.kind, reading)
+    if form is None:
+        return replace(blank, missing=(f"it waits for {claim.waits_for or 'a form that can be judged'}",))
+    if node is None:
+        return replace(blank, missing=("paper and code agree on every cell; the paper reading stands for both",))
+    if claim.waits_for and evidence.kind == "measured":
+        return replace(blank, missing=(f"it waits for {claim.waits_for}",))
+    cells = cells_of(node)
+    gathered = gather(claim, evidence, cells)
+    blank = replace(
+        blank, rows=tuple(gathered.rows.values()), missing=gathered.missing, truth=node.truth(gathered.means)
+    )
+    if gathered.joint is None:
+        return _by_sign(blank, node, gathered)
+    return _by_test(blank, node, gathered, gathered.joint)
+
+
+def adjust(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts with Holm-adjusted p-values over the claims of each study, evidence and reading."""
+    out = list(verdicts)
+    families: dict[tuple[str, str, str], list[int]] = {}
+    for i, verdict in enumerate(out):
+        if verdict.p_support is not None:
+            families.setdefault((verdict.study, verdict.evidence, verdict.reading), []).append(i)
+    for members in families.values():
+        support = stats.holm([out[i].p_support or 0.0 for i in members])
+        refute = stats.holm([out[i].p_refute or 0.0 for i in members])
+        for i, p_support, p_refute in zip(members, support, refute, strict=True):
+            out[i] = replace(out[i], holm_support=float(p_support), holm_refute=float(p_refute))
+    return out
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A leaf with its p-values; ``rank`` orders parts whose p-values are equal. A missing leaf has p = 1 twice."""
+
+    leaf: Leaf
+    value: float | None = None
+    p_support: float = 1.0
+    p_refute: float = 1.0
+    rank: float = 0.0
+    estimate: stats.Estimate | None = None
+    redrawn: stats.Bootstrapped | None = None
+
+    def bounds(self, pay_support: float = 1.0, pay_refute: float = 1.0) -> tuple[float | None, float | None]:
+        """One-sided bounds of the margin at 95 %, each corrected for the number of parts it pays for."""
+        low, high = LEVEL / pay_support, LEVEL / pay_refute
+        if self.estimate is not None:
+            return self.estimate.bound(low), self.estimate.bound(1 - high)
+        if self.redrawn is not None:
+            return self.redrawn.low(low), self.redrawn.high(high)
+        return None, None
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """P-values of a node with the leaf that decides each, and how often that leaf's p-value was multiplied."""
+
+    p_support: float
+    p_refute: float
+    support: _Judged
+    refute: _Judged
+    paid: Mapping[int, tuple[float, float]]
+
+
+def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint) -> Verdict:
+    judged = _judge_leaves(list(node.leaves()), gathered, joint)
+    decision = _decide(node, iter(judged))
+    outcome: Outcome = "inconclusive"
+    if decision.p_support <= LEVEL:
+        outcome = "supported"
+    elif decision.p_refute <= LEVEL:
+        outcome = "refuted"
+    elif gathered.missing:
+        outcome = "unmeasured"
+    note = gathered.note
+    if gathered.missing and outcome in ("supported", "refuted"):
+        note = "; ".join(filter(None, [note, "only a part was measured, and it decides"]))
+    binding = decision.refute if outcome == "refuted" else decision.support
+    pay_support, pay_refute = decision.paid.get(id(binding), (1.0, 1.0))
+    low, high = binding.bounds(pay_support, pay_refute)
+    settle = _settle(binding, pay_support, pay_refute, gathered) if outcome == "inconclusive" else ""
+    return replace(
+        blank,
+        outcome=outcome,
+        estimate=binding.value,
+        low=low,
+        high=high,
+        binding=describe(binding.leaf),
+        p_support=decision.p_support,
+        p_refute=decision.p_refute,
+        parts=tuple(map(_part, judged)),
+        settle=settle,
+        note=note,
+    )
+
+
+def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) -> list[_Judged]:
+    place = {cell: i for i, cell in enumerate(gathered.rows)}
+    present = [all(c in place for term in terms_of(leaf) for c in term.cells) for leaf in leaves]
+    margins = [leaf for leaf, there in zip(leaves, present, strict=True) if there and isinstance(leaf, Margin)]
+    weights, constants = _matrix([leaf.term for leaf in margins], place)
+    found = joint.contrasts(weights, constants) if margins else None
+    p_above, p_below = (found.p_above(), found.p_below()) if found else (np.empty(0), np.empty(0))
+    draws = None
+    judged, at = [], 0
+    for leaf, there in zip(leaves, present, strict=True):
+        if not there:
+            judged.append(_Judged(leaf))
+        elif isinstance(leaf, Margin):
+            assert found is not None
+            judged.append(_judged_margin(leaf, found[at], float(p_above[at]), float(p_below[at])))
+            at += 1
+        else:
+            if draws is None:
+                draws = joint.draws(DRAWS, np.random.default_rng(SEED))
+            judged.append(_judged_correlation(leaf, draws, joint.means, place))
+    return judged
+
+
+def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.Array, stats.Array]:
+    terms = list(terms)
+    weights = np.zeros((len(terms), len(place)))
+    for row, term in zip(weights, terms, strict=True):
+        for cell, weight in term.weights:
+            row[place[cell]] += weight
+    return weights, np.array([term.constant for term in terms])
+
+
+def _judged_margin(leaf: Margin, estimate: stats.Estimate, p_above: float, p_below: float) -> _Judged:
+    if estimate.se == 0:  # nothing is measured in it: true or false
+        holds = estimate.value > 0 or (not leaf.strict and estimate.value == 0)
+        p_above, p_below = (0.0, 1.0) if holds else (1.0, 0.0)
+    z = estimate.value / estimate.se if estimate.se > 0 else math.copysign(math.inf, estimate.value)
+    return _Judged(leaf, estimate.value, p_above, p_below, z, estimate)
+
+
+def _judged_correlation(
+    leaf: Correlation | MeanCorrelation, draws: stats.Array, means: stats.Array, place: Mapping[Cell, int]
+) -> _Judged:
+    parts = (leaf,) if isinstance(leaf, Correlation) else leaf.parts
+    both = np.vstack([means, draws])
+    total = np.zeros(len(both))
+    for part in parts:
+        (xw, xc), (yw, yc) = _matrix(part.xs, place), _matrix(part.ys, place)
+        measure = stats.spearman if part.method == "spearman" else stats.pearson
+        total += measure(both @ xw.T + xc, both @ yw.T + yc) / len(parts)
+    margin = leaf.sign * (total - leaf.threshold)
+    if not math.isfinite(margin[0]):
+        return _Judged(leaf)
+    redrawn = stats.Bootstrapped(float(margin[0]), margin[1:])
+    p_support, p_refute = redrawn.p_above(0.0), redrawn.p_below(0.0)
+    return _Judged(leaf, redrawn.value, p_support, p_refute, redrawn.value, redrawn=redrawn)
+
+
+def _decide(node: Node, judged: Iterator[_Judged]) -> _Decision:
+    """Combine the leaves, which come in the order of ``node.leaves()``."""
+    if not isinstance(node, Quorum):
+        own = next(judged)
+        return _Decision(own.p_support, own.p_refute, own, own, {id(own): (1.0, 1.0)})
+    parts = [_decide(part, judged) for part in node.parts]
+    fail = len(parts) - node.n + 1  # so many failures refute it
+    p_support = stats.quorum_p([part.p_support for part in parts], node.n)
+    p_refute = stats.quorum_p([part.p_refute for part in parts], fail)
+    support = sorted(parts, key=lambda p: (p.p_support, -p.support.rank))[node.n - 1].support
+    refute = sorted(parts, key=lambda p: (p.p_refute, p.refute.rank))[fail - 1].refute
+    paid = {key: (s * fail, r * node.n) for part in parts for key, (s, r) in part.paid.items()}
+    return _Decision(p_support, p_refute, support, refute, paid)
+
+
+def _by_sign(blank: Verdict, node: Node, gathered: Gathered) -> Verdict:
+    """The verdict of numbers without a spread: the claim's truth at the printed values."""
+    binding, value = _binding_at_point(node, gathered.means)
+    parts = []
+    for leaf in node.leaves():
+        holds = leaf.truth(gathered.means)
+        outcome: Outcome = "unmeasured" if holds is None else "supported" if holds else "refuted"
+        parts.append(Part(describe(leaf), _value(leaf, gathered.means), None, None, None, None, outcome))
+    decided: Outcome = "unmeasured" if blank.truth is None else "supported" if blank.truth else "refuted"
+    note = gathered.note if gathered.rows else ""
+    if gathered.missing and decided != "unmeasured":
+        note += "; only a part is printed, and it decides"
+    return replace(
+        blank,
+        outcome=decided,
+        estimate=value,
+        binding=describe(binding) if binding else "",
+        point=decided != "unmeasured",
+        parts=tuple(parts),
+        note=note,
+    )
+
+
+def _value(leaf: Leaf, means: Mapping[Cell, float]) -> float | None:
+    if isinstance(leaf, Margin):
+        return leaf.term.value(means)
+    r = leaf.coefficient(means)
+    return None if r is None else leaf.sign * (r - leaf.threshold)
+
+
+def _binding_at_point(node: Node, means: Mapping[Cell, float]) -> tuple[Leaf | None, float | None]:
+    """The leaf whose sign decides: the n-th largest margin of a quorum; missing ones count as smallest."""
+    if not isinstance(node, Quorum):
+        value = _value(node, means)
+        return (node, value) if value is not None else (None, None)
+    parts = [_binding_at_point(part, means) for part in node.parts]
+    known = sorted((p for p in parts if p[1] is not None), key=lambda p: -(p[1] or 0.0))
+    return known[min(node.n, len(known)) - 1] if known else (None, None)
+
+
+def _part(judged: _Judged) -> Part:
+    low, high = judged.bounds()
+    outcome: Outcome = "inconclusive"
+    if judged.value is None:
+        outcome = "unmeasured"
+    elif judged.p_support <= LEVEL:
+        outcome = "supported"
+    elif judged.p_refute <= LEVEL:
+        outcome = "refuted"
+    return Part(describe(judged.leaf), judged.value, low, high, judged.p_support, judged.p_refute, outcome)
+
+
+def _settle(binding: _Judged, pay_support: float, pay_refute: float, gathered: Gathered) -> str:
+    """What would settle the deciding margin if it stayed as observed."""
+    if binding.estimate is None:
+        return "more trials or examples; how many is not computed for a correlation"
+    estimate = binding.estimate
+    level = LEVEL / (pay_support if estimate.value > 0 else pay_refute)
+    need = stats.needed(estimate, level)
+    rows = [gathered.rows[c] for term in terms_of(binding.leaf) for c in term.cells if c in gathered.rows]
+    trials, examples = max((r.trials or 1 for r in rows), default=1), max((r.examples or 0 for r in rows), default=0)
+    ways = []
+    if not examples and need.examples:  # printed: the spread is over seeds
+        return f"about {math.ceil(trials * need.examples)} seeds ({trials} printed) at the difference seen"
+    if need.trials and trials > 1:
+        ways.append(f"about {math.ceil(trials * need.trials)} trials (now {trials})")
+    if need.examples:
+        ways.append(f"about {math.ceil(examples * need.examples)} examples (now {examples})")
+    if ways:
+        return " or ".join(ways) + " at the difference seen"
+    return "nothing within a million times the trials or examples, at the difference seen"

@@ -1,0 +1,184 @@
+"""What a verdict holds, and how it explains itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mmbench.claims.claim import EvidenceKind
+from mmbench.protocol import Cell, Reading
+from mmbench.terms import Leaf, Margin
+
+Outcome = Literal["supported", "refuted", "inconclusive", "unmeasured"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell that a verdict rests on: mean and spread (standard deviation over trials or seeds) in printed units."""
+
+    cell: Cell
+    mean: float
+    spread: float | None
+    trials: int | None
+    examples: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One elementary comparison of a claim, judged by itself. ``low`` and ``high`` are one-sided 95 % bounds."""
+
+    label: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    p_support: float | None
+    p_refute: float | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one kind of evidence says about one claim.
+
+    ``estimate`` is the margin of the comparison that decides (``binding`` names it), positive on the claim's side, in
+    printed units. ``low`` and ``high`` are its one-sided 95 % bounds, widened where several parts must be paid for, so
+    that supported means ``low > 0`` and refuted ``high < 0``; with one part they form a 90 % interval. ``truth`` is the
+    claim's truth at the point estimates (None when cells are missing). ``settle`` says what would settle an
+    inconclusive verdict, ``missing`` what an unmeasured one lacks, ``note`` what the reader must know.
+    """
+
+    claim: str
+    study: str
+    evidence: EvidenceKind
+    reading: Reading
+    outcome: Outcome
+    says: str = ""
+    expected: str = ""
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    binding: str = ""
+    p_support: float | None = None
+    p_refute: float | None = None
+    holm_support: float | None = None
+    holm_refute: float | None = None
+    point: bool = False
+    truth: bool | None = None
+    rows: tuple[Row, ...] = ()
+    parts: tuple[Part, ...] = ()
+    missing: tuple[str, ...] = ()
+    settle: str = ""
+    note: str = ""
+    disagreements: tuple[str, ...] = ()
+
+    @property
+    def supported(self) -> bool:
+        return self.outcome == "supported"
+
+    def explain(self) -> str:
+        """The verdict in a few lines: expected, found, rows, what is missing or would settle it."""
+        return "\n".join(_explained(self))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; infinite bounds become None."""
+        out = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        out["rows"] = [
+            {
+                "protocol": row.cell.protocol.name,
+                "fingerprint": row.cell.protocol.fingerprint(),
+                "model": row.cell.model,
+                "dataset": row.cell.dataset,
+                "mean": row.mean,
+                "spread": row.spread,
+                "trials": row.trials,
+                "examples": row.examples,
+            }
+            for row in self.rows
+        ]
+        return out
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, Part):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return None if isinstance(value, Row) else value
+
+
+def describe(leaf: Leaf, most: int = 160) -> str:
+    """A leaf in words; means over a grid of cells are told by model and place instead of cell by cell."""
+    text = str(leaf)
+    if isinstance(leaf, Margin):
+        weights = leaf.term.weights
+        plus = _side([(c, w) for c, w in weights if w > 0])
+        minus = _side([(c, -w) for c, w in weights if w < 0])
+        limit, sign = 0.0 - leaf.term.constant, ">" if leaf.strict else ">="
+        if plus and minus and plus[1] == minus[1]:
+            text = f"{plus[0]} − {minus[0]} {sign} {limit:g} ({plus[1]})"
+        elif plus and minus:
+            text = f"{plus[0]} ({plus[1]}) − {minus[0]} ({minus[1]}) {sign} {limit:g}"
+        elif plus and len(weights) > 0 and all(w > 0 for _, w in weights):
+            text = f"{plus[0]} {sign} {limit:g} ({plus[1]})"
+        elif minus and all(w < 0 for _, w in weights):
+            text = f"{minus[0]} {'<' if leaf.strict else '<='} {-limit:g} ({minus[1]})"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _side(weighted: list[tuple[Cell, float]]) -> tuple[str, str] | None:
+    """Models and place of cells that form an evenly weighted grid, or None."""
+    if not weighted or max(w for _, w in weighted) - min(w for _, w in weighted) > 1e-9:
+        return None
+    axes = [
+        list(dict.fromkeys(axis)) for axis in zip(*((c.protocol, c.model, c.dataset) for c, _ in weighted), strict=True)
+    ]
+    protocols, models, datasets = axes
+    if len(weighted) != len(protocols) * len(models) * len(datasets):
+        return None
+    total = sum(w for _, w in weighted)
+    factor = "" if abs(total - 1) < 1e-9 else f"{total:.3g} × "
+    name = str(models[0]) if len(models) == 1 else f"mean({_listed(map(str, models))})"
+    where = [_listed(p.name for p in protocols), _listed(d for d in map(str, datasets) if d)]
+    return factor + name, ", ".join(filter(None, where))
+
+
+def _listed(names: Iterable[str], most: int = 3) -> str:
+    shown = list(names)
+    return (
+        ", ".join(shown) if len(shown) <= most else f"{', '.join(shown[: most - 1])} and {len(shown) - most + 1} more"
+    )
+
+
+def _explained(v: Verdict, most_rows: int = 12) -> Iterator[str]:
+    reading = ", the code's reading" if v.reading == "code" else ""
+    yield f"{v.claim}: {v.outcome} ({v.evidence}{reading}{', by sign only' if v.point else ''})"
+    yield f"  says      {v.says}"
+    yield f"  expected  {v.expected}"
+    if v.estimate is not None:
+        span = (
+            f", one-sided 95 % bounds [{v.low:+.3g}, {v.high:+.3g}]" if v.low is not None and v.high is not None else ""
+        )
+        yield f"  found     margin {v.estimate:+.4g}{span}: {v.binding}"
+    if v.p_support is not None and v.p_refute is not None:
+        yield f"  p         {v.p_support:.2g} for, {v.p_refute:.2g} against; {len(v.parts)} comparison(s)"
+    places: dict[str, list[str]] = {}
+    for row in v.rows:
+        spread = "" if row.spread is None else f" ± {row.spread:.2g}"
+        where = f"{row.cell.protocol.name} {row.cell.dataset}".strip()
+        places.setdefault(where, []).append(f"{row.cell.model} {row.mean:.4g}{spread}")
+    for where, cells in list(places.items())[:most_rows]:
+        yield f"  {where:<24}  {'   '.join(cells)}"
+    if len(places) > most_rows:
+        yield f"  and {len(places) - most_rows} more rows"
+    for head, texts in (
+        ("settle", [v.settle]),
+        ("missing", v.missing),
+        ("note", [v.note]),
+        ("disagree", v.disagreements),
+    ):
+        yield from (f"  {head:<9} {text}" for text in texts if text)
