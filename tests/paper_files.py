@@ -1,0 +1,333 @@
+"""The files of the paper lineup's checkpoints in their real layouts, filled with random weights.
+
+``write_checkpoints(folder)`` fills ``folder``; under ``environment(folder)`` every model role of the lineups ``paper``
+and ``paper_224`` is then loaded by its real loader. Widths are the real ones, since entries declare and check them.
+Made small, as no feature depends on it: classifiers have ten classes; text encoders of the hub have one layer, a
+narrow middle and a vocabulary of letters. About 2.3 GB and fifteen seconds; roles with one layout share one file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import string
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+CLASSES = 10
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+SIN = (
+    "resnet50_train_60_epochs-c8e5653e.pth.tar",
+    "resnet50_train_45_epochs_combined_IN_SF-2a0d100e.pth.tar",
+    "resnet50_finetune_60_epochs_lr_decay_after_30_start_resnet50_train_45_epochs_combined_IN_SF-ca06340c.pth.tar",
+)
+ROBUST = ("imagenet_l2_3_0", "imagenet_linf_4", "imagenet_linf_8")
+ROBUST_HUB = ("resnet50_l2_eps3", "resnet50_linf_eps4.0", "resnet50_linf_eps8.0")
+TSM = "text_audio_video/visual_module/~/TSMResNetV2"
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables under which the files in ``folder`` are found by a new process.
+
+    In a process that has imported huggingface_hub, also set ``huggingface_hub.constants.HF_HUB_CACHE``.
+    """
+    return {
+        "MMBENCH_WEIGHTS": str(folder),
+        "HF_HUB_CACHE": str(folder / "hub"),
+        "HF_HUB_OFFLINE": "1",
+        "TORCH_HOME": str(folder / "torch"),
+    }
+
+
+def write_checkpoints(folder: Path) -> None:
+    """Write every file that the models of the paper lineups need into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _resnets(folder)
+    _bit(folder)
+    _tsm(folder)
+    _clip(folder)
+    _vit(folder)
+    _texts(folder)
+
+
+def random_state(build: Callable[[], Any], seed: int = 0) -> dict[str, Any]:
+    """A state dict of what ``build`` makes, with random values that keep features finite and apart.
+
+    Nothing is initialised, which for large networks takes longer than all the rest.
+    """
+    import torch
+
+    with torch.device("meta"):
+        module = build()
+    generator = torch.Generator().manual_seed(seed)
+    return {key: _random(key, tuple(value.shape), value.dtype, generator) for key, value in module.state_dict().items()}
+
+
+def _random(key: str, shape: tuple[int, ...], dtype: Any, generator: Any) -> Any:
+    import torch
+
+    if not dtype.is_floating_point:
+        return torch.zeros(shape, dtype=dtype)
+    if key.endswith("running_var"):
+        return 1 + 0.2 * torch.rand(shape, generator=generator)
+    noise = torch.randn(shape, generator=generator)
+    if key == "logit_scale":
+        return torch.tensor(4.6)
+    if len(shape) < 2:
+        return 0.1 * noise + (1.0 if key.endswith(("weight", "gain")) else 0.0)
+    fan_in = noise[0].numel()
+    return noise * (1.5 / fan_in) ** 0.5
+
+
+def resnet50(seed: int = 0, classes: int = CLASSES) -> dict[str, Any]:
+    import torchvision
+
+    return random_state(lambda: torchvision.models.resnet50(weights=None, num_classes=classes), seed)
+
+
+def texture_vs_shape(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The layout of the three stylised ResNets: the training script's dict around a data-parallel network."""
+    momentum = {"state": {}, "param_groups": [{"lr": 0.1, "momentum": 0.9, "params": [0]}]}
+    parallel = {f"module.{key}": value for key, value in state.items()}
+    return {"epoch": 60, "arch": "resnet50", "state_dict": parallel, "best_prec1": 60.2, "optimizer": momentum}
+
+
+def robustness(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What the robustness library saves: a normaliser, the network, and both again inside the attacker."""
+    import torch
+
+    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    normaliser = {"new_mean": mean, "new_std": std}
+    parts = {"normalizer": normaliser, "model": state, "attacker.normalize": normaliser, "attacker.model": state}
+    names = {f"module.{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
+    return {"model": names, "optimizer": {"state": {}, "param_groups": []}, "epoch": 90, "schedule": None}
+
+
+def converted_robustness(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same after ``mmbench convert FILE OUT --inside model``: what the attacker repeats is left out."""
+    return {key: value for key, value in robustness(state)["model"].items() if ".attacker." not in key}
+
+
+def icmlm(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The network is the part ``cnn``; what else is in the file is not known, so something is."""
+    import torch
+
+    headless = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    return {"cnn": headless, "attfc": {"weight": torch.zeros(3, 2)}, "epoch": 99}
+
+
+def _resnets(folder: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    hub = folder / "torch" / "hub" / "checkpoints"
+    hub.mkdir(parents=True)
+    torch.save(resnet50(0), hub / "resnet50-0676ba61.pth", _use_new_zipfile_serialization=False)
+    stylised = folder / SIN[0]
+    torch.save(texture_vs_shape(resnet50(1)), stylised, _use_new_zipfile_serialization=False)
+    _link(stylised, SIN[1:])
+    robust = folder / f"{ROBUST[0]}.safetensors"
+    save_file(converted_robustness(resnet50(2)), robust)
+    _link(robust, [f"{name}.safetensors" for name in (*ROBUST[1:], *ROBUST_HUB)])
+    backbone = {key: value for key, value in resnet50(3).items() if not key.startswith("fc.")}
+    torch.save(backbone, folder / "backbone_bicaptioning_R_50_L1_H2048.pth")
+    torch.save(icmlm(resnet50(4)), folder / "icmlm-attfc_r50_coco_5K.pth")
+
+
+def bit_npz(seed: int = 0) -> dict[str, Any]:
+    """BiT-M-R50x1.npz: kernels in HWIO order, named as the authors' network names them."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    arrays: dict[str, Any] = {}
+
+    def kernel(name: str, *shape: int) -> None:
+        fan_in = shape[0] * shape[1] * shape[2]
+        arrays[f"resnet/{name}/kernel"] = (rng.standard_normal(shape, np.float32) / fan_in**0.5).astype(np.float32)
+
+    def norm(name: str, width: int) -> None:
+        arrays[f"resnet/{name}/gamma"] = (1 + 0.1 * rng.standard_normal(width, np.float32)).astype(np.float32)
+        arrays[f"resnet/{name}/beta"] = 0.1 * rng.standard_normal(width, np.float32)
+
+    kernel("root_block/standardized_conv2d", 7, 7, 3, 64)
+    before = 64
+    for block, (units, width) in enumerate(zip((3, 4, 6, 3), (64, 128, 256, 512), strict=True), start=1):
+        for unit in range(1, units + 1):
+            at = f"block{block}/unit{unit:02d}"
+            if unit == 1:
+                kernel(f"{at}/a/proj/standardized_conv2d", 1, 1, before, 4 * width)
+            for part, size, (inputs, outputs) in (
+                ("a", 1, (before, width)), ("b", 3, (width, width)), ("c", 1, (width, 4 * width)),
+            ):  # fmt: skip
+                norm(f"{at}/{part}/group_norm", inputs)
+                kernel(f"{at}/{part}/standardized_conv2d", size, size, inputs, outputs)
+            before = 4 * width
+    norm("group_norm", 2048)
+    kernel("head/conv2d", 1, 1, 2048, CLASSES)
+    arrays["resnet/head/conv2d/bias"] = np.zeros(CLASSES, np.float32)
+    return arrays
+
+
+def _bit(folder: Path) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    state = random_state(lambda: timm.create_model("resnetv2_50x1_bit.goog_in21k", num_classes=CLASSES), 5)
+    save_file(state, _snapshot(folder, "timm/resnetv2_50x1_bit.goog_in21k") / "model.safetensors")
+
+
+def tsm_haiku(seed: int = 6) -> dict[str, Any]:
+    """mmv_tsm_resnet_x1.pkl: haiku's parameters and state, module by module, beside those of the other towers."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    params: dict[str, dict[str, Any]] = {}
+    state: dict[str, dict[str, Any]] = {}
+
+    def conv(name: str, *shape: int) -> None:
+        fan_in = shape[0] * shape[1] * shape[2]
+        params[f"{TSM}/{name}"] = {"w": rng.standard_normal(shape, np.float32) * np.float32((1.5 / fan_in) ** 0.5)}
+
+    def norm(name: str, width: int) -> None:
+        at, shape = f"{TSM}/{name}", (1, 1, 1, width)
+        noise = 0.1 * rng.standard_normal((3, *shape), np.float32)
+        params[at] = {"offset": noise[0], "scale": 1 + noise[1]}
+        for key, value in (("mean_ema", noise[2]), ("var_ema", 1 + 0.2 * rng.random(shape, np.float32))):
+            state[f"{at}/~/{key}"] = {"average": value, "counter": np.array(9, np.int32), "hidden": value / 2}
+
+    conv("tsm_resnet_stem", 7, 7, 3, 64)
+    before = 64
+    for unit, (blocks, width) in enumerate(zip((3, 4, 6, 3), (256, 512, 1024, 2048), strict=True)):
+        for block in range(blocks):
+            at = f"tsm_resnet_unit_{unit}/block_{block}"
+            if block == 0:
+                conv(f"{at}/shortcut_conv", 1, 1, before, width)
+            for i, (size, inputs, outputs) in enumerate(
+                ((1, before, width // 4), (3, width // 4, width // 4), (1, width // 4, width))
+            ):
+                norm(f"{at}/__cross_replica_batch_norm{f'_{i}' if i else ''}", inputs)
+                conv(f"{at}/conv_{i}", size, size, inputs, outputs)
+            before = width
+    norm("__cross_replica_batch_norm", 2048)
+    params["text_audio_video/text_module/~/text_conv1"] = {"w": np.zeros((1, 3, 4), np.float32)}
+    return {"params": params, "state": state}
+
+
+def flattened(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Names as ``mmbench convert`` writes them: the keys on the way, joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _tsm(folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file(flattened(tsm_haiku()), folder / "mmv_tsm_resnet_x1.safetensors")
+
+
+def _clip(folder: Path) -> None:
+    import open_clip
+    from safetensors.torch import save_file
+
+    for seed, (name, repository) in enumerate({
+        "RN50": "timm/resnet50_clip.openai", "ViT-B-32": "timm/vit_base_patch32_clip_224.openai",
+    }.items()):  # fmt: skip
+        config = open_clip.get_model_config(name)
+        assert config is not None
+        state = random_state(lambda config=config: open_clip.CLIP(**config), 10 + seed)
+        # a mask that the network makes itself is no weight
+        state = {key: value for key, value in state.items() if key != "attn_mask"}
+        save_file(state, _snapshot(folder, repository) / "open_clip_model.safetensors")
+
+
+def _vit(folder: Path) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    name = "vit_base_patch16_224.augreg_in21k"
+    state = random_state(lambda: timm.create_model(name, num_classes=CLASSES), 12)
+    save_file(state, _snapshot(folder, f"timm/{name}") / "model.safetensors")
+
+
+def _texts(folder: Path) -> None:
+    _bert(folder / "bert-base-uncased", 768, pretraining=True)
+    _gpt2(folder / "gpt2")
+    for name, width in (("bert-base-nli-cls-token", 768), ("bert-large-nli-cls-token", 1024)):
+        _sentence_bert(folder / "sentence-transformers" / name, width)
+
+
+def _bert(folder: Path, width: int, *, pretraining: bool) -> None:
+    """bert-base-uncased as the hub has it: old names of the norms, and the heads of its pretraining."""
+    import transformers
+    from safetensors.torch import save_file
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "photo", "of"]
+    letters = string.ascii_lowercase + string.digits + string.punctuation
+    words += sorted({*letters, *(f"##{letter}" for letter in letters)} - {"a"})
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=width, num_hidden_layers=1, num_attention_heads=width // 64,
+        intermediate_size=64, architectures=["BertForMaskedLM" if pretraining else "BertModel"],
+    )  # fmt: skip
+    config.save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(words))
+    transformers.BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    model = transformers.BertForPreTraining if pretraining else transformers.BertModel
+    state = random_state(lambda: model(config), 20 + width)
+    state = {key: value for key, value in state.items() if key != "cls.predictions.decoder.weight"}
+    if pretraining:
+        old = (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"))
+        for new_name, old_name in old:
+            state = {key.replace(new_name, old_name): value for key, value in state.items()}
+    save_file({key: value.contiguous() for key, value in state.items()}, folder / "model.safetensors", {"format": "pt"})
+
+
+def _sentence_bert(folder: Path, width: int) -> None:
+    """A sentence-transformers repository: BERT at the top, and what its own library reads beside it."""
+    _bert(folder, width, pretraining=False)
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": width, "pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    (folder / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": ""}]))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 128}))
+
+
+def _gpt2(folder: Path) -> None:
+    """gpt2 as the hub has it: no prefix, and the causal mask saved with each layer."""
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    folder.mkdir(parents=True)
+    letters = [*sorted(ByteLevel.alphabet()), "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({letter: i for i, letter in enumerate(letters)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    config = transformers.GPT2Config(
+        vocab_size=len(letters), n_embd=768, n_layer=1, n_head=12, n_inner=64, n_positions=1024,
+        bos_token_id=256, eos_token_id=256, architectures=["GPT2LMHeadModel"],
+    )  # fmt: skip
+    config.save_pretrained(folder)
+    tokenizer = transformers.GPT2TokenizerFast(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
+    tokenizer.save_pretrained(folder)
+    state = random_state(lambda: transformers.GPT2Model(config), 30)
+    state["h.0.attn.bias"] = torch.ones(1, 1, 1024, 1024).tril()
+    save_file(state, folder / "model.safetensors", {"format": "pt"})
+
+
+def _snapshot(folder: Path, repository: str) -> Path:
+    """A folder of the hub's local cache for ``repository`` at one revision."""
+    place = folder / "hub" / f"models--{repository.replace('/', '--')}"
+    snapshot = place / "snapshots" / REVISION
+    snapshot.mkdir(parents=True)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(REVISION)
+    return snapshot
+
+
+def _link(file: Path, names: Any) -> None:
+    for name in names:
+        os.link(file, file.with_name(name))
