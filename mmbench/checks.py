@@ -95,6 +95,16 @@ def second_load_is_identical(entry: DatasetEntry) -> None:
     assert entry.identity() == entry.identity()
 
 
+def ceilings_are_scores(entry: DatasetEntry) -> None:
+    """Every ceiling lies above the score of one constant answer, and no higher than the metric goes."""
+    from mmbench.metrics import METRICS
+
+    metric = METRICS.get("accuracy" if entry.task == "single" else "f1_samples")
+    for ceiling in entry.ceilings:
+        found, chance = ceiling.score(), metric.scale * metric.chance(entry.load().split("test").labels)
+        assert chance < found <= metric.scale, f"{entry.name}: {found} for one who knows {ceiling.knows}"
+
+
 def credit_is_given(entry: DatasetEntry) -> None:
     assert entry.about, f"{entry.name} says nothing about itself"
     assert entry.licence, f"{entry.name} names no licence"
@@ -111,7 +121,7 @@ def _fingerprint(dataset: Dataset) -> dict[str, tuple[str, int]]:
 
 
 DATASET_CHECKS: list[Callable[..., None]] = [
-    counts, modalities, splits_share_no_item, second_load_is_identical, credit_is_given,
+    counts, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores, credit_is_given,
 ]  # fmt: skip
 
 

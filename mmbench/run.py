@@ -183,6 +183,7 @@ class Bench:
         predictions = dict(zip(settings, solved, strict=True))
         seconds = (time.perf_counter() - started) / len(cells)
         test = dataset.split("test")
+        seen = self._stages(first, dataset, arrays)
         for cell in cells:
             predicted = predictions[cell.protocol.settings.for_probe()]
             kept = _kept(cell.protocol, len(test))
@@ -191,7 +192,7 @@ class Bench:
                 metric.name,
                 examples=test.digest() if kept == len(test) else f"{test.digest()}:{kept}",
                 chance=metric.chance(test.labels),
-                provenance=self._provenance_of(cell) | {"seconds": seconds},
+                provenance=self._provenance_of(cell) | seen | {"predictions": _digest(predicted), "seconds": seconds},
             )
             key = self._key(cell)
             if key is not None:
@@ -235,7 +236,7 @@ class Bench:
         return self._encoders[tower.name]
 
     def _check_modality(self, tower: ModelEntry, split: Split, where: str) -> None:
-        if (split.images if tower.modality == "image" else split.texts) is None:
+        if not _has(split, tower.modality):
             raise Unmeasured(f"{tower.name} encodes {tower.modality}s and {where} has none; bind a dataset that has")
 
     def _prompts(self, cell: Cell, towers: Sequence[ModelEntry], dataset: Dataset) -> NDArray[np.float32]:
@@ -285,6 +286,27 @@ class Bench:
         dataset = f"{entry.identity()}:{entry.task}"
         return score_key(protocol=cell.protocol.fingerprint(), features=features, dataset=dataset, probe=code_digest())
 
+    def _stages(self, cell: Cell, dataset: Dataset, arrays: Arrays) -> dict[str, Any]:
+        """Digests of what a cell is made from, stage by stage, so that two runs can be told where they part."""
+        from mmbench.features.extract import item_digests
+
+        towers = self._towers(cell.model, _raw(cell))
+        kinds = dict.fromkeys(tower.modality for tower in towers)
+        items = {
+            name: _digest(*(item_digests(part, kind)[0] for kind in kinds if _has(part, kind)))
+            for name, part in dataset.splits.items()
+        }
+        parts = (arrays.train_x, arrays.valid_x, arrays.test_x, arrays.prompts)
+        found = {"items": items, "features": _digest(*(part for part in parts if part is not None))}
+        images = dataset.split("test").images
+        ready = {tower.name: self._encoders.get(tower.name) for tower in towers}
+        prepared = {
+            name: _digest(encoder.prepare(images.image(0)).numpy())
+            for name, encoder in ready.items()
+            if images is not None and encoder is not None and encoder.prepare is not None
+        }
+        return found | ({"preprocessed": prepared} if prepared else {})
+
     def _provenance_of(self, cell: Cell) -> dict[str, Any]:
         return {
             "protocol": cell.protocol.name,
@@ -309,6 +331,19 @@ def _raw(cell: Cell) -> tuple[str, ...]:
     """The cell's roles whose input is not normalised under its reading (D-10)."""
     named = getattr(cell.protocol.settings, "raw_input", ())
     return tuple(role for role in cell.model.split("+") if role in named)
+
+
+def _has(split: Split, modality: str) -> bool:
+    return (split.images if modality == "image" else split.texts) is not None
+
+
+def _digest(*arrays: NDArray[Any]) -> str:
+    """Short hex SHA-256 over types, shapes and values of arrays, in order."""
+    hasher = hashlib.sha256()
+    for array in arrays:
+        hasher.update(f"{array.dtype} {array.shape}".encode())
+        hasher.update(np.ascontiguousarray(array).tobytes())
+    return hasher.hexdigest()[:16]
 
 
 def _metric_name(cell: Cell, task: str) -> str:

@@ -222,3 +222,33 @@ def test_weights_that_cannot_be_identified_are_measured_but_never_stored(bench):
     free.scores(Cell(LOGISTIC, "clip", "cifar10"))
     assert sum(calls) == 60 + 53, "one run must not encode twice, even without a store"
     assert bench({"clip": unknown}).fresh(Cell(FEW_SHOT, "clip", "cifar10"))
+
+
+def test_scores_tell_the_stages_they_come_from(bench, tmp_path):
+    """Two runs that differ in one thing part at its stage and at the ones after it, not before."""
+    plain, other = colours()[0], colours("inverted", spoil=lambda out: 1 - out)[0]
+    noisy = dataclasses.replace(dataset(), load=lambda: _with_test(dataset().load(), split("test", 53, 9)))
+    cell = Cell(FEW_SHOT, "clip", "cifar10")
+
+    def stages(**bound):
+        store = tmp_path / str(len(list(tmp_path.iterdir())))
+        return bench(store=store, **bound).scores(cell).provenance
+
+    first = stages(models={"clip": plain})
+    assert first["preprocessed"].keys() == {"colours"}
+    again = stages(models={"clip": colours()[0]})
+    assert {key: again[key] for key in ("items", "features", "predictions", "preprocessed")} == {
+        key: first[key] for key in ("items", "features", "predictions", "preprocessed")
+    }
+    encoder = stages(models={"clip": other})
+    assert encoder["items"] == first["items"]
+    assert encoder["preprocessed"]["inverted"] == first["preprocessed"]["colours"]
+    assert encoder["features"] != first["features"]
+    items = stages(models={"clip": plain}, datasets={"cifar10": noisy})
+    assert items["items"]["train"] == first["items"]["train"]
+    assert items["items"]["test"] != first["items"]["test"]
+    assert items["features"] != first["features"]
+
+
+def _with_test(dataset, part):
+    return dataclasses.replace(dataset, splits=dataset.splits | {"test": part})

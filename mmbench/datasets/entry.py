@@ -78,13 +78,22 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Ceiling:
+    """What one who knows ``knows`` of each test item would score, in the metric's unit: ``score()`` works it out."""
+
+    knows: str
+    score: Callable[[], float]
+
+
+@dataclass(frozen=True)
 class DatasetEntry:
     """A dataset by name: what must be true of it, whose it is, and how to load it.
 
     ``identity()`` names the exact content without loading it (digests of the assets and of the code that renders
     from them); it is part of every key, so it must change whenever an item or a label could. ``counts`` are items
     by split and ``classes`` the number of classes; the contract checks compare both with what ``load`` gives.
-    ``templates`` are zero-shot prompts with ``{}`` for the class name.
+    ``templates`` are zero-shot prompts with ``{}`` for the class name, ``size`` the published archives' bytes,
+    ``ceilings`` how far a score can go.
     """
 
     name: str
@@ -95,10 +104,12 @@ class DatasetEntry:
     modalities: tuple[Literal["image", "text"], ...] = ("image",)
     task: Task = "single"
     templates: tuple[str, ...] = ("a photo of a {}.",)
+    ceilings: tuple[Ceiling, ...] = ()
     credit: str = ""
     licence: str = ""
     about: str = ""
     assets: Sequence[str] = ()
+    size: int | None = None
 
 
 DATASETS: Registry[DatasetEntry] = Registry("dataset", package="mmbench.datasets")

@@ -20,7 +20,7 @@ from mmbench.datasets import _cards, _fonts, _views, openmoji
 from mmbench.datasets._cards import SIZE, Box, entitle
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
 from mmbench.datasets.drawn import halves
-from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
+from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
 
 # Groups of Unicode's subcategories that drawings are taken from, by the tag they give. The larger tags are shown more
 # often: with outputs rounded at one half, as the protocol has it, rare labels are hardly ever predicted by anyone.
@@ -127,6 +127,21 @@ def _tell(names: Sequence[Sequence[str]], dice: Dice) -> tuple[str, str]:
     return title, ", ".join([dice.pick(OPENINGS).format(told[0]), *turns, dice.pick(ENDINGS)])
 
 
+def ceiling_by_title(series: Literal["test", "recent"]) -> float:
+    """Mean F1 over posters of one who knows the tags of the drawings that the title names, and nothing else."""
+    scores = []
+    for item in posters(series):
+        told = item.title.lower()
+        tags = {_tag(row) for row in item.rows if str(_names(row)[0]) in told}
+        scores.append(2 * len(tags) / (len(tags) + len(item.tags)))
+    return float(np.mean(scores))
+
+
+def _tag(row: int) -> int:
+    subcategory = openmoji.catalogue()[row].subcategory
+    return TAGS.index(next(tag for tag, beginnings in POOLS if subcategory.startswith(beginnings)))
+
+
 # -- pictures ------------------------------------------------------------------------------------------------------
 
 USUAL = _views.View(angle=15, scale=(0.75, 1.0))
@@ -198,6 +213,10 @@ def _add(
             modalities=("image",) if text is None else ("image", "text"),
             task="multi",
             templates=("a picture with a {}.", "a drawing of a {}."),
+            ceilings=(
+                Ceiling("which drawings it shows", lambda: 1.0),
+                Ceiling("the drawings that the title names", functools.partial(ceiling_by_title, test)),
+            ),
             credit=openmoji.CREDIT,
             licence=openmoji.LICENCE,
             about=f"{_ABOUT} {about}",

@@ -14,7 +14,7 @@ from mmbench.assets import EMOSENT, read_member
 from mmbench.datasets import _views, openmoji
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
 from mmbench.datasets.drawn import SIZE, halves, unseen
-from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
+from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
 
 CLASSES = ("negative", "neutral", "positive")
 EACH = {"train": 160, "test": 200}
@@ -25,20 +25,24 @@ TWEETS = 5
 Pair = tuple[int, int]
 
 
+def tweets() -> tuple[list[str], NDArray[np.int64]]:
+    """Hexcodes, and the negative, neutral and positive tweets with each: int64 ``[emoji, 3]``."""
+    table = io.StringIO(read_member(EMOSENT, "emosent/data/Emoji_Sentiment_Data_v1.0.csv").decode())
+    rows = list(csv.DictReader(table))
+    counts = np.array([[int(row[name]) for name in ("Negative", "Neutral", "Positive")] for row in rows])
+    return [f"{int(row['Unicode codepoint'], 16):04X}" for row in rows], counts
+
+
 def scores() -> dict[str, float]:
     """Mean sentiment by hexcode, -1 to 1: (positive - negative) tweets over all of them, drawn to the overall mean."""
-    table = io.StringIO(read_member(EMOSENT, "emosent/data/Emoji_Sentiment_Data_v1.0.csv").decode())
-    rows = [
-        (
-            f"{int(row['Unicode codepoint'], 16):04X}",
-            int(row["Positive"]) - int(row["Negative"]),
-            int(row["Occurrences"]),
-        )
-        for row in csv.DictReader(table)
-    ]
-    overall = sum(balance for _, balance, _ in rows) / sum(tweets for _, _, tweets in rows)
-    kept = [row for row in rows if row[2] >= TWEETS]
-    return {code: (balance + TWEETS * overall) / (tweets + TWEETS) for code, balance, tweets in kept}
+    codes, counts = tweets()
+    values, kept = _mean_score(counts, counts), counts.sum(axis=1) >= TWEETS
+    return {code: float(value) for code, value, keep in zip(codes, values, kept, strict=True) if keep}
+
+
+def _mean_score(counts: NDArray[np.int64], everything: NDArray[np.int64]) -> NDArray[np.float64]:
+    overall = (everything[:, 2] - everything[:, 0]).sum() / everything.sum()
+    return (counts[..., 2] - counts[..., 0] + TWEETS * overall) / (counts.sum(axis=-1) + TWEETS)
 
 
 def labelled_pairs(split: str, rows: Sequence[int], sentiment: dict[str, float]) -> list[tuple[Pair, int]]:
@@ -58,6 +62,24 @@ def labelled_pairs(split: str, rows: Sequence[int], sentiment: dict[str, float])
         for pair in pairs[Dice("sentiment", split, label).order(len(pairs))][: EACH[split]]:
             found.append(((rows[first[pair]], rows[second[pair]]), label))
     return [found[i] for i in Dice("sentiment", split).order(len(found))]
+
+
+def ceiling(samples: int = 200) -> float:
+    """Accuracy (percent) of labels made from as many other tweets: how far the labels repeat (seeded simulation)."""
+    sentiment, (codes, counts) = scores(), tweets()
+    rows = halves({"all": unseen(lambda item: item.id in sentiment)}, "sentiment")["test"]["all"]
+    listing = [openmoji.catalogue()[row].id for row in rows]
+    own = counts[[codes.index(code) for code in listing]]
+    again = np.random.default_rng(0).multinomial(
+        own.sum(axis=1), own / own.sum(axis=1, keepdims=True), size=(samples, len(own))
+    )
+    values, known = _mean_score(again, counts), np.array([sentiment[code] for code in listing])
+    first, second = np.triu_indices(len(rows), k=1)
+    bounds = np.quantile((known[first] + known[second]) / 2, [1 / 3, 2 / 3])
+    pairs = labelled_pairs("test", rows, sentiment)
+    left, right = (np.array([rows.index(pair[side]) for pair, _ in pairs]) for side in (0, 1))
+    labels = np.array([label for _, label in pairs])
+    return 100.0 * float(np.mean(np.searchsorted(bounds, (values[:, left] + values[:, right]) / 2) == labels))
 
 
 @functools.cache
@@ -106,6 +128,7 @@ DATASETS.add(
         counts={split: 3 * each for split, each in EACH.items()},
         modalities=("image", "text"),
         templates=("a {} tweet.", "{} sentiment."),
+        ceilings=(Ceiling("the sentiment of as many other tweets", ceiling),),
         credit=f"{openmoji.CREDIT}; {EMOSENT.credit}",
         licence=openmoji.LICENCE,
         about="Two drawings side by side that the zoo never saw, their names as text, and the sentiment that people "

@@ -30,6 +30,13 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class CeilingPart(_Part):
+    """The score, in the metric's unit, of one who knows ``knows`` of each test item."""
+
+    knows: str
+    score: float
+
+
 class Binding(_Part):
     """Who plays a role: ``stand_in_for`` is what the papers used, empty when this is the thing itself.
 
@@ -44,6 +51,7 @@ class Binding(_Part):
     credit: str = ""
     digest: str | None = None
     identity: dict[str, Any] | None = None
+    ceilings: tuple[CeilingPart, ...] = ()
 
 
 class Machine(_Part):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.report.provenance import commit, machine, versions
-from mmbench.report.record import SCHEMA, Binding, LineupPart, Record
+from mmbench.report.record import SCHEMA, Binding, CeilingPart, LineupPart, Record
 
 if TYPE_CHECKING:
     from mmbench.report.board import Board
@@ -90,7 +90,13 @@ def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) ->
         credit=_or_none(lambda: getattr(bound.entry, "credit", "")) or "",
         digest=digest,
         identity=identity,
+        ceilings=_or_none(lambda: _ceilings(bound.entry)) or (),
     )
+
+
+def _ceilings(entry: Any) -> tuple[CeilingPart, ...]:
+    found = getattr(entry, "ceilings", ())
+    return tuple(CeilingPart(knows=ceiling.knows, score=ceiling.score()) for ceiling in found)
 
 
 def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:
@@ -103,7 +109,7 @@ def _content(bound: Any) -> str | None:
     return _or_none(lambda: bound.entry.identity())
 
 
-def _or_none(look: Any) -> str | None:
+def _or_none(look: Any) -> Any:
     from mmbench.errors import MMBenchError
 
     try:

@@ -211,3 +211,37 @@ def test_sentiment_classes_follow_the_scores():
     by_class = [np.array(means)[part.labels == label] for label in range(3)]
     assert by_class[0].max() <= by_class[1].min()
     assert by_class[1].max() <= by_class[2].min()
+
+
+def test_classes_that_share_a_picture_lower_the_ceiling(monkeypatch):
+    """Four drawings, two of them the same picture in different classes: three can be told, one is a guess."""
+    twins = openmoji.drawings(72).pixels[[0, 1, 2, 2]]
+    monkeypatch.setattr(openmoji, "drawings", lambda size: type("Drawings", (), {"pixels": twins}))
+    groups = {"test": {"a": [0], "b": [1], "c": [2], "d": [3]}}
+    recipe = drawn.Drawn("twins", lambda: groups, {"test": 1}, drawn.View())
+    assert recipe.ceiling() == pytest.approx(75.0)
+
+
+def test_more_tweets_raise_the_ceiling_of_sentiment(monkeypatch):
+    codes, counts = sentiment.tweets()
+    usual = sentiment.ceiling()
+    assert 50 < usual < 95
+    monkeypatch.setattr(sentiment, "tweets", lambda: (codes, counts * 10_000))
+    assert sentiment.ceiling() > 98
+
+
+def test_the_decade_of_a_film_tells_its_genre_only_where_genres_differ_by_decade(monkeypatch):
+    films = [titles.Film(f"{genre} {year}", year, genre) for genre in range(7) for year in range(1930, 2000, 10)]
+    monkeypatch.setattr(titles, "films", lambda: tuple(films))
+    assert titles.ceiling_by_decade() == pytest.approx(100 / 7)
+    own = [titles.Film(str(genre), 1930 + 10 * genre, genre) for genre in range(7)]
+    monkeypatch.setattr(titles, "films", lambda: tuple(own))
+    assert titles.ceiling_by_decade() == pytest.approx(100.0)
+
+
+def test_every_drawing_of_a_poster_gives_one_of_its_tags():
+    """What the posters' ceiling rests on: tags found again from the drawings, and a title that names some of them."""
+    for item in posters.posters("test"):
+        assert {posters._tag(row) for row in item.rows} == set(item.tags)
+        assert any(str(posters._names(row)[0]) in item.title.lower() for row in item.rows)
+    assert 0.5 < posters.ceiling_by_title("recent") < posters.ceiling_by_title("test") < 1
