@@ -22,14 +22,20 @@ EXAMPLES = """examples:
   mmbench lineup paper                                  who plays each role, and which files are here
   mmbench fetch embedded                                fetch all files of a lineup now, to run offline later
   mmbench report                                        render the newest record again
+  mmbench gate baseline.json candidate.json             is the candidate no worse? 0 yes, 1 no, 2 open, 3 not comparable
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when all is well, 1 when something failed, 2 for a wrong command line."""
+    """Run the command; 0 when all is well, 1 when something failed, 2 for a wrong command line.
+
+    The gate's commands have exit codes of their own: see their --help.
+    """
     from mmbench.errors import MMBenchError
 
-    options = build_parser().parse_args(arguments)
+    options, unknown = build_parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return options.run(options)
     except MMBenchError as error:
@@ -44,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    from mmbench.report.commands import add_commands
+
     parser = argparse.ArgumentParser(
         prog="mmbench",
         description="Executable claims about vision-language representations (not the MMBench VLM question set). "
@@ -56,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, parser=sub)
         return sub
 
     claims = command("claims", run_claims, "List all claims, or explain one.")
@@ -86,6 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     expect.add_argument(
         "--out", type=Path, default=Path("reports/expected"), metavar="DIR", help="default: reports/expected"
     )
+
+    add_commands(command)
 
     zoo = command("zoo", run_zoo, "List, train or verify the small matched models.")
     zoo.add_argument("action", choices=("list", "train", "verify"))

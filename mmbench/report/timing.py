@@ -1,0 +1,60 @@
+"""Two models encode the same batch in turn, and the ratio of their times is judged."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmbench.lineups import Lineup
+    from mmbench.models.entry import ModelEntry
+    from mmbench.timing_gate import TimeDecision
+
+
+def time_models(
+    a: str,
+    b: str,
+    dataset: str,
+    *,
+    lineup: str = "embedded",
+    items: int = 64,
+    rounds: int = 20,
+    slower_by: float = 1.1,
+    device: str = "cpu",
+) -> TimeDecision:
+    """Encode the same batch of a dataset's test items with both models in turn, and judge the ratio of times.
+
+    Only the forward pass is timed: decoding and preprocessing are the same work for any checkpoint of a model.
+    """
+    from mmbench.errors import BadSpec
+    from mmbench.features.encode import check_ready, forward, place, prepared
+    from mmbench.lineups import load_lineup
+    from mmbench.timing_gate import compare_times, interleave
+
+    if items < 1:
+        raise BadSpec(f"--items {items}: a batch needs at least one item")
+    bound = load_lineup(lineup)
+    split = bound.dataset(dataset).entry.load().split("test")
+    rows = range(min(items, len(split)))
+    calls: list[Callable[[], object]] = []
+    for name in (a, b):
+        entry = _entry(name, bound)
+        if (split.images if entry.modality == "image" else split.texts) is None:
+            raise BadSpec(f"{name} encodes {entry.modality}s and {dataset} has none; name another dataset")
+        encoder = entry.load()
+        check_ready(encoder, name)
+        place(encoder, device)
+        batch = list(prepared(encoder, split, rows))
+        for item in batch:
+            if isinstance(item, Exception):
+                raise item
+        calls.append(functools.partial(forward, encoder, batch, device, "float32", name))
+    return compare_times(*interleave(calls[0], calls[1], rounds=rounds), slower_by=slower_by)
+
+
+def _entry(name: str, lineup: Lineup) -> ModelEntry:
+    """Who plays the role of that name in the lineup, or what the spec says."""
+    from mmbench.models.specs import resolve
+
+    return lineup.model(name).entry if name in lineup.models else resolve(name)
