@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,7 @@ class Sheet:
                 "timings": [self.timings[key] for key in sorted(self.timings)],
                 "costs": sorted(self.costs, key=lambda cost: -cost["seconds"]),
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
+                "calibration": _calibration(folder / "reports" / "calibration.json"),
                 "code": code_digest() if self.cells else None,
             }
         )
@@ -68,6 +70,11 @@ class Sheet:
 
     def _evidence(self) -> set[str]:
         return {evidence for _, evidence in self.verdicts}
+
+
+def _calibration(path: Path) -> str | None:
+    """Hex SHA-256 of the simulations that tell how often verdicts are wrong, where the project has them."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _lineup_part(board: Board) -> LineupPart:
