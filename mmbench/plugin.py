@@ -30,7 +30,7 @@ ABSENT = "absent"  # the parameter of a test that this run has nothing for; it i
 MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
 # A cell that is read back, or too dear to run again, leaves its timer unused on purpose.
 UNTIMED = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all")
-TIMING_BUDGET = 0.25  # seconds of timing rounds for one cell; a dearer probe is timed in test_timings.py alone
+TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a dearer probe is timed in test_timings.py alone
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
