@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench.report import simulation
+from mmbench.report import gate_calibration, gate_simulation, simulation
 
 SCHEMA = 1
 EFFECTS = (0.0, 2.0, 4.0, 6.0, 8.0, 12.0)
@@ -42,6 +42,7 @@ def simulate(runs: int, seed: int = 0) -> dict[str, Any]:
         "power": [
             simulation.power(effect, trials, max(runs // 4, 1), seed=seed) for trials in TRIALS for effect in EFFECTS
         ],
+        "gate": gate_simulation.simulate(max(runs // 4, 1), seed),
         "seconds": round(time.time() - started, 1),
     }
 
@@ -115,6 +116,8 @@ def render(record: dict[str, Any]) -> str:
         rows = {r["trials"]: r for r in record["power"] if r["effect"] == effect}
         shown = [_percent(rows[t]["power"], rows[t]["runs"]) if t in rows else "" for t in TRIALS]
         lines.append(f"| {effect:g} | " + " | ".join(shown) + " |")
+    if "gate" in record:
+        lines += ["", *gate_calibration.render(record["gate"])]
     return "\n".join(lines) + "\n"
 
 
@@ -173,6 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record = json.loads(stored.read_text())
     (options.folder / "calibration.md").write_text(render(record))
     draw(record, options.folder / "calibration.svg")
+    if "gate" in record:
+        gate_calibration.draw(record["gate"], options.folder / gate_calibration.FIGURE)
     return 0
 
 

@@ -1,0 +1,136 @@
+"""The gate's section of the calibration page; ``python -m`` this module simulates it and renders the page anew."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmbench.report.gate_simulation import CAUGHT, FALSE_FAIL, LEVEL, OUTCOMES, faults, simulate
+
+COLOURS = {"pass": "#009E73", "inconclusive": "#999999", "fail": "#D55E00"}  # Okabe and Ito's
+FIGURE = "calibration_gate.svg"
+
+
+def render(gate: dict[str, Any]) -> list[str]:
+    """The section, as lines of Markdown, from the record's part ``gate``."""
+    return [*_head(gate), *_curves(gate), *_other_margins(gate), *_families(gate)]
+
+
+def _head(gate: dict[str, Any]) -> list[str]:
+    margins = ", ".join(f"{metric} {margin:g}" for metric, margin in gate["margins"].items())
+    cells = gate["families"][0]["cells"]
+    return [
+        "## The gate: how often it passes, fails, or cannot say",
+        "",
+        f"Made by `{gate['command']}` in {gate['seconds']:g} s.",
+        "",
+        f"- {gate['runs']} runs a point, at the sizes, means and spreads over trials of the role with the most",
+        f"  cells in `{gate['sizes']}`: {cells} cells. Margins are the defaults: {margins}.",
+        "- A model trained anew differs in half of what makes an example hard and a draw lucky, and its true means",
+        f"  move with a standard deviation of {gate['noise']:g} point a training. An assumption: measure yours.",
+        "- A loss stops at chance. F1 is planted as 0 or 1, which varies more than real F1.",
+        "",
+        "What the gate must keep:",
+        "",
+        f"- an unchanged model trained anew fails in under {_percent(FALSE_FAIL)};",
+        f"- a loss of twice the margin on every cell is caught in at least {_percent(CAUGHT)};",
+        f"- a loss of just the margin, without seed noise, fails in at most {_percent(LEVEL)}, as Holm promises;",
+        f"- a small change of the same weights (2 % of the latent variance new) passes in at least {_percent(CAUGHT)}.",
+        "",
+        *([f"**Broken:** {fault}." for fault in faults(gate)] or ["All four are kept."]),
+        "",
+    ]
+
+
+def _curves(gate: dict[str, Any]) -> list[str]:
+    lines = [
+        f"![Pass, inconclusive and fail against the true loss]({FIGURE})",
+        "",
+        "| true loss in margins | every cell: pass | inconclusive | fail | one cell: pass | inconclusive | fail |",
+        "|---:|" + "---:|" * 6,
+    ]
+    for every, single in zip(gate["every"], gate["single"], strict=True):
+        shown = " | ".join(_percent(row[outcome]) for row in (every, single) for outcome in OUTCOMES)
+        lines.append(f"| {every['loss']:g} | {shown} |")
+    edge = _percent(gate["edge"]["fail"])
+    return [*lines, "", f"Worse by just the margin on every cell, without seed noise: {edge} fail.", ""]
+
+
+def _other_margins(gate: dict[str, Any]) -> list[str]:
+    noises = list(gate["other_margins"][0]["noises"])
+    lines = [
+        "Other margins: how often an unchanged model fails, by the seed noise of a training in points, and how often a",
+        f"loss of twice that margin on every cell is caught (with a seed noise of {gate['noise']:g} point).",
+        "",
+        "| margin in defaults | accuracy | " + " | ".join(f"fails, noise {noise}" for noise in noises) + " | caught |",
+        "|---:|---:|" + "---:|" * (len(noises) + 1),
+    ]
+    for row in gate["other_margins"]:
+        points = f"{row['margin'] * gate['margins']['accuracy']:g}"
+        rates = [*(row["noises"][noise] for noise in noises), row["twice"]["fail"]]
+        lines.append(f"| {row['margin']:g} | {points} | " + " | ".join(map(_percent, rates)) + " |")
+    return [*lines, ""]
+
+
+def _families(gate: dict[str, Any]) -> list[str]:
+    lines = [
+        "A pass asks that every cell is shown to be no worse. For a model trained anew that is the rarer, the more",
+        "cells and the fewer examples there are; fewer cells, more examples or wider margins bring it about.",
+        "",
+        "| cells | number | trained anew: pass | fail | small change: pass | loss of twice the margin: fail |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in gate["families"]:
+        new = row["unchanged"]
+        rates = (new["pass"], new["fail"], row["almost_base"]["pass"], row["twice"]["fail"])
+        lines.append(f"| {row['family']} | {row['cells']} | " + " | ".join(map(_percent, rates)) + " |")
+    return lines
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.3g} %"
+
+
+def draw(gate: dict[str, Any], path: Path) -> None:
+    """The figure: what the gate says against the true loss, on every cell and on one."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    titles = {"every": "true loss on every cell", "single": "true loss on one cell only"}
+    with mpl.rc_context({"svg.hashsalt": "mmbench", "font.size": 8}):
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        for axes, (key, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
+            losses = [row["loss"] for row in gate[key]]
+            for outcome, colour in COLOURS.items():
+                values = [100 * row[outcome] for row in gate[key]]
+                axes.plot(losses, values, "o-", ms=3, color=colour, label=outcome)
+            axes.axvline(1.0, color="#222222", linestyle="--", linewidth=0.8, label="the margin")
+            axes.set_title(title)
+            axes.set_xlabel("true loss (margins)")
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.axes[0].set_ylabel(f"of {gate['runs']} runs (%)")
+        figure.axes[1].legend(fontsize=7)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Simulate the gate, lay the result into the calibration record of ``--folder``, and render its page anew."""
+    from mmbench.report import calibration  # which imports this module for its page
+
+    parser = argparse.ArgumentParser(prog="python -m mmbench.report.gate_calibration", description=main.__doc__)
+    parser.add_argument("--runs", type=int, default=500, help="simulations a point (default 500)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sizes", type=Path, help="the record to take sizes from (default: the latest embedded one)")
+    parser.add_argument("--folder", type=Path, default=Path("reports"))
+    options = parser.parse_args(arguments)
+    gate = simulate(options.runs, options.seed, options.sizes)
+    stored = options.folder / "calibration.json"
+    stored.write_text(json.dumps(json.loads(stored.read_text()) | {"gate": gate}, indent=1) + "\n")
+    return calibration.main(["--render-only", "--folder", str(options.folder)])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
