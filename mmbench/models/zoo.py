@@ -1,7 +1,8 @@
 """The zoo's models: ``zoo:bit_m``, ``zoo:rn50``, ``zoo:clip``, ``zoo:clip_t`` and the untrained ``zoo:random``.
 
 Each stands in for the paper's model of that name and is not it. What is registered is what has weights in
-``mmbench/zoo/weights``, and ``random``, which needs none.
+``mmbench/zoo/weights``, and ``random``, which needs none. ``zoo:bit_m@FILE`` takes the same model from a weights file
+that ``mmbench zoo train`` wrote.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import functools
 import hashlib
 from functools import partial
+from pathlib import Path
 
-from mmbench.models import encoders
+from mmbench.errors import BadSpec
+from mmbench.models import checkpoints, encoders
 from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.specs import ModelSpec, check_options
 from mmbench.zoo import backbone, text, weight_files
 from mmbench.zoo.fingerprint import canonical, source_of
 from mmbench.zoo.recipes import RECIPES
@@ -20,14 +24,14 @@ PREPROCESS = Preprocess(backbone.SIZE, backbone.SIZE, backbone.MEAN, backbone.ST
 LICENCE = "weights: CC BY-SA 4.0, trained on OpenMoji drawings"
 
 
-def _image(name: str, preprocess: Preprocess) -> Encoder:
-    return encoders.image_encoder(weight_files.image_tower(name), preprocess, backbone.DIM)
+def _image(name: str, folder: Path, preprocess: Preprocess) -> Encoder:
+    return encoders.image_encoder(weight_files.image_tower(name, folder), preprocess, backbone.DIM)
 
 
-def _text(name: str) -> Encoder:
+def _text(name: str, folder: Path) -> Encoder:
     import torch
 
-    tower, tokenizer = weight_files.text_tower(name)
+    tower, tokenizer = weight_files.text_tower(name, folder)
 
     def features(texts: list[str]) -> torch.Tensor:
         return tower(torch.from_numpy(tokenizer.encode(texts)).to(encoders.device_of(tower)))
@@ -41,11 +45,11 @@ def _code(*modules: str) -> str:
     return hashlib.sha256("\n".join(canonical(source_of(name)) for name in modules).encode()).hexdigest()[:12]
 
 
-def _image_identity(name: str, preprocess: Preprocess) -> Identity:
+def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity:
     code = _code("mmbench.zoo.backbone", "mmbench.zoo.convolution")
     trained = name != weight_files.RANDOM
     return Identity(
-        weights=weight_files.digest(name) if trained else f"{code}, seed {weight_files.RANDOM_SEED}",
+        weights=weight_files.digest(name, folder) if trained else f"{code}, seed {weight_files.RANDOM_SEED}",
         architecture=f"{backbone.ARCHITECTURE} ({code})",
         layer="projection" if trained and RECIPES.get(name).projection else "mean over positions",
         preprocess=preprocess,
@@ -53,24 +57,26 @@ def _image_identity(name: str, preprocess: Preprocess) -> Identity:
     )
 
 
-def _text_identity(name: str) -> Identity:
+def _text_identity(name: str, folder: Path) -> Identity:
     code = _code("mmbench.zoo.text")
     known = dict(encoders.versions("torch"))
-    return Identity(weight_files.digest(name), f"{text.ARCHITECTURE} ({code})", "end mark, projected", None, known)
+    return Identity(
+        weight_files.digest(name, folder), f"{text.ARCHITECTURE} ({code})", "end mark, projected", None, known
+    )
 
 
-def _image_entry(name: str, about: str, training: str, preprocess: Preprocess = PREPROCESS) -> ModelEntry:
+def _image_entry(name: str, folder: Path, about: str, training: str, preprocess: Preprocess = PREPROCESS) -> ModelEntry:
     plain = encoders.unnormalised(PREPROCESS)
 
     def raw() -> ModelEntry:
-        return _image_entry(name, f"{about} Pixels in [0, 1].", training, plain)
+        return _image_entry(name, folder, f"{about} Pixels in [0, 1].", training, plain)
 
     return ModelEntry(
         name=f"zoo:{name}_raw" if preprocess == plain else f"zoo:{name}",
         modality="image",
         dim=backbone.DIM,
-        load=partial(_image, name, preprocess),
-        identity=partial(_image_identity, name, preprocess),
+        load=partial(_image, name, folder, preprocess),
+        identity=partial(_image_identity, name, folder, preprocess),
         about=about,
         source="mmbench.zoo",
         licence=LICENCE,
@@ -79,13 +85,13 @@ def _image_entry(name: str, about: str, training: str, preprocess: Preprocess = 
     )
 
 
-def _text_entry(name: str, about: str, training: str) -> ModelEntry:
+def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntry:
     return ModelEntry(
         name=f"zoo:{name}",
         modality="text",
         dim=backbone.DIM,
-        load=partial(_text, name),
-        identity=partial(_text_identity, name),
+        load=partial(_text, name, folder),
+        identity=partial(_text_identity, name, folder),
         about=about,
         source="mmbench.zoo",
         licence=LICENCE,
@@ -93,16 +99,28 @@ def _text_entry(name: str, about: str, training: str) -> ModelEntry:
     )
 
 
+def entry(spec: ModelSpec) -> ModelEntry:
+    """The model of ``zoo:NAME@FILE``; raises BadSpec, MissingAsset or CorruptAsset."""
+    check_options(spec)
+    path = checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
+    if path != weight_files.path_of(spec.name, path.parent):
+        raise BadSpec(f"model {str(spec)!r}: the weights of {spec.name} are kept in a file {spec.name}.safetensors")
+    return _trained(spec.name, path.parent)
+
+
+def _trained(name: str, folder: Path = weight_files.FOLDER) -> ModelEntry:
+    card = weight_files.card(name, folder)
+    about = RECIPES.get(card.recipe).about
+    training = f"{card.images_seen:,} views of drawings, {card.steps:,} steps of recipe {card.recipe_hash[:12]}"
+    if card.modality == "text":
+        return _text_entry(name, folder, f"the text tower of {card.recipe}: {about}", training)
+    return _image_entry(name, folder, about, training)
+
+
 def _register() -> None:
     for name in weight_files.shipped():
-        card = weight_files.card(name)
-        about = RECIPES.get(card.recipe).about
-        training = f"{card.images_seen:,} views of drawings, {card.steps:,} steps of recipe {card.recipe_hash[:12]}"
-        if card.modality == "text":
-            MODELS.add(_text_entry(name, f"the text tower of {card.recipe}: {about}", training))
-        else:
-            MODELS.add(_image_entry(name, about, training))
-    MODELS.add(_image_entry(weight_files.RANDOM, "the zoo's network before any training", "none"))
+        MODELS.add(_trained(name))
+    MODELS.add(_image_entry(weight_files.RANDOM, weight_files.FOLDER, "the zoo's network before any training", "none"))
 
 
 _register()

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ def train(
     *,
     resume: bool = True,
     every: int = EVERY,
+    stages: Collection[int] = (),
     threads: int | None = None,
     progress: bool = True,
     corpus: Corpus | None = None,
@@ -32,7 +33,8 @@ def train(
     """Train a recipe into ``out`` and return the weights files, one for each model it ships.
 
     A checkpoint is written every ``every`` steps; with ``resume`` a killed run goes on from the last one and ends in
-    the same weights. Raises UnknownName for a recipe that does not exist.
+    the same weights. After each step in ``stages`` the weights so far are kept under ``out/stepNNNN``: unfinished, for
+    trying a gate on them. Raises UnknownName for a recipe that does not exist.
     """
     import torch
 
@@ -54,6 +56,10 @@ def train(
     with _bar(recipe, trainer.step, progress) as report:
         while trainer.step < recipe.steps:
             report(trainer.step + 1, trainer.advance())
+            if trainer.step in stages:
+                stage = folder / f"step{trainer.step:04d}"
+                stage.mkdir(exist_ok=True)
+                save(trainer, stage, seconds=spent + time.monotonic() - started)
             if trainer.step % every == 0 or trainer.step == recipe.steps:
                 seconds = spent + time.monotonic() - started
                 write(checkpoint, {"state": trainer.state(), "seconds": seconds})

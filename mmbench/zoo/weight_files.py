@@ -83,11 +83,16 @@ def card(name: str, folder: Path = FOLDER) -> Card:
     )
 
 
+def digest(name: str, folder: Path = FOLDER) -> str:
+    """Hex SHA-256 of a weights file."""
+    metadata(name, folder)
+    path = path_of(name, folder)
+    return _digest(path, path.stat().st_mtime_ns)
+
+
 @functools.cache
-def digest(name: str) -> str:
-    """Hex SHA-256 of a shipped weights file."""
-    metadata(name)
-    return hashlib.sha256(path_of(name).read_bytes()).hexdigest()
+def _digest(path: Path, mtime_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def save(trainer: Trainer, folder: Path, *, seconds: float, half: bool = True) -> list[Path]:

@@ -84,3 +84,40 @@ def test_the_untrained_network_is_where_training_starts():
 
     one, other = weight_files.image_tower("random").state_dict(), backbone.build(seed=0).state_dict()
     assert all(bool((one[key] == other[key]).all()) for key in one)
+
+
+def test_a_weights_file_plays_the_model_of_its_name(tmp_path):
+    """The shipped file elsewhere gives the same features under another place; its identity is its content."""
+    import shutil
+
+    import torch
+
+    from mmbench.models.specs import resolve
+
+    copied = tmp_path / "bit_m.safetensors"
+    shutil.copy(weight_files.path_of("bit_m"), copied)
+    entry, shipped = resolve(f"zoo:bit_m@{copied}"), MODELS.get("zoo:bit_m")
+    assert entry.identity() == shipped.identity()
+    batch = torch.stack([entry.load().prepare(picture())])
+    with torch.inference_mode():
+        assert torch.equal(entry.load().forward(batch), shipped.load().forward(batch))
+    assert resolve(f"zoo:bit_m@{copied}").raw().name == "zoo:bit_m_raw"
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "told"),
+    [
+        ("zoo:bit_m@{}/nowhere.safetensors", "MissingAsset", "the file is not there"),
+        ("zoo:bit_m@{}/other.safetensors", "BadSpec", "kept in a file bit_m.safetensors"),
+        ("zoo:bit_m@{}/bit_m.safetensors", "CorruptAsset", "cannot be read"),
+        ("zoo:bit_m@{}/bit_m.safetensors?size=32", "BadSpec", "option"),
+    ],
+)
+def test_a_weights_file_that_cannot_be_taken_is_told(tmp_path, spec, error, told):
+    from mmbench import errors
+    from mmbench.models.specs import resolve
+
+    for name in ("other", "bit_m"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
+    with pytest.raises(getattr(errors, error), match=told):
+        resolve(spec.format(tmp_path))

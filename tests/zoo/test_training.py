@@ -14,6 +14,7 @@ import pytest
 
 from mmbench import zoo
 from mmbench.errors import UnknownName
+from mmbench.zoo import weight_files
 from mmbench.zoo.loop import Trainer, pace
 from mmbench.zoo.training import atomic
 
@@ -135,3 +136,12 @@ def test_a_file_is_whole_or_absent(tmp_path):
     with pytest.raises(RuntimeError, match="power"):
         fail_half_way()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_stages_are_kept_and_change_nothing(tiny_corpus, tmp_path):
+    plain = zoo.train(short("clip"), tmp_path / "plain", threads=1, corpus=tiny_corpus, progress=False)
+    kept = zoo.train(short("clip"), tmp_path / "kept", stages=[2], threads=1, corpus=tiny_corpus, progress=False)
+    assert all(same(tensors(a), tensors(b)) for a, b in zip(plain, kept, strict=True))
+    stage = tmp_path / "kept" / "step0002"
+    assert weight_files.card("clip", stage).steps == 2
+    assert not same(tensors(stage / "clip.safetensors"), tensors(tmp_path / "kept" / "clip.safetensors"))
