@@ -101,6 +101,9 @@ def build_parser() -> argparse.ArgumentParser:
     zoo.add_argument("action", choices=("list", "train", "verify"))
     zoo.add_argument("name", nargs="?", help="the model to train")
     zoo.add_argument("--out", type=Path, default=Path("zoo"), help="where trained weights go (default: ./zoo)")
+    zoo.add_argument(
+        "--stages", type=int, nargs="*", default=(), metavar="STEP", help="also keep the weights after these steps"
+    )
     zoo.add_argument("--fresh", action="store_true", help="start again instead of resuming a stopped training")
     return parser
 
@@ -370,7 +373,7 @@ def run_zoo(options: argparse.Namespace) -> int:
         return 0
     if not options.name:
         raise BadSpec("mmbench zoo train needs the name of a recipe, such as clip; mmbench zoo list shows them")
-    print(zoo.train(options.name, options.out, resume=not options.fresh))
+    print(zoo.train(options.name, options.out, resume=not options.fresh, stages=options.stages))
     return 0
 
 
