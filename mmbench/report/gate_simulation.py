@@ -84,7 +84,7 @@ def sizes_of(record: Record) -> tuple[Size, ...]:
             by_role.setdefault(role, []).append(size)
     if not by_role:
         raise BadSpec(f"record {record.label!r} has no cells to take sizes from")
-    return tuple(max(by_role.values(), key=lambda sizes: len(sizes)))
+    return tuple(by_role[max(by_role, key=lambda role: len(by_role[role]))])
 
 
 def latest_record(folder: Path = RUNS) -> Path:
