@@ -106,8 +106,8 @@ def robustness(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def converted_robustness(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The same after ``mmbench convert FILE OUT --inside model``: what the attacker repeats is left out."""
-    return {key: value for key, value in robustness(state)["model"].items() if ".attacker." not in key}
+    """The tensors of the same after ``mmbench convert FILE OUT --inside model``, none shared."""
+    return {key: value.clone() for key, value in robustness(state)["model"].items()}
 
 
 def icmlm(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Weights from files: read as tensors and nothing else, told apart by digest, fitted to a module or refused.
 
 Two formats are read: safetensors, and what ``torch.load(weights_only=True)`` accepts. There is no fallback to
-pickle. TorchScript archives carry code; ``read_torchscript`` takes only those whose digest the caller names.
+pickle: a file that needs it is refused with the ``mmbench convert`` command that its owner may run. TorchScript
+archives carry code; ``read_torchscript`` takes only those whose digest the caller names.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import sys
 import warnings
 import zipfile
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench import assets
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MMBenchError
+from mmbench.models import archives, published
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +45,14 @@ def require_file(path: Path, wish: str) -> Path:
         return path
     root = os.environ.get("MMBENCH_WEIGHTS")
     where = f"MMBENCH_WEIGHTS={root}" if root else "MMBENCH_WEIGHTS is not set, so a relative path starts here"
-    raise MissingAsset(f"{wish} needs {path}; the file is not there ({where})")
+    how = published.how_to_get(path)
+    raise MissingAsset(f"{wish} needs {path}; the file is not there ({where})" + (f"; {how}" if how else ""))
+
+
+def check_digest(path: Path, stated: str, wish: str) -> None:
+    """Raise CorruptAsset unless the file's SHA-256 begins with ``stated``; nothing is stated by an empty string."""
+    if stated and not (found := file_digest(path)).startswith(stated):
+        raise CorruptAsset(f"{wish} states sha256={stated}, but {path} has {found}; fetch it again or state another")
 
 
 def file_digest(path: Path) -> str:
@@ -114,16 +124,30 @@ def read_state_dict(path: Path, inside: str = "", prefix: str = "") -> StateDict
     """The tensors of a checkpoint by name.
 
     ``inside`` names the part of a nested checkpoint that holds them; by default ``state_dict``,
-    ``model_state_dict`` or ``model`` is taken when it is a mapping. ``prefix`` keeps the tensors below it and is cut
-    off; a wrapper's prefix that every name carries (``module.``) is cut off in any case. Raises CorruptAsset for a
-    file that cannot be read as tensors only, BadSpec when it holds something else.
+    ``model_state_dict`` or ``model`` is taken when it is a mapping. ``prefix`` as ``below`` takes it. Raises
+    CorruptAsset for a file that cannot be read as tensors only, BadSpec when it holds something else.
     """
-    found = _nested(_read(path), path, inside)
+    return below(read_tensors(path, inside), prefix, path)
+
+
+def read_tensors(path: Path, inside: str = "") -> StateDict:
+    """As ``read_state_dict``, with all names as they are in the file."""
+    found = _nested(_read(path, inside), path, inside)
     bad = [str(key) for key, value in found.items() if not _is_tensor(value)]
     if bad or not found:
         seen = ", ".join(repr(str(key)) for key in list(found)[:5]) or "nothing"
         raise BadSpec(f"{path} holds no state dict: it has {seen}; name the part that does with ?inside=KEY")
-    state = {str(key): value for key, value in found.items()}
+    return {str(key): value for key, value in found.items()}
+
+
+def below(state: StateDict, prefix: str, path: Path) -> StateDict:
+    """The tensors whose names begin with ``prefix``, which is cut off; raises BadSpec when there are none.
+
+    A wrapper's prefix that every name carries (``module.``) is cut off too, and ``prefix`` may be given with it or
+    without.
+    """
+    if prefix and any(key.startswith(prefix) for key in state):
+        state, prefix = {k.removeprefix(prefix): value for k, value in state.items() if k.startswith(prefix)}, ""
     for wrapper in _WRAPPERS:
         if all(key.startswith(wrapper) for key in state):
             state = {key.removeprefix(wrapper): value for key, value in state.items()}
@@ -160,11 +184,14 @@ def read_torchscript(path: Path, trusted: Collection[str]) -> StateDict:
         return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
 
 
-def load_strictly(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, wish: str) -> None:
+def load_strictly(
+    module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, wish: str, *, spare: bool = False
+) -> None:
     """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
 
-    Raises BadSpec when the file is of another architecture (a shape differs, or most names are unknown), and
-    CorruptAsset when a tensor is missing or left over; each names the first few.
+    ``spare`` allows tensors that the module does not have. Raises BadSpec when the file is of another architecture
+    (a shape differs, or most names are unknown), and CorruptAsset when a tensor is missing or left over; each names
+    the first few.
     """
     own = module.state_dict()
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
@@ -180,7 +207,7 @@ def load_strictly(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
         raise BadSpec(f"{path} is of another architecture than {wish}: {_some(shapes)}")
     if missing:
         raise CorruptAsset(f"{path} lacks weights that {wish} needs: {_some(missing)}")
-    if extra:
+    if extra and not spare:
         raise CorruptAsset(f"{path} has weights that {wish} does not use: {_some(extra)}")
     module.load_state_dict(state, strict=False)
 
@@ -190,7 +217,7 @@ def without(state: Mapping[str, torch.Tensor], *heads: str) -> StateDict:
     return {key: value for key, value in state.items() if not any(key.startswith(f"{head}.") for head in heads)}
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, inside: str) -> Any:
     if path.suffix == ".npz":
         raise BadSpec(f"{path} is a NumPy archive; mmbench reads safetensors and PyTorch state dicts, so convert it")
     if path.suffix == ".safetensors":
@@ -203,6 +230,7 @@ def _read(path: Path) -> Any:
             raise CorruptAsset(f"{path} cannot be read as safetensors ({error}); fetch or write it again") from error
     if is_torchscript(path):
         raise BadSpec(f"{path} is a TorchScript archive, which carries code; save its state dict as safetensors")
+    archives.check_sizes(path)
     import torch
 
     try:
@@ -210,14 +238,21 @@ def _read(path: Path) -> Any:
             warnings.simplefilter("ignore", UserWarning)  # of a pickle protocol it might not support; it says if so
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        why = str(error).strip().splitlines()[0]
         raise CorruptAsset(
-            f"{path} holds objects other than tensors, or is damaged, and was not opened ({why}); save its state dict "
-            "as safetensors on a machine that trusts it"
+            f"{path} holds objects other than tensors, or is damaged, and was not opened ({reason(error)}), since that "
+            "could run code; if you trust it, take its tensors out and name the new file: "
+            f"{published.convert(path, inside)}"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CorruptAsset(f"{path} cannot be read as a PyTorch checkpoint ({why}); fetch or write it again") from error
+        raise CorruptAsset(
+            f"{path} cannot be read as a PyTorch checkpoint ({reason(error)}); fetch or write it again"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """The first line of what a reader said, or the name in a pickle that it stopped at."""
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    return f"it asks for {asked[1]}" if asked else (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:

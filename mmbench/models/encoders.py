@@ -110,6 +110,23 @@ def device_of(module: torch.nn.Module) -> Any:
     return torch.device("cpu") if weights is None else weights.device
 
 
+def at_token(hidden: torch.Tensor, special: torch.Tensor, mask: torch.Tensor, token: int) -> torch.Tensor:
+    """``[batch, tokens, dim]`` to ``[batch, dim]``: each row's ``token``-th own token, from 0.
+
+    ``special`` ``[batch, tokens]`` is 1 at marks, of which those at the front are not counted; ``mask`` is 0 at
+    padding on the right. Raises BadItem naming the first row that is too short.
+    """
+    import torch
+
+    own = (special.cumprod(dim=1).sum(dim=1) + token).to(hidden.device)  # behind the marks at the front
+    inside = own < mask.shape[1]
+    kept = torch.gather(mask * (1 - special), 1, own.clamp(max=mask.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    short = (~(inside & kept.bool())).nonzero().flatten().tolist()
+    if short:
+        raise BadItem(f"text {short[0]} of the batch has no token {token} (from 0); it is too short for ?token={token}")
+    return hidden[torch.arange(len(hidden), device=hidden.device), own]
+
+
 def pooled(hidden: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
     """``[batch, tokens, dim]`` to ``[batch, dim]``.
 

@@ -2,7 +2,9 @@
 
 The activation follows the training: OpenAI's weights (and the tags that open_clip says so of) were trained with
 quick-GELU, and a plain GELU gives silently wrong features. So TAG decides the activation, ``ARCH:openai@FILE`` says
-that FILE holds OpenAI's weights, and a file known to be OpenAI's is refused in a model with another activation.
+that FILE holds OpenAI's weights, ``?activation=`` (gelu, quick_gelu) says it of other files, and where two of these
+contradict each other, or a file known to be OpenAI's, the specification is refused. Weights in half precision, as
+OpenAI's are, are not read into a plain GELU unless one of them says so.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
-from mmbench.models import checkpoints, encoders, specs
+from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.specs import ModelSpec
 
@@ -42,17 +44,19 @@ _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of an ``open_clip:`` specification; see ``mmbench.models.specs`` for its options."""
     text = spec.tower == "text"
-    options = frozenset({"unit"}) if text else specs.IMAGE_OPTIONS
+    options = frozenset({"activation", "unit"}) if text else specs.IMAGE_OPTIONS | {"activation"}
     specs.check_options(spec, options, specs.WEIGHT_OPTIONS, towers=("", "image", "text"))
     if not (spec.tag or spec.file or spec.seed is not None):
         raise BadSpec(f"model {str(spec)!r} names no weights: add :TAG, @FILE or ?random=SEED")
+    source, licence = published.source_of(spec.file, f"open_clip {spec.name} {spec.tag}".strip())
     return ModelEntry(
         name=str(spec),
         modality="text" if text else "image",
         dim=spec.number("dim"),
         load=lambda: _load(spec),
         identity=lambda: _identity(spec),
-        source=f"open_clip {spec.name} {spec.tag}".strip(),
+        source=source,
+        licence=licence or ("MIT" if spec.tag == "openai" else ""),
         training="contrast of images and captions",
         assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
         raw=None if text else specs.raw_of(spec, entry),
@@ -60,14 +64,15 @@ def entry(spec: ModelSpec) -> ModelEntry:
 
 
 def build(spec: ModelSpec) -> torch.nn.Module:
-    """The untrained two-tower model with the activation of the tag's training; raises UnknownName, BadSpec."""
+    """The untrained two-tower model with the activation of its training; raises UnknownName, BadSpec."""
     wish, open_clip = f"model {str(spec)!r}", _library(spec)
     config = open_clip.get_model_config(spec.name)
     if config is None:
         raise UnknownName("open_clip architecture", spec.name, open_clip.list_models())
-    own, wanted = bool(config.get("quick_gelu", False)), _tag_activation(spec)
+    own, wanted = bool(config.get("quick_gelu", False)), _activation(spec)
     if own and wanted is False:
-        raise BadSpec(f"{wish}: {spec.tag} was trained with plain GELU, but {spec.name} is built with quick-GELU")
+        by = spec.tag if spec.tag else "what ?activation=gelu names"
+        raise BadSpec(f"{wish}: {by} was trained with plain GELU, but {spec.name} is built with quick-GELU")
     with _without_root_log():  # it would warn that the weights are random, which is what is asked for here
         return open_clip.create_model(
             spec.name, pretrained=None, force_quick_gelu=own or bool(wanted), pretrained_text=False
@@ -97,6 +102,16 @@ def _tag_activation(spec: ModelSpec) -> bool | None:
     if not spec.tag:
         return None
     return bool(_tag_config(spec).get("quick_gelu", False))
+
+
+def _activation(spec: ModelSpec) -> bool | None:
+    """Whether tag or option asks for quick-GELU; None when neither says anything. Raises BadSpec when they differ."""
+    tagged = _tag_activation(spec)
+    stated = {"quick_gelu": True, "gelu": False}.get(spec.option("activation"))
+    if tagged is not None and stated is not None and tagged != stated:
+        trained = "quick-GELU" if tagged else "plain GELU"
+        raise BadSpec(f"model {str(spec)!r}: {spec.tag} was trained with {trained}, not what activation= says")
+    return stated if tagged is None else tagged
 
 
 def _library(spec: ModelSpec) -> Any:
@@ -134,9 +149,9 @@ def preprocess_of(spec: ModelSpec, module: Any) -> Preprocess:
 
 
 def _load(spec: ModelSpec) -> Encoder:
+    path = specs.weights_file(spec, lambda: _cached_weights(spec)) if spec.seed is None else None
     import torch
 
-    path = None if spec.seed is not None else _weights(spec)
     with torch.random.fork_rng(devices=[]):
         if spec.seed is not None:
             torch.manual_seed(spec.seed)
@@ -165,12 +180,6 @@ def _text(spec: ModelSpec, module: Any) -> Encoder:
     return encoders.text_encoder(module, features(["one"]).shape[1], features)
 
 
-def _weights(spec: ModelSpec) -> Path:
-    if spec.file:
-        return checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
-    return _cached_weights(spec)
-
-
 def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
     """Read the weights into the model; refuses OpenAI's own archives under another activation or architecture."""
     wish = f"model {str(spec)!r}"
@@ -181,7 +190,21 @@ def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
         state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
     if checkpoints.file_digest(path) in OPENAI_ARCHIVES and quick_gelu(module) is False:
         raise BadSpec(f"{wish}: {path} was trained by OpenAI with quick-GELU; write open_clip:{spec.name}:openai@FILE")
-    checkpoints.load_strictly(module, _current_names(state, module), path, f"open_clip {spec.name}")
+    if quick_gelu(module) is False and _activation(spec) is None and _halves(state):
+        raise BadSpec(
+            f"{wish}: {path} holds half-precision weights, as OpenAI's are, and those were trained with quick-GELU; "
+            f"if these are OpenAI's, write open_clip:{spec.name}:openai@FILE, else add ?activation=gelu (or quick_gelu)"
+        )
+    spare = spec.option("spare") == "1"
+    checkpoints.load_strictly(module, _current_names(state, module), path, f"open_clip {spec.name}", spare=spare)
+
+
+def _halves(state: checkpoints.StateDict) -> bool:
+    """Whether all matrices are numbers of half precision, however they are stored."""
+    import torch
+
+    matrices = [value for value in state.values() if value.ndim > 1 and value.dtype in (torch.float16, torch.float32)]
+    return bool(matrices) and all(torch.equal(value.half().to(value.dtype), value) for value in matrices)
 
 
 def _current_names(state: checkpoints.StateDict, module: Any) -> checkpoints.StateDict:

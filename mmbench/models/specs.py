@@ -4,37 +4,46 @@
 
 ``open_clip:RN50:openai`` (image tower), ``open_clip:RN50:openai#text`` (its text tower), ``open_clip:RN50@my.pt``,
 ``timm:resnet18@my.safetensors``, ``timm:resnet18.a1_in1k``, ``torchvision:resnet50:IMAGENET1K_V1``,
-``transformers:DIR_OR_ID?pool=cls``, ``transformers:DIR#image``, ``zoo:clip``, or the name of a registered entry or
-of an installed ``mmbench.models`` entry point. FILE is absolute or relative to $MMBENCH_WEIGHTS.
+``transformers:DIR_OR_ID?pool=cls``, ``transformers:DIR#image``, ``zoo:clip``, ``zoo:clip@my/clip.safetensors``, or the
+name of a registered entry or of an installed ``mmbench.models`` entry point. FILE is absolute or relative to
+$MMBENCH_WEIGHTS.
 
 Options of image encoders: ``size`` and ``resize`` (pixels), ``interpolation`` (bicubic, bilinear), ``fit`` (crop,
-squash), ``pixels=raw`` (no mean and std). Of text encoders: ``pool`` (mean, cls, last), ``max_length``, ``unit=1``
-(rows of length one). Of all: ``dim`` (declares the width, which is then checked), ``random=SEED`` (untrained
-weights), and for FILE ``inside=KEY`` and ``prefix=NAME.`` as ``read_state_dict`` takes them.
+squash), ``pixels=raw`` (no mean and std). Of text encoders: ``pool`` (mean, cls, last), or ``token=N`` instead (the
+text's N-th token, from 0), ``max_length``, ``unit=1`` (rows of length one). Of all: ``dim`` (declares the width,
+which is then checked), ``random=SEED`` (untrained weights), ``sha256=HEX`` (the digest of the weights' file, or its
+first 8 digits or more, checked before the file is opened), and for FILE ``inside=KEY`` and ``prefix=NAME.`` as
+``read_state_dict`` takes them and ``spare=1`` (the file may hold tensors that the network has no use for).
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
+from mmbench.models import checkpoints
 from mmbench.models.entry import MODELS, Encoder, ModelEntry, Preprocess
 
 SOURCES = ("open_clip", "timm", "torchvision", "transformers", "tfhub")
 IMAGE_OPTIONS = frozenset({"size", "resize", "interpolation", "fit", "pixels"})
-TEXT_OPTIONS = frozenset({"pool", "max_length", "unit"})
-WEIGHT_OPTIONS = frozenset({"dim", "random", "inside", "prefix"})
+TEXT_OPTIONS = frozenset({"pool", "token", "max_length", "unit"})
+WEIGHT_OPTIONS = frozenset({"dim", "random", "sha256", "inside", "prefix", "spare"})
 _CHOICES = {
     "interpolation": ("bicubic", "bilinear"),
     "fit": ("crop", "squash"),
     "pixels": ("raw", "normalised"),
     "pool": ("mean", "cls", "last"),
     "unit": ("0", "1"),
+    "spare": ("0", "1"),
+    "activation": ("gelu", "quick_gelu"),
 }
-_NUMBERS = frozenset({"size", "resize", "max_length", "dim", "random"})
+_NUMBERS = frozenset({"size", "resize", "max_length", "dim", "random", "token"})
+_NO_PART = frozenset({"dim", "random", "sha256"})  # of an architecture
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class ModelSpec:
 
     def architecture(self) -> str:
         """The specification without the place of its file: all that decides features but the weights."""
-        return str(replace(self, file="", options=tuple(o for o in self.options if o[0] not in ("dim", "random"))))
+        return str(replace(self, file="", options=tuple(o for o in self.options if o[0] not in _NO_PART)))
 
     def __str__(self) -> str:
         query = "&".join(f"{key}={value}" for key, value in self.options)
@@ -93,6 +102,8 @@ def parse(text: str) -> ModelSpec:
     options = _options(text, query)
     if file and "random" in options:
         raise BadSpec(f"model {text!r}: choose one of @FILE and ?random=SEED")
+    if "pool" in options and "token" in options:
+        raise BadSpec(f"model {text!r}: choose one of ?pool= and ?token=")
     return ModelSpec(source, name, tag, file, tuple(sorted(options.items())), tower)
 
 
@@ -104,7 +115,7 @@ def resolve(spec: str) -> ModelEntry:
     if spec in MODELS:
         return MODELS.get(spec)
     source = spec.partition(":")[0]
-    if source in SOURCES:
+    if source in SOURCES or (source == "zoo" and "@" in spec):
         module = importlib.import_module(f"mmbench.models.{source}")
         return cast(ModelEntry, module.entry(parse(spec)))
     if ":" in spec and source == "zoo":
@@ -145,6 +156,17 @@ def adjusted(preprocess: Preprocess, spec: ModelSpec) -> Preprocess:
     return unnormalised(changed) if spec.option("pixels") == "raw" else changed
 
 
+def weights_file(spec: ModelSpec, cached: Callable[[], Path]) -> Path:
+    """The file that ``spec`` names, or else the one that ``cached`` finds, with the digest that ``spec`` states.
+
+    Raises MissingAsset when there is none, and CorruptAsset when it has another digest.
+    """
+    wish = f"model {str(spec)!r}"
+    path = checkpoints.require_file(checkpoints.weights_path(spec.file), wish) if spec.file else cached()
+    checkpoints.check_digest(path, spec.option("sha256"), wish)
+    return path
+
+
 def checked(spec: ModelSpec, encoder: Encoder) -> Encoder:
     """``encoder``, if its width is the one that ``spec`` declares with ``?dim=``; else raises BadFeatures."""
     declared = spec.number("dim")
@@ -171,5 +193,7 @@ def _options(text: str, query: str) -> dict[str, str]:
             raise BadSpec(f"model {text!r}: {key} is one of {', '.join(choices)}, not {value!r}")
         if key in _NUMBERS and not (value.isascii() and value.isdigit() and len(value) < 10):
             raise BadSpec(f"model {text!r}: {key} is a whole number, not {value!r}")
+        if key == "sha256" and not re.fullmatch(r"[0-9a-f]{8,64}", value):
+            raise BadSpec(f"model {text!r}: sha256 is 8 to 64 hexadecimal digits in lower case, not {value!r}")
         options[key] = value
     return options

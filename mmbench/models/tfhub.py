@@ -1,28 +1,67 @@
-"""``tfhub:HANDLE``: a TensorFlow SavedModel. It is named here so that a lineup can say what it means; not read yet."""
+"""``tfhub:deepmind/mmv/tsm-resnet50/1@FILE``: the video network of MMV (Alayrac et al. 2020), fed one frame.
+
+The published SavedModel is TensorFlow's and is not read. FILE is what ``mmbench convert`` makes of the authors' own
+parameters, ``mmv_tsm_resnet_x1.pkl``. Features are the published ``before_head``.
+
+One frame is less than the network was made for. An eighth of each block's channels comes from the frame before and
+an eighth from the frame after; where there is none they are zero, so a quarter of what every block sees is lost, and
+with it all motion. devillers2021 measured it so.
+"""
 
 from __future__ import annotations
 
-from mmbench.errors import Unmeasured
-from mmbench.models import specs
-from mmbench.models.entry import Encoder, Identity, ModelEntry
+from typing import Any
+
+from mmbench.errors import BadSpec, Unmeasured
+from mmbench.models import checkpoints, encoders, mmv, published, specs
+from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.specs import ModelSpec
+
+HANDLE = "deepmind/mmv/tsm-resnet50/1"
+# devillers2021 feeds a crop of 256 px in [0, 1]; the authors trained on clips of 32 frames at 200 px.
+PREPROCESS = Preprocess(256, 256, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
-    """An entry whose ``load`` raises Unmeasured with the way round."""
-    specs.check_options(spec, frozenset({"dim"}))
-
-    def load() -> Encoder:
-        raise Unmeasured(
-            f"model {str(spec)!r}: mmbench does not read TensorFlow SavedModels yet; convert the encoder to PyTorch "
-            "and bind it as an mmbench.models entry point"
-        )
-
+    """The entry of a ``tfhub:`` specification; without FILE its ``load`` raises Unmeasured with the way round."""
+    specs.check_options(spec, specs.IMAGE_OPTIONS, frozenset({"dim", "sha256"}))
+    if spec.file and spec.name != HANDLE:
+        raise BadSpec(f"model {str(spec)!r}: of TensorFlow Hub only {HANDLE} can be read from a converted file")
+    source, licence = published.source_of(spec.file, f"TensorFlow Hub {spec.name}")
     return ModelEntry(
         name=str(spec),
         modality="image",
         dim=spec.number("dim"),
-        load=load,
-        identity=lambda: Identity(None, spec.architecture(), "as published"),
-        source=f"TensorFlow Hub {spec.name}",
+        load=lambda: _load(spec),
+        identity=lambda: _identity(spec),
+        source=source,
+        licence=licence,
+        training="contrast of images with sound and transcripts, in videos",
+        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
     )
+
+
+def _identity(spec: ModelSpec) -> Identity:
+    path = checkpoints.weights_path(spec.file)
+    weights = checkpoints.file_digest(path) if spec.file and path.is_file() else None
+    known = dict(encoders.versions("timm", "torch", "pillow"))
+    return Identity(weights, f"{spec.architecture()} one frame", "before_head", None, known)
+
+
+def _load(spec: ModelSpec) -> Encoder:
+    if not spec.file:
+        raise Unmeasured(
+            f"model {str(spec)!r}: mmbench does not read TensorFlow SavedModels; name a converted file, "
+            f"tfhub:{spec.name}@mmv_tsm_resnet_x1.safetensors, or bind an encoder of your own as an mmbench.models "
+            "entry point"
+        )
+
+    def no_cache() -> Any:
+        raise AssertionError("a file is named")
+
+    path = specs.weights_file(spec, no_cache)
+    module = mmv.build(f"model {str(spec)!r}")
+    state = mmv.timm_state(checkpoints.read_tensors(path), path)
+    checkpoints.load_strictly(module, state, path, "MMV's TSM ResNet-50")
+    preprocess = specs.adjusted(PREPROCESS, spec)
+    return specs.checked(spec, encoders.image_encoder(mmv.for_one_frame(module), preprocess, mmv.DIM))

@@ -1,7 +1,7 @@
 """``timm:NAME[.TAG][@FILE]``: the features before the classifier of any timm model, fed as timm's own config says.
 
-Weights come from FILE, or from the local hub cache for a NAME with a TAG (or timm's default tag); they are never
-downloaded here, since nobody has declared their digest.
+Weights come from FILE (for a BiT network also its authors' ``.npz``), or from the local hub cache for a NAME with a
+TAG (or timm's default tag); they are never downloaded here, since nobody has declared their digest.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
-from mmbench.models import checkpoints, encoders, specs
+from mmbench.models import bit, checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.specs import ModelSpec
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 _HUB_NAMES = ("model.safetensors", "pytorch_model.bin")
+_DERIVED = "relative_position_index"  # older files keep it with the weights; the network makes it of its window
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
@@ -25,13 +26,15 @@ def entry(spec: ModelSpec) -> ModelEntry:
     specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
     if spec.tag:
         raise BadSpec(f"model {str(spec)!r}: timm writes tags with a dot: timm:{spec.name}.{spec.tag}")
+    source, licence = published.source_of(spec.file, f"timm {spec.name}")
     return ModelEntry(
         name=str(spec),
         modality="image",
         dim=spec.number("dim"),
         load=lambda: _load(spec),
         identity=lambda: _identity(spec),
-        source=f"timm {spec.name}",
+        source=source,
+        licence=licence,
         assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
         raw=specs.raw_of(spec, entry),
     )
@@ -74,24 +77,30 @@ def _key(spec: ModelSpec) -> str:
 
 
 def _load(spec: ModelSpec) -> Encoder:
+    path = specs.weights_file(spec, lambda: _cached_weights(spec)) if spec.seed is None else None
     import torch
 
     with torch.random.fork_rng(devices=[]):
         if spec.seed is not None:
             torch.manual_seed(spec.seed)
         module: Any = build(spec.name, f"model {str(spec)!r}")
-    if spec.seed is None:
-        if spec.file:
-            path = checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
-        else:
-            path = _cached_weights(spec)
-        state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
-        heads = module.pretrained_cfg.get("classifier") or ()
-        state = checkpoints.without(state, *((heads,) if isinstance(heads, str) else heads))
-        checkpoints.load_strictly(module, state, path, f"timm {spec.name}")
+    if path is not None:
+        state = _state(spec, module, path)
+        spare = spec.option("spare") == "1"
+        checkpoints.load_strictly(module, state, path, f"timm {spec.name}", spare=spare)
     preprocess = specs.adjusted(preprocess_of(module), spec)
     dim = int(getattr(module, "head_hidden_size", module.num_features))  # they differ after a head convolution
     return specs.checked(spec, encoders.image_encoder(module, preprocess, dim))
+
+
+def _state(spec: ModelSpec, module: Any, path: Path) -> checkpoints.StateDict:
+    """The weights in ``path`` under timm's names, without the classifier and what the network works out itself."""
+    if path.suffix == ".npz" and spec.name.startswith("resnetv2_"):
+        return bit.read(path)
+    state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
+    heads = module.pretrained_cfg.get("classifier") or ()
+    state = checkpoints.without(state, *((heads,) if isinstance(heads, str) else heads))
+    return {key: value for key, value in state.items() if not key.endswith(_DERIVED)}
 
 
 def _cached_weights(spec: ModelSpec) -> Path:

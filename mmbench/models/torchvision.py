@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
-from mmbench.models import checkpoints, encoders, specs
+from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.specs import ModelSpec
 
@@ -23,14 +23,15 @@ _HEADS = ("fc", "classifier", "heads", "head")
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``torchvision:`` specification; see ``mmbench.models.specs`` for its options."""
     specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
+    source, licence = published.source_of(spec.file, f"torchvision {spec.name}")
     return ModelEntry(
         name=str(spec),
         modality="image",
         dim=spec.number("dim"),
         load=lambda: _load(spec),
         identity=lambda: _identity(spec),
-        source=f"torchvision {spec.name}",
-        licence="BSD-3-Clause (code); the weights follow ImageNet's terms",
+        source=source,
+        licence=licence or ("" if spec.file else "BSD-3-Clause (code); the weights follow ImageNet's terms"),
         assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
         raw=specs.raw_of(spec, entry),
     )
@@ -99,6 +100,7 @@ def _key(spec: ModelSpec) -> str:
 
 
 def _load(spec: ModelSpec) -> Encoder:
+    path = specs.weights_file(spec, lambda: _cached_weights(spec)) if spec.seed is None else None
     import torch
 
     wish = f"model {str(spec)!r}"
@@ -107,16 +109,31 @@ def _load(spec: ModelSpec) -> Encoder:
             torch.manual_seed(spec.seed)
         module = build(spec.name, wish)
     head, dim = cut_head(module, wish)
-    if spec.seed is None:
-        if spec.file:
-            path = checkpoints.require_file(checkpoints.weights_path(spec.file), wish)
-        else:
-            path = _cached_weights(spec)
-        state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
-        state = checkpoints.without(state, head)
-        checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}")
-    preprocess = specs.adjusted(preprocess_of(spec.name, spec.tag, wish), spec)
-    return specs.checked(spec, encoders.image_encoder(module, preprocess, dim))
+    preprocess = preprocess_of(spec.name, spec.tag, wish)
+    if path is not None:
+        whole = checkpoints.read_tensors(path, spec.option("inside"))
+        _check_normaliser(whole, preprocess, path, wish)
+        state = checkpoints.without(checkpoints.below(whole, spec.option("prefix"), path), head)
+        spare = spec.option("spare") == "1"
+        checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}", spare=spare)
+    return specs.checked(spec, encoders.image_encoder(module, specs.adjusted(preprocess, spec), dim))
+
+
+def _check_normaliser(state: checkpoints.StateDict, preprocess: Preprocess, path: Path, wish: str) -> None:
+    """A file may keep the mean and std of its training beside the network; raises BadSpec when they are not ours.
+
+    The robustness library does, as ``normalizer.new_mean`` and ``new_std``, so that attacks act on plain pixels.
+    """
+    for name, ours in (("new_mean", preprocess.mean), ("new_std", preprocess.std)):
+        for key, value in state.items():
+            if not key.endswith(f"normalizer.{name}"):
+                continue
+            theirs = tuple(round(float(v), 4) for v in value.flatten())
+            if len(theirs) != 3 or max(abs(a - b) for a, b in zip(theirs, ours, strict=True)) > 1e-3:
+                raise BadSpec(
+                    f"{wish}: {path} was trained on pixels normalised with {key} = {theirs}, and this model is fed "
+                    f"with {ours}; such a network needs from_module and a Preprocess of its own"
+                )
 
 
 def _cached_weights(spec: ModelSpec) -> Path:

@@ -28,7 +28,7 @@ _HEADS = ("cls.", "lm_head", "classifier.", "qa_outputs.", "vocab_", "pooler.", 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``transformers:`` specification; see ``mmbench.models.specs`` for its options."""
     options = specs.IMAGE_OPTIONS | {"pool"} if spec.tower == "image" else specs.TEXT_OPTIONS
-    specs.check_options(spec, options, frozenset({"dim"}), towers=("", "text", "image"))
+    specs.check_options(spec, options, frozenset({"dim", "sha256"}), towers=("", "text", "image"))
     if spec.file:
         raise BadSpec(f"model {str(spec)!r}: name the folder, transformers:DIR; it holds config, weights and tokenizer")
     image = spec.tower == "image"
@@ -54,11 +54,14 @@ def folder_of(name: str) -> Path | None:
     return config.parent if config else None
 
 
-def load_text(folder: Path, wish: str, *, pool: str, max_length: int = 0, unit: bool = False) -> Encoder:
+def load_text(
+    folder: Path, wish: str, *, pool: str, token: int | None = None, max_length: int = 0, unit: bool = False
+) -> Encoder:
     """A text encoder from a local folder.
 
-    ``pool`` is ``mean`` over tokens, ``cls`` or ``last``. Texts are cut at ``max_length`` tokens (0: the tokenizer's
-    own limit). ``unit`` divides each row by its length.
+    ``pool`` is ``mean`` over tokens, ``cls`` or ``last``; ``token`` takes one token of the text instead, counted from
+    0 behind the marks at the front (reading D-08b of devillers2021: 4 in "a photo of a tench"). Texts are cut at
+    ``max_length`` tokens (0: the tokenizer's own limit). ``unit`` divides each row by its length.
     """
     import torch
 
@@ -74,9 +77,14 @@ def load_text(folder: Path, wish: str, *, pool: str, max_length: int = 0, unit: 
     limit = min(max_length, own) if max_length else own
 
     def features(texts: list[str]) -> torch.Tensor:
-        batch = tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")
-        batch = batch.to(encoders.device_of(module))
-        rows = encoders.pooled(module(**batch).last_hidden_state, batch["attention_mask"], pool)
+        options = {"padding": True, "truncation": True, "max_length": limit, "return_tensors": "pt"}
+        batch = tokenizer(list(texts), return_special_tokens_mask=True, **options).to(encoders.device_of(module))
+        special = batch.pop("special_tokens_mask")
+        hidden, mask = module(**batch).last_hidden_state, batch["attention_mask"]
+        if token is None:
+            rows = encoders.pooled(hidden, mask, pool)
+        else:
+            rows = encoders.at_token(hidden, special, mask, token)
         return torch.nn.functional.normalize(rows, dim=1) if unit else rows
 
     return encoders.text_encoder(module, int(module.config.hidden_size), features)
@@ -127,10 +135,13 @@ def _load(spec: ModelSpec) -> Encoder:
             f"{wish}: neither {checkpoints.weights_path(spec.name)} nor the local hub cache holds it; fetch it with: "
             f"hf download {spec.name}, or name a folder: transformers:DIR"
         )
+    _check_digest(folder, spec.option("sha256"), wish)
     if spec.tower == "image":
         return specs.checked(spec, load_image(folder, spec, wish))
     options = {"max_length": spec.number("max_length"), "unit": spec.option("unit") == "1"}
-    return specs.checked(spec, load_text(folder, wish, pool=spec.option("pool", "mean"), **options))  # type: ignore[arg-type]
+    token = spec.number("token") if spec.option("token") else None
+    encoder = load_text(folder, wish, pool=spec.option("pool", "mean"), token=token, **options)  # type: ignore[arg-type]
+    return specs.checked(spec, encoder)
 
 
 def _identity(spec: ModelSpec) -> Identity:
@@ -139,10 +150,19 @@ def _identity(spec: ModelSpec) -> Identity:
     files = [path for path in _files(folder) if path.suffix != ".md"] if folder else []
     weights = checkpoints.folder_digest(files) if any(p.suffix in (".safetensors", ".bin") for p in files) else None
     pool = spec.option("pool", "cls" if spec.tower == "image" else "mean")
+    layer = f"token {spec.option('token')}" if spec.option("token") else pool
     # the folder's content is in the digest, so the name of the folder is left out
-    options = "&".join(f"{key}={value}" for key, value in spec.options if key != "dim")
+    options = "&".join(f"{key}={value}" for key, value in spec.options if key not in ("dim", "sha256"))
     architecture = f"transformers {spec.tower or 'text'} {options}".strip()
-    return Identity(weights, architecture, f"{pool} of the last layer", None, known)
+    return Identity(weights, architecture, f"{layer} of the last layer", None, known)
+
+
+def _check_digest(folder: Path, stated: str, wish: str) -> None:
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if stated and len(files) != 1:
+        raise BadSpec(f"{wish}: sha256= is of one file of weights, and {folder} has {len(files)}")
+    if stated:
+        checkpoints.check_digest(files[0], stated, wish)
 
 
 def _files(folder: Path) -> list[Path]:

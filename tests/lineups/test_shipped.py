@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from mmbench.errors import MissingAsset, Unmeasured
+from mmbench.errors import MissingAsset
 from mmbench.lineups import DATASET_ROLES, MODEL_ROLES, lineup_names, load_lineup
 from mmbench.models.entry import ModelEntry
 
-LINEUPS = ("embedded", "paper", "paper_224")
+LINEUPS = ("embedded", "paper", "paper_224", "paper_hub_robust")
 PAPER_MODELS = set(MODEL_ROLES) - {"efficientnet", "random"}
 
 
@@ -67,6 +67,14 @@ def test_the_thesis_ran_its_networks_at_224():
     assert load_lineup("paper_224").model("clip").spec == load_lineup("paper").model("clip").spec
 
 
+def test_the_hubs_robust_networks_stand_in_for_the_papers():
+    """They are other weights (D-21)."""
+    paper, hub = load_lineup("paper"), load_lineup("paper_hub_robust")
+    changed = {role for role in paper.models if paper.model(role).spec != hub.model(role).spec}
+    assert changed == {"ar_l2", "ar_li4", "ar_li8"}
+    assert all(hub.model(role).stand_in_for for role in changed)
+
+
 def test_embedded_calls_its_stand_ins_so():
     lineup = load_lineup("embedded")
     references = {"random", "efficientnet"}  # in no paper, so they stand in for nothing
@@ -75,7 +83,7 @@ def test_embedded_calls_its_stand_ins_so():
     assert all(binding.note for binding in lineup.models.values())
 
 
-@pytest.mark.parametrize("role", sorted(PAPER_MODELS - {"tsm"}))
+@pytest.mark.parametrize("role", sorted(PAPER_MODELS))
 def test_without_the_files_a_model_of_the_paper_says_what_is_missing(role, tmp_path, monkeypatch):
     import huggingface_hub.constants
     import torch
@@ -98,11 +106,6 @@ def no_build(*args):
     module = torch.nn.Sequential()
     module.fc = torch.nn.Linear(2048, 10)
     return module
-
-
-def test_tsm_says_that_its_format_is_not_read_yet():
-    with pytest.raises(Unmeasured, match="mmbench does not read TensorFlow SavedModels yet"):
-        load_lineup("paper").model("tsm").entry.load()
 
 
 @pytest.mark.parametrize("name", LINEUPS)

@@ -1,0 +1,96 @@
+"""Where the checkpoints of the papers are published, by file name, and how to get one that is not here.
+
+Addresses and licences are as their publishers state them; nothing here is fetched, since no digest is declared. A
+file that its publisher pickled is named by what ``mmbench convert`` makes of it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Published:
+    """A checkpoint at ``url``. ``converted`` names the file to make of a pickle, ``inside`` the part to take of it."""
+
+    url: str
+    licence: str = ""
+    converted: str = ""
+    inside: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name under which a lineup asks for it."""
+        return self.converted or self.fetched
+
+    @property
+    def fetched(self) -> str:
+        """The name under which it is published."""
+        return self.url.partition("?")[0].rsplit("/", 1)[-1]
+
+
+_TEXTURE = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
+_HUB_ROBUST = "https://huggingface.co/madrylab/robust-imagenet-models/resolve/main"
+_ALL = (
+    Published(f"{_TEXTURE}/6f41d2e86fc60566f78de64ecff35cc61eb6436f/resnet50_train_60_epochs-c8e5653e.pth.tar"),
+    Published(
+        f"{_TEXTURE}/60b770e128fffcbd8562a3ab3546c1a735432d03/resnet50_train_45_epochs_combined_IN_SF-2a0d100e.pth.tar"
+    ),
+    Published(
+        f"{_TEXTURE}/60b770e128fffcbd8562a3ab3546c1a735432d03/resnet50_finetune_60_epochs_lr_decay_after_30_start_"
+        "resnet50_train_45_epochs_combined_IN_SF-ca06340c.pth.tar"
+    ),
+    Published(
+        "https://www.dropbox.com/s/knf4uimlqsi1yz8/imagenet_l2_3_0.pt?dl=1",
+        converted="imagenet_l2_3_0.safetensors",
+        inside="model",
+    ),
+    Published(
+        "https://www.dropbox.com/s/axfuary2w1cnyrg/imagenet_linf_4.pt?dl=1",
+        converted="imagenet_linf_4.safetensors",
+        inside="model",
+    ),
+    Published(
+        "https://www.dropbox.com/s/yxn15a9zklz3s8q/imagenet_linf_8.pt?dl=1",
+        converted="imagenet_linf_8.safetensors",
+        inside="model",
+    ),
+    Published(f"{_HUB_ROBUST}/resnet50_l2_eps3.ckpt", "MIT", "resnet50_l2_eps3.safetensors", "model"),
+    Published(f"{_HUB_ROBUST}/resnet50_linf_eps4.0.ckpt", "MIT", "resnet50_linf_eps4.0.safetensors", "model"),
+    Published(f"{_HUB_ROBUST}/resnet50_linf_eps8.0.ckpt", "MIT", "resnet50_linf_eps8.0.safetensors", "model"),
+    Published("https://www.dropbox.com/s/pxgjxcva7oypf12/backbone_bicaptioning_R_50_L1_H2048.pth?dl=1"),
+    Published("http://download.europe.naverlabs.com//ICMLM/icmlm-attfc_r50_coco_5K.pth"),
+    Published("https://storage.googleapis.com/bit_models/BiT-M-R50x1.npz", "Apache-2.0"),
+    Published(
+        "https://storage.googleapis.com/deepmind-research-mmv/mmv_tsm_resnet_x1.pkl",
+        converted="mmv_tsm_resnet_x1.safetensors",
+    ),
+)
+PUBLISHED = {entry.file: entry for entry in _ALL}
+
+
+def convert(path: Path, inside: str = "", out: Path | None = None) -> str:
+    """The command that takes the tensors out of a pickle, for its owner to run."""
+    options = f" --inside {shlex.quote(inside)}" if inside else ""
+    out = out or path.with_suffix(".safetensors")
+    return f"mmbench convert {shlex.quote(str(path))} {shlex.quote(str(out))}{options} --trust"
+
+
+def how_to_get(path: Path) -> str:
+    """What to do for a published file that is not at ``path``; empty for a file that is not known."""
+    known = PUBLISHED.get(path.name)
+    if known is None:
+        return ""
+    if not known.converted:
+        return f"fetch {known.url}"
+    source = path.with_name(known.fetched)
+    fetch = "" if source.is_file() else f"fetch {known.url} to {source}, then "
+    return f"it is made of a pickle: {fetch}if you trust that file, run: {convert(source, known.inside, path)}"
+
+
+def source_of(file: str, default: str) -> tuple[str, str]:
+    """Address and licence of the file that a specification names, or ``default`` and nothing."""
+    known = PUBLISHED.get(Path(file).name)
+    return (known.url, known.licence) if known else (default, "")
