@@ -22,15 +22,15 @@ import pytest
 
 if TYPE_CHECKING:
     from mmbench.claims import Claim, EvidenceKind
-    from mmbench.report.board import Board, Judged
+    from mmbench.report.board import Board
+    from mmbench.report.families import About
+    from mmbench.report.gate_session import SessionGate
     from mmbench.report.sheet import Sheet
     from mmbench.verdict import Verdict
 
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
-MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
 # A cell that is read back, or too dear to run again, leaves its timer unused on purpose.
 UNTIMED = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all")
-TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a dearer probe is timed in test_timings.py alone
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,6 +64,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--mmbench-report", metavar="DIR", help="where the run's record and pages go (default: ROOTDIR/.mmbench)")
     add("--mmbench-offline", action="store_true", help="fetch nothing; what is missing makes a claim unmeasured")
     add("--mmbench-strict", action="store_true", help="an inconclusive claim fails instead of being expected to fail")
+    add(
+        "--mmbench-gate",
+        metavar="BASELINE",
+        help="fail the run unless its cells are no worse than this record's, paired",
+    )
+    add(
+        "--mmbench-margin",
+        metavar="METRIC=VALUE",
+        action="append",
+        help="how much worse still passes the gate, in printed units, e.g. accuracy=2; repeatable",
+    )
+    add(
+        "--mmbench-gate-inconclusive",
+        choices=("fail", "pass"),
+        help="what an inconclusive gate does to the run (default: fail)",
+    )
+    add("--mmbench-gate-allow-preprocessing", action="store_true", help="gate a candidate with its own preprocessing")
     add("--mmbench-timings", action="store_true", help="also run the timings against reference libraries")
     add("--mmbench-retime", action="store_true", help="time every probe again, also where its scores are stored")
 
@@ -78,9 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "timing: times a probe against a reference; needs --mmbench-timings")
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "mmbench-session")
-    asked = ("lineup", "model", "dataset", "store", "device", "precision")
-    if any(config.getoption(f"mmbench_{name}") for name in asked):
-        session.check_options()
+    session.check_options()
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,6 +123,7 @@ class Session:
         self.started = time.time()
         self.problems: list[str] = []
         self.written: tuple[Path, ...] = ()
+        self.gate: SessionGate | None = None
         self._board: Board | None = None
         self._sheet: Sheet | None = None
 
@@ -151,11 +167,20 @@ class Session:
         return self._sheet
 
     def check_options(self) -> None:
-        """Turn a bad lineup, role or spec into one clean line before anything is collected."""
+        """Turn a bad lineup, role, spec, baseline or margin into one clean line before anything is collected."""
+        opening = any(map(self.option, ("lineup", "model", "dataset", "store", "device", "precision")))
+        gating = (self.option("gate") or self.option("margin")) and not self.is_worker
+        if not opening and not gating:
+            return
         from mmbench.errors import MMBenchError
 
         try:
-            self.board.lineup  # noqa: B018  reading it opens the lineup
+            if opening:
+                self.board.lineup  # noqa: B018  reading it opens the lineup
+            if gating:
+                from mmbench.report.gate_session import SessionGate
+
+                self.gate = SessionGate.asked(self.option)
         except MMBenchError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -166,9 +191,10 @@ class Session:
         if marker is None:
             return
         from mmbench.errors import MMBenchError
+        from mmbench.report.families import About
 
         try:
-            about = _About(*marker.args, **marker.kwargs)
+            about = About(*marker.args, **marker.kwargs)
             if "claim" in metafunc.fixturenames:
                 cases = [Case(claim, kind) for claim, kind in about.cases(self.evidence)]
                 metafunc.parametrize("claim", cases or [ABSENT], indirect=True, ids=str)
@@ -227,65 +253,48 @@ class Session:
             self.sheet.take(json.loads(note))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        if self._sheet is None or self.is_worker:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.is_worker or self.config.option.collectonly:
             return
-        from mmbench.report.pages import write_run
-
-        record = self.sheet.record(
-            self.board, started=self.started, options=self._options(), folder=self.config.rootpath
-        )
         folder = Path(self.option("report") or self.config.rootpath / ".mmbench")
-        self.written = write_run(record, folder)
+        if self._sheet is not None:
+            from mmbench.report.pages import write_run
+
+            record = self.sheet.record(
+                self.board, started=self.started, options=self._options(), folder=self.config.rootpath
+            )
+            self.written = write_run(record, folder)
+        # An interrupted or broken session keeps its own exit code and gets no decision.
+        if self.gate is not None and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            self.written += tuple(self.gate.decide(self.sheet, folder))
+            if self.gate.failed:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._sheet is None or self.is_worker:
             return
         from mmbench.report.summary import summary_lines
 
+        verbose = self.config.get_verbosity() > 0
+        gate = self.gate.lines(verbose=verbose) if self.gate is not None else []
         terminalreporter.section("mmbench")
-        for text, markup in summary_lines(self.sheet.last, verbose=self.config.get_verbosity() > 0):
+        for text, markup in [*summary_lines(self.sheet.last, verbose=verbose), *gate]:
             terminalreporter.write_line(text, **dict.fromkeys(markup, True))
         for path in self.written:
             terminalreporter.write_line(f"written: {path}")
 
     def _options(self) -> dict[str, Any]:
-        names = ("lineup", "model", "dataset", "evidence", "device", "precision", "offline", "strict", "retime")
+        names = ("lineup", "model", "dataset", "evidence", "device", "precision", "offline", "strict", "retime", "gate")
         chosen = {name: self.option(name) for name in names if self.option(name)}
         return chosen | {"keyword": self.config.option.keyword} if self.config.option.keyword else chosen
 
 
-class _About:
-    """What a module's ``mmbench`` marker declares."""
+def _about(item: pytest.Item) -> About:
+    from mmbench.report.families import About
 
-    def __init__(self, protocols: Any = (), claims: str | tuple[str, ...] | None = None) -> None:
-        from mmbench.report.families import protocols_of
-
-        self.protocols = protocols_of(protocols)
-        self.claims = claims
-
-    def cases(self, evidence: tuple[EvidenceKind, ...]) -> list[tuple[Claim, EvidenceKind]]:
-        from mmbench.claims import CLAIMS
-        from mmbench.errors import UnknownName
-        from mmbench.report.families import SPECIAL, claims_of, kinds_of_evidence
-
-        if self.claims is None:
-            chosen = claims_of({protocol.probe for protocol in self.protocols})
-        elif self.claims == "planted":
-            chosen = [claim for claim in CLAIMS if claim.study == "planted"]
-        elif isinstance(self.claims, str):
-            if self.claims not in SPECIAL:
-                raise UnknownName("family of claims", self.claims, [*SPECIAL, "planted"])
-            chosen = claims_of({self.claims})
-        else:
-            chosen = [CLAIMS.get(name) for name in self.claims]
-        return [(claim, kind) for claim in chosen for kind in kinds_of_evidence(claim, evidence)]
-
-
-def _about(item: pytest.Item) -> _About:
     marker = item.get_closest_marker("mmbench")
     assert marker is not None
-    return _About(*marker.args, **marker.kwargs)
+    return About(*marker.args, **marker.kwargs)
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:
@@ -307,29 +316,22 @@ class Scoreboard:
         """
         from mmbench.errors import MMBenchError
 
+        note = self._item.stash[NOTE] = {}
         try:
             judged = self._session.board.judge(case.claim, case.evidence)
         except MMBenchError as error:
             pytest.fail(f"{case.claim.id} cannot be judged: {error}", pytrace=False)
-        part = judged.part
-        self._item.stash[NOTE] = {"verdict": part}
+        part = note["verdict"] = judged.part
         shown = ("claim", "evidence", "outcome", "estimate", "low", "high", "p_support", "p_refute")
         self._item.user_properties += [(name, part[name]) for name in shown if part[name] is not None]
-        self._decide(judged)
+        outcome, why = judged.outcome(strict=self._session.option("strict"), gated=bool(self._session.option("gate")))
+        if outcome == "fail":
+            pytest.fail(why, pytrace=False)
+        if outcome == "skip":
+            pytest.skip(why)
+        if outcome == "xfail":
+            pytest.xfail(why)
         return judged.verdict
-
-    def _decide(self, judged: Judged) -> None:
-        verdict, known = judged.verdict, judged.known
-        if judged.standing == "changed":
-            pytest.fail(f"changed verdict: {judged.change}\n{verdict.explain()}", pytrace=False)
-        if verdict.outcome == "unmeasured":
-            pytest.skip(f"unmeasured: {judged.missing}")
-        if verdict.outcome == "inconclusive":
-            if self._session.option("strict"):
-                pytest.fail(f"inconclusive, and --mmbench-strict asks for more\n{verdict.explain()}", pytrace=False)
-            pytest.xfail(f"inconclusive: {judged.settle}")
-        if verdict.outcome == "refuted" and known is not None and known.verdict == "refuted":
-            pytest.xfail(f"refuted, as recorded: {known.reason}")
 
     def measure(self, model: str, dataset: str, benchmark: Any) -> None:
         """Measure the module's cells of one model and dataset; time the probe where the work is fresh.
@@ -352,11 +354,7 @@ class Scoreboard:
             pytest.fail(f"{model} on {dataset} cannot be measured: {error}", pytrace=False)
         seconds = {str(cell): board.seconds(cell) for cell in cells}
         item.user_properties.append(("recorded_seconds", json.dumps(seconds)))
-        timed = (fresh or cells) if self._session.option("retime") else fresh
-        cost = board.seconds(timed[0]) or 0.0 if timed else 0.0
-        rounds = min(MOST_ROUNDS, int(TIMING_BUDGET / max(cost, 1e-3)))
-        if self._session.option("retime"):
-            rounds = max(rounds, 1)
+        timed, rounds = board.to_time(fresh, cells, again=self._session.option("retime"))
         if not timed or not rounds:
             return
         once = board.probe_call(timed[0])

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
-from mmbench.errors import MissingAsset, MissingExtra, Unmeasured
+from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
 from mmbench.protocol import Cell, Protocol
 from mmbench.report.expected import Key, Known, Standing, read_expected, standing
 from mmbench.report.families import cells_asked
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mmbench.run import Bench
     from mmbench.scores import Scores
     from mmbench.verdict import Verdict
+
+
+MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
+TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a dearer probe is timed in test_timings.py alone
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,27 @@ class Judged:
             "other_reading": None if self.code is None else self.code.as_dict(),
         }
 
+    def outcome(self, *, strict: bool, gated: bool) -> tuple[Literal["fail", "skip", "xfail"] | None, str]:
+        """What becomes of the claim's test and why; None leaves it to the test's own assertion.
+
+        ``strict``: an inconclusive claim fails. ``gated``: the gate decides the run, so a candidate that turns a claim
+        over, perhaps by being better, does not fail it.
+        """
+        verdict, known = self.verdict, self.known
+        if self.standing == "changed":
+            return "fail", f"changed verdict: {self.change}\n{verdict.explain()}"
+        if verdict.outcome == "unmeasured":
+            return "skip", f"unmeasured: {self.missing}"
+        if verdict.outcome == "inconclusive":
+            if strict:
+                return "fail", f"inconclusive, and --mmbench-strict asks for more\n{verdict.explain()}"
+            return "xfail", f"inconclusive: {self.settle}"
+        if verdict.outcome == "refuted" and known is not None and known.verdict == "refuted":
+            return "xfail", f"refuted, as recorded: {known.reason}"
+        if verdict.outcome == "refuted" and verdict.evidence == "measured" and gated:
+            return "xfail", "refuted; the gate decides this run, and lists the claims that flip"
+        return None, ""
+
     @property
     def change(self) -> str:
         """What the recorded verdict was and what it is now, in one line."""
@@ -81,6 +106,7 @@ class Board:
     expected: Path
     offline: bool = False
     used: dict[Cell, Scores] = field(default_factory=dict)
+    lost: dict[Cell, str] = field(default_factory=dict)
     _bench: Bench | None = None
     _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
     _told_cells: set[Cell] = field(default_factory=set)
@@ -186,8 +212,11 @@ class Board:
         """
         try:
             found = self.bench.scores(cell)
-        except (MissingAsset, MissingExtra) as error:
-            raise Unmeasured(f"{cell}: {error}") from error
+        except MMBenchError as error:
+            self.lost[cell] = str(error)
+            if isinstance(error, MissingAsset | MissingExtra):
+                raise Unmeasured(f"{cell}: {error}") from error
+            raise
         self.used[cell] = found
         return found
 
@@ -200,6 +229,13 @@ class Board:
         """Seconds and items that this run encoded for the cell's dataset, by encoder and split."""
         paid = [c for c in self.bench.costs if c.kind == "features" and c.fresh and f" on {cell.dataset}/" in c.name]
         return {"extraction": [{"what": c.name, "seconds": c.seconds, "items": c.items} for c in paid]}
+
+    def to_time(self, fresh: list[Cell], cells: list[Cell], *, again: bool) -> tuple[list[Cell], int]:
+        """Which of a test's cells to time (stored ones only ``again``), in how many rounds; none where it is dear."""
+        timed = (fresh or cells) if again else fresh
+        cost = self.seconds(timed[0]) or 0.0 if timed else 0.0
+        rounds = min(MOST_ROUNDS, int(TIMING_BUDGET / max(cost, 1e-3)))
+        return timed, max(rounds, 1) if again else rounds
 
     def probe_call(self, cell: Cell) -> Callable[[], Any]:
         """The cell's probe on features that exist already, ready to be timed."""
@@ -248,17 +284,18 @@ class Board:
     # what a worker tells its controller
 
     def news(self) -> dict[str, Any]:
-        """Cells and costs since the last call, as plain JSON values."""
+        """Cells and costs since the last call, and why cells were not to be had, as plain JSON values."""
         if self._bench is None:
             return {}
-        from mmbench.report.cells import cell_part
+        from mmbench.report.cells import cell_name, cell_part
 
         cells = [cell for cell in self.used if cell not in self._told_cells]
         costs = self._bench.costs[self._told_costs :]
         self._told_cells.update(cells)
         self._told_costs += len(costs)
         parts = [cell_part(cell, self.used[cell], fresh=self._is_fresh(self.used[cell])) for cell in cells]
-        return {"cells": parts, "costs": [vars(cost) for cost in costs if cost.fresh]}
+        lost = {cell_name(cell): reason for cell, reason in self.lost.items()}
+        return {"cells": parts, "costs": [vars(cost) for cost in costs if cost.fresh], "lost": lost}
 
 
 def named_models() -> frozenset[str]:

@@ -44,6 +44,11 @@ def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
     }
 
 
+def cell_name(cell: Cell) -> str:
+    """The cell's name in a record (``str`` of its CellPart): tells readings apart, which ``str(cell)`` does not."""
+    return str(cell) if cell.protocol.reading == "paper" else f"{cell} ({cell.protocol.reading})"
+
+
 def scores_of(part: CellPart) -> Scores:
     """The scores that a record keeps of a cell, to be compared in pairs.
 

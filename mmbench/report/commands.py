@@ -136,11 +136,11 @@ def run_gate(options: argparse.Namespace) -> int:
 
 
 def _gated(options: argparse.Namespace) -> Any:
-    from mmbench.gate import Margins
-    from mmbench.report.gated import gate_records, losses_from
+    from mmbench.gate import Margins, printed_units
+    from mmbench.report.gated import gate_records
     from mmbench.report.record import read_record
 
-    margins, losses = Margins.parse(options.margin), losses_from(options.inject)
+    margins, losses = Margins.parse(options.margin), printed_units(options.inject)
     base, candidate = read_record(options.base), read_record(options.candidate)
     return gate_records(
         base,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
+from mmbench.errors import UnknownName
 from mmbench.protocol import Cell, Protocol
 from mmbench.terms import cells_of
 
@@ -65,3 +66,26 @@ def protocols_of(declared: object) -> tuple[Protocol, ...]:
     if isinstance(declared, list | tuple):
         return tuple(protocol for part in declared for protocol in protocols_of(part))
     raise TypeError(f"expected a protocol or a sequence of protocols, got {declared!r}")
+
+
+class About:
+    """What a benchmark module's ``mmbench`` marker declares: protocols, and which claims the module collects."""
+
+    def __init__(self, protocols: object = (), claims: str | tuple[str, ...] | None = None) -> None:
+        self.protocols = protocols_of(protocols)
+        self.claims = claims
+
+    def cases(self, evidence: Sequence[EvidenceKind]) -> list[tuple[Claim, EvidenceKind]]:
+        """The module's claims with each kind of evidence that they are judged on; raises UnknownName."""
+        return [(claim, kind) for claim in self._chosen() for kind in kinds_of_evidence(claim, evidence)]
+
+    def _chosen(self) -> list[Claim]:
+        if self.claims is None:
+            return claims_of({protocol.probe for protocol in self.protocols})
+        if self.claims == "planted":
+            return [claim for claim in CLAIMS if claim.study == "planted"]
+        if isinstance(self.claims, str):
+            if self.claims not in SPECIAL:
+                raise UnknownName("family of claims", self.claims, [*SPECIAL, "planted"])
+            return claims_of({self.claims})
+        return [CLAIMS.get(name) for name in self.claims]

@@ -17,7 +17,7 @@ from mmbench.errors import BadSpec
 from mmbench.gate import LEVEL, Decision, Margins, NotComparable, check_comparable, decide, inject
 from mmbench.report.cells import scores_of
 from mmbench.report.compare import Change, compare
-from mmbench.report.record import Binding, CellPart, Record
+from mmbench.report.record import BadRecord, Binding, CellPart, Record
 from mmbench.scores import Scores
 
 MOST_NAMED = 5
@@ -42,16 +42,6 @@ class Gated:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def losses_from(texts: Sequence[str]) -> dict[str, float]:
-    """Losses to plant, by metric in its printed unit, written as margins are: ``accuracy=10``, or ``10``."""
-    losses = {}
-    for text in texts:
-        name, _, number = text.rpartition("=")
-        parsed = Margins.parse([text]).by_metric
-        losses[name.strip() or next(m for m, value in parsed.items() if value == float(number))] = float(number)
-    return losses
-
-
 def gate_records(
     base: Record,
     candidate: Record,
@@ -65,11 +55,13 @@ def gate_records(
     """Decide whether the candidate's run is no worse than the base's.
 
     ``among`` narrows the base to cells of these names; else every cell of the base counts, and one that the candidate
-    lacks keeps the gate from passing. ``losses`` by metric are planted into the candidate's cells (see losses_from).
+    lacks keeps the gate from passing. ``losses`` by metric, in printed units, are planted into the candidate's cells.
 
     Raises NotComparable naming what differs (protocol, reading, dataset, preprocessing), and BadRecord when a record
     has no outcomes by example.
     """
+    for record, name in ((base, "the base"), (candidate, "the candidate")):
+        check_outcomes(record, name)
     was = {str(part): part for part in base.cells if among is None or str(part) in among}
     now = {str(part): part for part in candidate.cells}
     common = [name for name in was if name in now]
@@ -103,6 +95,15 @@ def gate_records(
         ),
         reasons=reasons or {},
     )
+
+
+def check_outcomes(record: Record, name: str) -> None:
+    """Raise BadRecord for a record whose cells cannot be paired by example."""
+    if any(part.outcomes is None for part in record.cells):
+        raise BadRecord(
+            f"{name} ({record.label}, {record.started}, schema {record.schema_version}) keeps no outcomes by trial and "
+            "example, so nothing can be paired with it; run pytest benchmarks with this mmbench and gate on that record"
+        )
 
 
 def _decide(base: dict[str, Scores], candidate: dict[str, Scores], margins: Margins) -> Decision:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Sheet:
-    """Notes by key, so that what two workers both tell is kept once."""
+    """Notes by key, so that what two workers both tell is kept once; ``lost`` is why a cell was not to be had."""
 
     verdicts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     cells: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     timings: dict[str, dict[str, Any]] = field(default_factory=dict)
     costs: list[dict[str, Any]] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
     last: Record | None = None
 
     def take(self, note: dict[str, Any]) -> None:
@@ -37,6 +38,7 @@ class Sheet:
         if "timing" in note:
             self.timings[note["timing"]["test"]] = note["timing"]
         self.costs += note.get("costs", ())
+        self.lost |= note.get("lost", {})
 
     def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
@@ -107,8 +109,10 @@ def _ceilings(entry: Any) -> tuple[CeilingPart, ...]:
 
 
 def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:
-    """Digest of the weights, and the rest of the identity."""
-    found = _or_none(lambda: bound.entry.identity().as_dict())
+    """Digest of the weights, and the rest of the identity as it is read back from JSON (lists for tuples)."""
+    from mmbench.report.compare import plain
+
+    found = _or_none(lambda: plain(bound.entry.identity().as_dict()))
     return (None, None) if found is None else (found.pop("weights"), found)
 
 

@@ -1,0 +1,185 @@
+"""The gate under pytest: the baseline is a record of an earlier run, the run as a whole passes or fails."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
+
+import pytest
+
+from mmbench.errors import MissingAsset, NotEnoughShots
+from mmbench.models.entry import Identity, ModelEntry, Preprocess
+
+CELLS = ("-k", "test_cell")
+PREPROCESS = Preprocess(64, 64, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+def records(stage):
+    return sorted(stage.pytester.path.glob(".mmbench/runs/*/*.json"))
+
+
+def bound(stage, role, weights, preprocess=PREPROCESS):
+    """Another checkpoint in a role of the staged lineup."""
+    identity = Identity(weights, "staged", "last", preprocess)
+    entry = ModelEntry(f"staged-{role}", "image", 4, lambda: None, lambda: identity)
+    stage.bench.lineup.models[role].__dict__["entry"] = entry
+
+
+@pytest.fixture
+def gated(stage, forms):
+    """A stage with a baseline: clip 0.5, bit_m 0.7, rn50 0.5 on 400 examples in 10 trials."""
+    stage.claim("a", forms["supported"])
+    for role in stage.bench.accuracies:
+        bound(stage, role, f"{role}-before")
+    stage.run(*CELLS).assert_outcomes(passed=3, deselected=1)
+    (baseline,) = records(stage)
+    baseline = baseline.rename(stage.pytester.path / "baseline.json")
+
+    def run(*options, gate=baseline):
+        return stage.run("--mmbench-gate", str(gate), *options)
+
+    def candidate(accuracy, role="clip", **changes):
+        stage.bench.accuracies[role] = accuracy
+        bound(stage, role, f"{role}-after", **changes)
+
+    return SimpleNamespace(stage=stage, run=run, candidate=candidate, baseline=baseline)
+
+
+def said(gated):
+    return json.loads((gated.stage.pytester.path / ".mmbench" / "gate.json").read_text())
+
+
+def test_the_same_models_pass(gated):
+    result = gated.run(*CELLS)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["gate: pass", "cells: 3 the same model with the same outcomes"])
+    assert (said(gated)["outcome"], said(gated)["exit_code"]) == ("pass", 0)
+
+
+def test_a_better_candidate_passes(gated):
+    gated.candidate(0.6)
+    result = gated.run(*CELLS)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["gate: pass", "cells: 1 not worse, 2 the same model with the same outcomes"])
+    result.assert_outcomes(passed=3, deselected=1)
+
+
+def test_a_worse_candidate_fails_the_run_and_is_named_with_numbers(gated):
+    gated.candidate(0.3)
+    result = gated.run(*CELLS)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=3, deselected=1)
+    result.stdout.fnmatch_lines(["gate: fail", "written: *gate.md", "written: *gate.json", "written: *gate.xml"])
+    numbers = r"\d\d\.\d -> \d\d\.\d %  -\d\d\.\d \[-\d\d\.\d, -\d\d\.\d\], margin \d"
+    result.stdout.re_match_lines([rf"  fail          few_shot\[clip, cub\]  {numbers}"])
+    (cell,) = said(gated)["cells"]
+    assert (cell["cell"], cell["outcome"]) == ("few_shot[clip, cub]", "fail")
+    assert cell["low"] < cell["difference"] < cell["high"] < -cell["margin"]
+    tree = ElementTree.parse(gated.stage.pytester.path / ".mmbench" / "gate.xml")
+    assert [case.get("name") for case in tree.iter("testcase") if case.find("failure") is not None] == [cell["cell"]]
+    assert "**fail**" in (gated.stage.pytester.path / ".mmbench" / "gate.md").read_text()
+
+
+def test_the_margin_decides(gated):
+    gated.candidate(0.47)
+    assert gated.run(*CELLS, "--mmbench-margin", "accuracy=10").ret == pytest.ExitCode.OK
+    assert gated.run(*CELLS, "--mmbench-margin", "accuracy=0.1").ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_an_inconclusive_gate_fails_unless_told_otherwise(gated):
+    gated.candidate(0.47)
+    options = (*CELLS, "--mmbench-margin", "accuracy=3")
+    result = gated.run(*options)
+    assert said(gated)["outcome"] == "inconclusive"
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["  inconclusive  few_shot*would be decided by * examples*"])
+    assert gated.run(*options, "--mmbench-gate-inconclusive", "pass").ret == pytest.ExitCode.OK
+    gated.candidate(0.2)
+    assert gated.run(*options, "--mmbench-gate-inconclusive", "pass").ret == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize("error", [MissingAsset("next.pt is not here"), NotEnoughShots("class 'wren' has 3 rows")])
+@pytest.mark.parametrize("kind", ["test_cell", "test_claim"])
+def test_a_candidate_that_cannot_be_measured_does_not_pass(gated, error, kind):
+    gated.candidate(error)
+    result = gated.run("-k", kind)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert said(gated)["outcome"] == "inconclusive"
+    result.stdout.fnmatch_lines([f"  missing       few_shot[[]clip, cub[]]: {error}"])
+
+
+def test_a_run_of_some_cells_is_gated_on_those(gated):
+    gated.candidate(0.3)
+    assert gated.run("-k", "test_cell and bit_m").ret == pytest.ExitCode.OK
+    assert said(gated)["same"] == ["few_shot[bit_m, cub]"]
+
+
+def test_a_refuted_claim_leaves_the_decision_to_the_gate_and_is_listed(gated):
+    assert gated.stage.run("-k", "test_claim").ret == pytest.ExitCode.OK
+    base = records(gated.stage)[-1]
+    gated.candidate(0.9)  # better, and so "bit_m above clip" is refuted
+    result = gated.run(gate=base)
+    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes(passed=3, xfailed=1)
+    result.stdout.fnmatch_lines(["  claim flips   a (measured): supported (*) -> refuted (*)"])
+    assert [flip["claim"] for flip in said(gated)["flips"]] == ["a"]
+    assert gated.stage.run("-k", "test_claim").ret == pytest.ExitCode.TESTS_FAILED  # without a gate
+
+
+def test_other_preprocessing_is_refused_unless_allowed(gated):
+    gated.candidate(0.6, preprocess=Preprocess(96, 96, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)))
+    result = gated.run(*CELLS)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["gate: not comparable: preprocessing differs*clip size 64 and 96*"])
+    assert gated.run(*CELLS, "--mmbench-gate-allow-preprocessing").ret == pytest.ExitCode.OK
+
+
+def test_a_run_without_cells_is_not_taken_for_a_pass(gated):
+    gated.stage.pytester.makepyfile(test_other="def test_nothing():\n    pass\n")
+    result = gated.stage.pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "--mmbench-gate", str(gated.baseline), "test_other.py"
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["gate: not comparable: this run measured no cell*"])
+
+
+def test_collecting_decides_nothing(gated):
+    result = gated.run("--collect-only")
+    assert result.ret == pytest.ExitCode.OK
+    assert not (gated.stage.pytester.path / ".mmbench" / "gate.json").exists()
+
+
+def test_a_stopped_run_keeps_its_exit_code_and_gets_no_decision(gated):
+    pytester = gated.stage.pytester
+    pytester.makepyfile(test_other="def test_stopped():\n    raise KeyboardInterrupt\n")
+    options = ("-p", "no:cacheprovider", "--mmbench-gate", str(gated.baseline), "test_staged.py", "test_other.py")
+    result = pytester.runpytest_inprocess(*options, no_reraise_ctrlc=True)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["gate: not decided, as the run did not finish"])
+    assert not (pytester.path / ".mmbench" / "gate.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--mmbench-gate", "none.json"], "there is no record at none.json"),
+        (["--mmbench-gate", "torn.json"], "torn.json is not a record"),
+        (["--mmbench-gate", "old.json"], "keeps no outcomes by trial and example"),
+        (["--mmbench-gate", "baseline.json", "--mmbench-margin", "acuracy=2"], "Did you mean 'accuracy'?"),
+        (["--mmbench-gate", "baseline.json", "--mmbench-margin", "accuracy=-1"], "is out of range"),
+        (["--mmbench-gate", "baseline.json", "--mmbench-margin", "accuracy"], "ends in no number"),
+        (["--mmbench-margin", "accuracy=2"], "name its baseline with --mmbench-gate"),
+        (["--mmbench-gate-inconclusive", "perhaps"], "invalid choice: 'perhaps'"),
+    ],
+)
+def test_bad_options_are_usage_errors_before_any_test(gated, options, message):
+    path = gated.stage.pytester.path
+    raw = json.loads(gated.baseline.read_text())
+    for cell in raw["cells"]:
+        cell["outcomes"] = None
+    (path / "old.json").write_text(json.dumps(raw))
+    (path / "torn.json").write_text('{"schema": 2')
+    gated.stage.bench.asked.clear()
+    result = gated.stage.run(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr.str()
+    assert gated.stage.bench.asked == []
