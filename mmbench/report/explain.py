@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Parting:
-    """Cells that part at the same step, by name; ``step`` None for cells that agree to the end."""
+    """Cells that part at the same step, by name and their two means; ``step`` None where they agree to the end."""
 
     step: Step | None
     unknown: tuple[Step, ...]
@@ -47,8 +47,12 @@ def explain_records(a: Record, b: Record) -> list[Parting]:
     others = {str(part): part for part in b.cells}
     found: dict[tuple[Step | None, tuple[Step, ...]], list[str]] = {}
     for part in a.cells:
-        if str(part) in others:
-            found.setdefault(parting(part, others[str(part)], a, b), []).append(str(part))
+        other = others.get(str(part))
+        if other is not None:
+            gap = (
+                "" if part.mean == other.mean else f" ({part.mean:g} and {other.mean:g} {part.unit})".replace(" )", ")")
+            )
+            found.setdefault(parting(part, other, a, b), []).append(f"{part}{gap}")
     groups = [Parting(step, unknown, tuple(cells)) for (step, unknown), cells in found.items()]
     return sorted(groups, key=lambda group: STAGES.index(group.step.stage) if group.step else len(STAGES))
 
@@ -148,15 +152,13 @@ def _metric(part: CellPart, other: CellPart) -> Step:
     stage = STAGES[4]
     if part.metric != other.metric:
         return Step(stage, "differs", f"{part.metric} and {other.metric}")
-    gap = f"mean {part.mean:g} and {other.mean:g} {part.unit}".rstrip()
     if part.outcomes is None or other.outcomes is None:
-        if (part.trials, part.mean) != (other.trials, other.mean):
-            return Step(stage, "differs", gap)
-        return Step(stage, "same", "by its means; a record has no outcomes by example")
+        state: State = "same" if part.trials == other.trials else "differs"
+        return Step(stage, state, "by its means by trial; a record has no outcomes by example")
     from mmbench.report.outcomes import unpack
 
     same = unpack(part.outcomes).tobytes() == unpack(other.outcomes).tobytes()
-    return Step(stage, "same") if same else Step(stage, "differs", gap)
+    return Step(stage, "same" if same else "differs")
 
 
 def _identity(role: str, record: Record) -> dict[str, Any] | None:
@@ -183,7 +185,8 @@ def explain_lines(a: Record, b: Record) -> Iterator[str]:
         first = apart[0].step
         assert first is not None
         parted = sum(len(group.cells) for group in apart)
-        yield f"the runs part first at: {first.stage} ({parted} of {total} cells that both records hold part)"
+        where = "at, if not before" if apart[0].unknown else "first at"
+        yield f"the runs part {where}: {first.stage} ({parted} of {total} cells that both records hold part)"
     for group in groups:
         names = ", ".join(group.cells[:3]) + (f" and {len(group.cells) - 3} more" if len(group.cells) > 3 else "")
         yield f"{group.step or 'agree'}: {len(group.cells)} cells: {names}"
