@@ -34,6 +34,8 @@ HEAVY = {
     "PIL",
     "resvg_py",
     "jinja2",
+    "datasets",
+    "pyarrow",
 }
 
 

@@ -1,30 +1,29 @@
-"""The papers' own image datasets, read where they lie on disk, in torchvision's layouts; nothing is downloaded.
+"""``torchvision:NAME?root=DIR``: the papers' own image datasets, read where they lie, in torchvision's layouts.
 
-Sizes and layouts are those of PROTOCOLS 0.4. CIFAR's files are pickles: they are read by an unpickler that can build
-arrays, lists and strings and refuses every other name, so that a forged file can run nothing.
+Nothing is downloaded. Sizes and layouts are those of PROTOCOLS 0.4. CIFAR's files are pickles: they are read by an
+unpickler that can build arrays, lists and strings and refuses every other name, so that a forged file runs nothing.
 """
 
 from __future__ import annotations
 
 import functools
 import gzip
-import hashlib
 import io
 import pickle
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.datasets.declared import Declared, files_identity, inside, on_disk
+from mmbench.datasets.declared import need as need_in
 from mmbench.datasets.entry import Dataset, DatasetEntry, ImageSource, Split
-from mmbench.datasets.folders import FileImages, file_digest
-from mmbench.errors import BadDataset, BadItem, MissingAsset, UnknownName
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from mmbench.datasets.images import ArrayImages, FileImages
+from mmbench.errors import BadDataset, BadItem, UnknownName
 
 Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
 """Images, labels and ids of a split."""
@@ -32,40 +31,17 @@ Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Reader:
-    """How a dataset lies on disk: its class names, one split, and all files that decide it."""
+    """How a dataset lies on disk: its class names, one split, all files that decide it, and the few that show at once
+    whether it is here."""
 
     classes: Callable[[Path], tuple[str, ...]]
     part: Callable[[Path, str], Part]
     paths: Callable[[Path], list[Path]]
+    needed: Callable[[Path], list[Path]]
 
 
-class ArrayImages:
-    """Images held as uint8 ``[n, height, width]`` or ``[n, height, width, 3]``."""
-
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self.pixels = pixels
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def image(self, index: int) -> Image:
-        from PIL import Image
-
-        return Image.fromarray(np.ascontiguousarray(self.pixels[index])).convert("RGB")
-
-    def digest(self, index: int) -> str:
-        """Hex SHA-256 of shape and pixels."""
-        pixels = np.ascontiguousarray(self.pixels[index])
-        return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-
-
-def need(path: Path) -> Path:
-    """The path, or MissingAsset that names it."""
-    if not path.exists():
-        raise MissingAsset(
-            f"{path} is not there; mmbench does not download this dataset, put it there in torchvision's layout"
-        )
-    return path
+LAYOUT = "torchvision's layout"
+need = functools.partial(need_in, layout=LAYOUT)
 
 
 def _array_part(prefix: str, pixels: NDArray[np.uint8], labels: NDArray[Any]) -> Part:
@@ -107,30 +83,43 @@ def read_arrays(path: Path) -> dict[str, Any]:
 
 def _cifar(folder: str, meta: str, names: str, labels: str, files: dict[str, tuple[str, ...]]) -> Reader:
     def classes(root: Path) -> tuple[str, ...]:
-        return tuple(read_arrays(root / folder / meta)[names])
+        found = read_arrays(root / folder / meta).get(names)
+        if not isinstance(found, list):
+            raise BadItem(f"{root / folder / meta} does not hold CIFAR's {names!r}")
+        return tuple(map(str, found))
 
     def part(root: Path, split: str) -> Part:
         batches = [read_arrays(root / folder / file) for file in files[split]]
-        flat = np.concatenate([np.asarray(batch["data"], dtype=np.uint8) for batch in batches])
-        pixels = flat.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        return _array_part(split, pixels, np.concatenate([np.asarray(batch[labels]) for batch in batches]))
+        try:
+            flat = np.concatenate([np.asarray(batch["data"], dtype=np.uint8) for batch in batches])
+            pixels = flat.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+            found = np.concatenate([np.asarray(batch[labels], dtype=np.int64) for batch in batches])
+        except (KeyError, ValueError, TypeError) as error:
+            raise BadItem(f"{root / folder} does not hold CIFAR's {split!r} batches ({error})") from error
+        return _array_part(split, pixels, found)
 
     def paths(root: Path) -> list[Path]:
         return [root / folder / file for file in (meta, *files["train"], *files["test"])]
 
-    return Reader(classes, part, paths)
+    return Reader(classes, part, paths, paths)
 
 
 # -- MNIST and FashionMNIST ----------------------------------------------------------------------------------------
+
+
+MOST_BYTES = 256 << 20  # MNIST's largest file has 47 MB
 
 
 def _idx(path: Path) -> NDArray[np.uint8]:
     """An IDX file of unsigned bytes, plain or gzipped. Raises BadItem when header and length disagree."""
     file = path if path.exists() else need(path.with_name(path.name + ".gz"))
     try:
-        raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    except (OSError, EOFError) as error:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            raw = stream.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
         raise BadItem(f"{file} cannot be unpacked ({error})") from error
+    if len(raw) > MOST_BYTES:
+        raise BadItem(f"{file} unpacks to more than {MOST_BYTES:,} bytes; no file of MNIST is so large")
     rank = raw[3] if len(raw) > 3 and raw[:3] == b"\0\0\x08" else 0
     shape = tuple(int(size) for size in np.frombuffer(raw[4 : 4 + 4 * rank], dtype=">u4"))
     if not rank or len(shape) != rank or len(raw) != 4 + 4 * rank + int(np.prod(shape)):
@@ -151,7 +140,7 @@ def _mnist(folder: str, names: tuple[str, ...]) -> Reader:
         plain = files(root, "train") + files(root, "test")
         return [path if path.exists() else path.with_name(path.name + ".gz") for path in plain]
 
-    return Reader(lambda root: names, part, paths)
+    return Reader(lambda root: names, part, paths, paths)
 
 
 # -- SVHN and CUB --------------------------------------------------------------------------------------------------
@@ -164,7 +153,9 @@ def _svhn_part(root: Path, split: str) -> Part:
     try:
         content = loadmat(path, variable_names=("X", "y"))
         pixels, labels = content["X"].transpose(3, 0, 1, 2), content["y"].reshape(-1).astype(np.int64)
-    except (ValueError, KeyError, TypeError, NotImplementedError, OSError) as error:
+        if pixels.dtype != np.uint8 or pixels.shape[3] != 3:
+            raise ValueError(f"its images are {pixels.dtype} of {pixels.shape[3]} channels")
+    except Exception as error:  # what scipy raises on a damaged file is not bounded
         raise BadItem(f"{path} is not one of SVHN's files ({error})") from error
     return _array_part(split, pixels, labels % 10)  # the digit 0 is stored as 10
 
@@ -179,29 +170,42 @@ def _cub_home(root: Path) -> Path:
 
 def _table(path: Path) -> dict[str, str]:
     """A file of lines ``key value``."""
-    return dict(line.split(maxsplit=1) for line in need(path).read_text().splitlines() if line.strip())
+    lines = [line.strip() for line in need(path).read_text().splitlines() if line.strip()]
+    try:
+        return dict(line.split(maxsplit=1) for line in lines)
+    except ValueError:
+        raise BadDataset(f"{path} has a line that is not KEY VALUE") from None
 
 
 def _cub_classes(root: Path) -> tuple[str, ...]:
     names = _table(_cub_home(root) / "classes.txt")
-    return tuple(names[key].strip().split(".", 1)[-1].replace("_", " ") for key in sorted(names, key=int))
+    return tuple(names[key].split(".", 1)[-1].replace("_", " ") for key in sorted(names, key=int))
 
 
 def _cub_part(root: Path, split: str) -> Part:
     home = _cub_home(root)
     files, classes = _table(home / "images.txt"), _table(home / "image_class_labels.txt")
     side = _table(home / "train_test_split.txt")
-    wanted = {"train": "1", "test": "0"}[split]
-    keys = [key for key in files if side[key].strip() == wanted]
-    paths = [home / "images" / files[key].strip() for key in keys]
+    if not files.keys() == classes.keys() == side.keys():
+        odd = sorted((files.keys() ^ classes.keys()) | (files.keys() ^ side.keys()))
+        raise BadDataset(f"the tables of {home} do not list the same images: {', '.join(odd[:3])} is not in all")
+    keys = [key for key in files if side[key] == {"train": "1", "test": "0"}[split]]
+    paths = [inside(home / "images", files[key], home / "images.txt") for key in keys]
     labels = np.array([int(classes[key]) - 1 for key in keys], dtype=np.int64)
-    return FileImages(paths), labels, tuple(files[key].strip() for key in keys)
+    return FileImages(paths), labels, tuple(files[key] for key in keys)
+
+
+def _cub_tables(root: Path) -> list[Path]:
+    return [_cub_home(root) / f"{name}.txt" for name in ("images", "image_class_labels", "train_test_split", "classes")]
 
 
 def _cub_paths(root: Path) -> list[Path]:
-    home = _cub_home(root)
-    tables = [home / f"{name}.txt" for name in ("images", "image_class_labels", "train_test_split", "classes")]
-    return tables + [home / "images" / file.strip() for file in _table(tables[0]).values()]
+    tables, home = _cub_tables(root), _cub_home(root)
+    return tables + [inside(home / "images", file, tables[0]) for file in _table(tables[0]).values()]
+
+
+def _cub_needed(root: Path) -> list[Path]:
+    return [*_cub_tables(root), _cub_home(root) / "images"]
 
 
 # -- the datasets --------------------------------------------------------------------------------------------------
@@ -209,9 +213,14 @@ def _cub_paths(root: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Known:
+    """A published dataset: how it is read, its sizes, the bytes of its archives, and whose it is."""
+
     reader: Reader
     classes: int
     counts: dict[str, int]
+    size: int
+    credit: str
+    licence: str = ""
     templates: tuple[str, ...] = ("a photo of a {}.",)
 
 
@@ -222,42 +231,62 @@ _BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "t
 KNOWN = {
     "CIFAR10": Known(
         _cifar("cifar-10-batches-py", "batches.meta", "label_names", "labels", _BATCHES),
-        10,
-        {"train": 50_000, "test": 10_000},
+        *(10, {"train": 50_000, "test": 10_000}, 170_498_071),
+        "CIFAR-10 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
     "CIFAR100": Known(
         _cifar(
             *("cifar-100-python", "meta", "fine_label_names", "fine_labels"), {"train": ("train",), "test": ("test",)}
         ),
-        100,
-        {"train": 50_000, "test": 10_000},
+        *(100, {"train": 50_000, "test": 10_000}, 169_001_437),
+        "CIFAR-100 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
-    "MNIST": Known(_mnist("MNIST", DIGITS), 10, {"train": 60_000, "test": 10_000}, ('a photo of the number: "{}".',)),
-    "FashionMNIST": Known(_mnist("FashionMNIST", GARMENTS), 10, {"train": 60_000, "test": 10_000}),
+    "MNIST": Known(
+        _mnist("MNIST", DIGITS),
+        *(10, {"train": 60_000, "test": 10_000}, 11_594_722),
+        *("MNIST (LeCun, Cortes, Burges), http://yann.lecun.com/exdb/mnist/", "CC BY-SA 3.0"),
+        ('a photo of the number: "{}".',),
+    ),
+    "FashionMNIST": Known(
+        _mnist("FashionMNIST", GARMENTS),
+        *(10, {"train": 60_000, "test": 10_000}, 30_878_645),
+        *("Fashion-MNIST (Xiao et al. 2017), https://github.com/zalandoresearch/fashion-mnist", "MIT"),
+    ),
     "SVHN": Known(
-        Reader(lambda root: DIGITS, _svhn_part, _svhn_paths),
-        *(10, {"train": 73_257, "test": 26_032}, ('a street sign of the number: "{}".',)),
+        Reader(lambda root: DIGITS, _svhn_part, _svhn_paths, _svhn_paths),
+        *(10, {"train": 73_257, "test": 26_032}, 246_316_178),
+        "SVHN (Netzer et al. 2011), http://ufldl.stanford.edu/housenumbers/",
+        *("non-commercial use only", ('a street sign of the number: "{}".',)),
     ),
     "CUB200": Known(
-        Reader(_cub_classes, _cub_part, _cub_paths),
-        *(200, {"train": 5_994, "test": 5_794}, ("a photo of a {}, a type of bird.",)),
+        Reader(_cub_classes, _cub_part, _cub_paths, _cub_needed),
+        *(200, {"train": 5_994, "test": 5_794}, 1_150_585_339),
+        "CUB-200-2011 (Wah et al. 2011), https://www.vision.caltech.edu/datasets/cub_200_2011/",
+        templates=("a photo of a {}, a type of bird.",),
     ),
 }
 
 
-def torchvision_dataset(name: str, root: Path) -> DatasetEntry:
-    """One of the papers' datasets as an entry; its files are looked for when it is loaded. Raises UnknownName."""
+def torchvision_dataset(name: str, root: Path, declared: Declared | None = None) -> DatasetEntry:
+    """One of the papers' datasets as an entry; its files are looked for when it is loaded. Raises UnknownName.
+
+    ``declared`` are the sizes of a part of it or of a copy of another size; without them, the published ones hold.
+    """
     if name not in KNOWN:
         raise UnknownName("torchvision dataset", name, KNOWN)
     known = KNOWN[name]
-    return DatasetEntry(
-        name=f"torchvision:{name}",
-        load=functools.partial(_load, name, root),
-        identity=functools.partial(_identity, name, root),
-        classes=known.classes,
-        counts=known.counts,
+    return on_disk(
+        f"torchvision:{name}",
+        functools.partial(_load, name, root),
+        functools.partial(_identity, name, root),
+        (declared or Declared()).over(Declared(known.classes, known.counts)),
+        root,
         templates=known.templates,
+        credit=known.credit,
+        licence=known.licence,
         about=f"{name}, read from {root}.",
+        assets=tuple(f"file:{path}" for path in known.reader.needed(root)),
+        size=known.size,
     )
 
 
@@ -274,7 +303,4 @@ def _load(name: str, root: Path) -> Dataset:
 
 def _identity(name: str, root: Path) -> str:
     """Digest of all files that decide the dataset. Raises MissingAsset for the first that is not there."""
-    hasher = hashlib.sha256(name.encode())
-    for path in KNOWN[name].reader.paths(root):
-        hasher.update(file_digest(need(path)).encode())
-    return hasher.hexdigest()
+    return files_identity(name, KNOWN[name].reader.paths(root), root, LAYOUT)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmbench.datasets import folders
-from mmbench.datasets.folders import image_folder, read_image
+from mmbench.datasets.folders import image_folder
+from mmbench.datasets.images import FileImages, read_image
 from mmbench.errors import BadDataset, BadItem
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_went_away_is_told(tmp_path):
     with pytest.raises(BadItem, match=r"gone\.png is not there"):
         read_image(tmp_path / "gone.png")
     with pytest.raises(BadItem, match=r"gone\.png cannot be read"):
-        folders.FileImages([tmp_path / "gone.png"]).digest(0)
+        FileImages([tmp_path / "gone.png"]).digest(0)
 
 
 @pytest.mark.parametrize("side", [9_000, 60_000])

@@ -1,0 +1,131 @@
+"""``coco:NAME?root=DIR``: images with several captions each, in COCO's layout.
+
+    annotations/captions_val2017.json   images (id, file_name) and annotations (id, image_id, caption)
+    val2017/000000000139.jpg            train2017, val2014 and train2014 likewise
+
+An item is one caption with its image, because a split holds one text an item: an image appears once for each of its
+captions, and is encoded once. The class of an item is its image: items with equal labels show the same one. That is
+the ground truth of retrieval, and gathers an image's references for caption metrics.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
+from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+from mmbench.datasets.images import FileImages
+from mmbench.errors import BadDataset, BadSpec, UnknownName
+
+LAYOUT = "COCO's layout: annotations/captions_NAME.json and a folder NAME of images"
+SIZES = {  # images and captions
+    "train2014": (82_783, 414_113),
+    "val2014": (40_504, 202_654),
+    "train2017": (118_287, 591_753),
+    "val2017": (5_000, 25_014),
+}
+FEWEST = 5  # captions that every image has at least
+
+
+def coco(name: str, root: Path, captions: int | None = None, declared: Declared | None = None) -> DatasetEntry:
+    """COCO's captions as an entry with a test split only; its files are looked for when it is loaded.
+
+    ``captions`` keeps the first that many of each image (in the order of their ids). Raises UnknownName or BadSpec.
+    """
+    if name not in SIZES:
+        raise UnknownName("set of COCO's captions", name, SIZES)
+    if captions is not None and captions < 1:
+        raise BadSpec(f"coco:{name} with captions={captions} has no items; keep one or more of each image")
+    images, rows = SIZES[name]
+    counts = {"test": rows} if captions is None else {"test": images * captions} if captions <= FEWEST else {}
+    return on_disk(
+        f"coco:{name}",
+        functools.partial(_load, name, root, captions),
+        functools.partial(_identity, name, root, captions),
+        (declared or Declared()).over(Declared(images, counts)),
+        root,
+        modalities=("image", "text"),
+        credit="COCO captions (Chen et al. 2015), https://cocodataset.org/",
+        licence="captions CC BY 4.0; images under their owners' Flickr licences",
+        about=f"Captions of {name}, an item each, read from {root}.",
+        assets=(f"file:{_table(root, name)}", f"file:{root / name}"),
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One caption of one image."""
+
+    image: int
+    path: Path
+    id: int
+    caption: str
+
+
+def read_captions(root: Path, name: str, captions: int | None = None) -> list[Row]:
+    """All captions by image (in the order of the file) and id. Raises MissingAsset or BadDataset."""
+    table = need(_table(root, name), LAYOUT)
+    try:
+        content = json.loads(table.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadDataset(f"{table} is no JSON ({error}); fetch it again") from error
+    files = {
+        _field(row, "id", int, table): _field(row, "file_name", str, table) for row in _rows(content, "images", table)
+    }
+    by_image: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for row in _rows(content, "annotations", table):
+        image = _field(row, "image_id", int, table)
+        if image not in files:
+            raise BadDataset(f"{table} has a caption of image {image}, which it does not list")
+        by_image[image].append((_field(row, "id", int, table), " ".join(_field(row, "caption", str, table).split())))
+    home = need(root / name, LAYOUT)
+    return [
+        Row(image, inside(home, file, table), number, caption)
+        for image, file in files.items()
+        for number, caption in sorted(by_image[image])[:captions]
+    ]
+
+
+def _load(name: str, root: Path, captions: int | None) -> Dataset:
+    rows = read_captions(root, name, captions)
+    place = {image: number for number, image in enumerate(dict.fromkeys(row.image for row in rows))}
+    split = Split(
+        tuple(f"{row.image}/{row.id}" for row in rows),
+        np.array([place[row.image] for row in rows], dtype=np.int64),
+        FileImages([row.path for row in rows]),
+        tuple(row.caption for row in rows),
+    )
+    return Dataset(f"coco:{name}", tuple(map(str, place)), {"test": split})
+
+
+def _identity(name: str, root: Path, captions: int | None) -> str:
+    rows = read_captions(root, name, captions)
+    paths = [_table(root, name), *dict.fromkeys(row.path for row in rows)]
+    return files_identity(f"coco {name} {captions}", paths, root, LAYOUT)
+
+
+def _table(root: Path, name: str) -> Path:
+    return root / "annotations" / f"captions_{name}.json"
+
+
+def _rows(content: Any, key: str, table: Path) -> list[Mapping[str, Any]]:
+    rows = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadDataset(f"{table} has no list {key!r}; it is not one of COCO's caption files")
+    return rows
+
+
+def _field(row: Mapping[str, Any], key: str, kind: Callable[..., Any], table: Path) -> Any:
+    if type(row.get(key)) is not kind:
+        raise BadDataset(
+            f"{table} has an entry whose {key!r} is {row.get(key)!r}; it is not one of COCO's caption files"
+        )
+    return row[key]

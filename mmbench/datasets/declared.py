@@ -1,0 +1,119 @@
+"""Datasets that lie on a user's disk: what must be true of them, checked when they are loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmbench.assets import cache_dir, check_member
+from mmbench.datasets.entry import Dataset, DatasetEntry
+from mmbench.datasets.images import file_digest
+from mmbench.errors import BadDataset, BadSpec, MissingAsset
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Sizes that a dataset must have: ``classes``, and items by split. What is None or absent is not checked."""
+
+    classes: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def over(self, known: Declared) -> Declared:
+        """These sizes where they are given, and the known ones elsewhere: a subset says its own sizes."""
+        classes = known.classes if self.classes is None else self.classes
+        return Declared(classes, {**known.counts, **self.counts})
+
+    def check(self, dataset: Dataset, where: str) -> Dataset:
+        """``dataset``, or BadDataset with what was expected, what was found and where."""
+        if self.classes is not None and len(dataset.classes) != self.classes:
+            raise BadDataset(
+                f"{where} has {len(dataset.classes):,} classes, expected {self.classes:,}; is it complete? A part of "
+                f"it must say so: ?classes={len(dataset.classes)}"
+            )
+        for split, count in self.counts.items():
+            if split not in dataset.splits:
+                raise BadDataset(f"{where} has no split {split!r}, expected {count:,} items in it")
+            if (found := len(dataset.splits[split])) != count:
+                raise BadDataset(
+                    f"{where} has {found:,} items in {split!r}, expected {count:,}; is it complete? A part of it must "
+                    f"say so: ?{split}={found}"
+                )
+        return dataset
+
+
+def on_disk(
+    name: str,
+    load: Callable[[], Dataset],
+    identity: Callable[[], str],
+    declared: Declared,
+    where: Path | str,
+    **facts: Any,
+) -> DatasetEntry:
+    """An entry whose ``load`` holds what it found against ``declared``; ``facts`` are further fields of the entry.
+
+    ``classes`` of the entry is 0 where it is not known before the files are read.
+    """
+    return DatasetEntry(
+        name=name,
+        load=functools.partial(_load, load, declared, f"{name} in {where}"),
+        identity=identity,
+        classes=declared.classes or 0,
+        counts=dict(declared.counts),
+        **facts,
+    )
+
+
+def _load(load: Callable[[], Dataset], declared: Declared, where: str) -> Dataset:
+    return declared.check(load(), where)
+
+
+def need(path: Path, layout: str) -> Path:
+    """The path, or MissingAsset that names it and the layout it belongs to."""
+    if path.exists():
+        return path
+    unset = str(path).startswith("$")  # os.path.expandvars leaves a variable that is not set as it is
+    way_out = f"set {Path(str(path)).parts[0][1:]} to the folder of your data, and" if unset else "mmbench does not"
+    what = "put the files there" if unset else "download this dataset, put it there"
+    raise MissingAsset(f"{path} is not there; {way_out} {what} in {layout}")
+
+
+def inside(folder: Path, name: str, table: Path) -> Path:
+    """The file that ``table`` calls ``name``, in ``folder``. Raises BadDataset for a name that leads out of it."""
+    try:
+        return folder / check_member(name)
+    except BadSpec:
+        raise BadDataset(f"{table} names the file {name!r}, which is no path inside {folder}") from None
+
+
+def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) -> str:
+    """Hex SHA-256 over ``what`` and every file's name below ``root`` and content, in the order given.
+
+    Remembered by all names, sizes and times of change, so that thousands of images are read once and not once a run.
+    Raises MissingAsset for the first file that is not there.
+    """
+    files = [need(path, layout) for path in paths]
+    names = [os.path.relpath(path, root) for path in files]
+    stats = [path.stat() for path in files]
+    seen = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in zip(names, stats, strict=True)]
+    key = hashlib.sha256(json.dumps([what, str(root.resolve()), seen]).encode()).hexdigest()
+    note = cache_dir() / "datasets" / f"{key[:32]}.txt"
+    with contextlib.suppress(OSError):
+        return note.read_text()
+    hasher = hashlib.sha256(what.encode())
+    for name, path in zip(names, files, strict=True):
+        hasher.update(f"\0{name}\0{file_digest(path)}".encode())
+    with contextlib.suppress(OSError):  # a note only saves time
+        note.parent.mkdir(parents=True, exist_ok=True)
+        temporary = note.with_name(f"{note.name}.{os.getpid()}")
+        temporary.write_text(hasher.hexdigest())
+        temporary.replace(note)
+    return hasher.hexdigest()
