@@ -78,5 +78,10 @@ def test_the_command_writes_record_page_and_figure(tmp_path: Path, monkeypatch) 
     monkeypatch.setattr(calibration, "EFFECTS", (5.0,))
     monkeypatch.setattr(calibration.simulation, "nulls", lambda: iter([next(iter(nulls()))]))
     assert calibration.main(["--runs", "2", "--folder", str(tmp_path)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"calibration.json", "calibration.md", "calibration.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "calibration.json",
+        "calibration.md",
+        "calibration.svg",
+        "calibration_gate.svg",
+    }
     assert "--runs 2" in (tmp_path / "calibration.md").read_text()
