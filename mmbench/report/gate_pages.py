@@ -129,14 +129,18 @@ def _printable(text: str) -> str:
 # Markdown
 
 
+def _escaped(text: str) -> str:
+    return escape_markdown(_printable(text))
+
+
 def gate_markdown(result: Result) -> str:
     """A page for a CI job: outcome, what fails or is undecided, claims that flip; every cell in a folded part."""
     said = outcome_of(result)
     if isinstance(result, Refused):
-        return f"## Gate: {said}\n\n{escape_markdown(result.reason)}\n"
+        return f"## Gate: {said}\n\n{_escaped(result.reason)}\n"
     lines = [f"## Gate: {said}", "", f"**{said}**; {headline(result)}.", ""]
     lines += [
-        f"Candidate: {escape_markdown(_run(result.candidate))}. Base: {escape_markdown(_run(result.base))}. "
+        f"Candidate: {_escaped(_run(result.candidate))}. Base: {_escaped(_run(result.base))}. "
         f"Margins: {margins_of(result)}.",
         "",
     ]
@@ -160,16 +164,13 @@ def _row(cell: Compared) -> str:
     unit = f" {cell.unit}" if cell.unit else ""
     difference = f"{signed(cell.difference)} [{signed(cell.low)}, {signed(cell.high)}]"
     numbers = f"{number(cell.base)}{unit} | {number(cell.candidate)}{unit} | {difference} | {cell.margin:g}"
-    return f"| {escape_markdown(cell.cell)} | {numbers} | {said} | {needed(cell)} |"
+    return f"| {_escaped(cell.cell)} | {numbers} | {said} | {needed(cell)} |"
 
 
 def _flips(flips: Sequence[Change]) -> list[str]:
     if not flips:
         return []
-    rows = [
-        f"| {escape_markdown(c.claim)} | {escape_markdown(_verdict(c.before))} | {escape_markdown(_verdict(c.after))} |"
-        for c in flips
-    ]
+    rows = [f"| {_escaped(c.claim)} | {_escaped(_verdict(c.before))} | {_escaped(_verdict(c.after))} |" for c in flips]
     return [f"### Claims that flip: {len(flips)}", "", "| claim | base | candidate |", "|---|---|---|", *rows, ""]
 
 
@@ -184,7 +185,7 @@ def _items(title: str, texts: Iterable[str]) -> list[str]:
 
 
 def _listed(texts: Iterable[str]) -> list[str]:
-    return [f"- {escape_markdown(text)}" for text in texts]
+    return [f"- {_escaped(text)}" for text in texts]
 
 
 def _folded(title: str, lines: list[str]) -> list[str]:
