@@ -1,10 +1,15 @@
-"""Pictures, and a weights folder with a cache of its own, for the loaders' tests."""
+"""Pictures, and a weights folder with a cache of its own, for the loaders' tests; makes their helpers importable."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 
 @pytest.fixture
