@@ -51,7 +51,7 @@ def add_commands(command: Command) -> None:
         action="append",
         default=[],
         metavar="METRIC=VALUE",
-        help="how much worse still passes, e.g. accuracy=2; repeatable (default: accuracy=4 f1_samples=0.04)",
+        help="how much worse still passes, e.g. accuracy=2; repeatable (default: accuracy=5 f1_samples=0.05)",
     )
     gate.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, a test case a cell")
     gate.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")

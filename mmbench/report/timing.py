@@ -30,10 +30,13 @@ def time_models(
     from mmbench.errors import BadSpec
     from mmbench.features.encode import check_ready, forward, place, prepared
     from mmbench.lineups import load_lineup
-    from mmbench.timing_gate import compare_times, interleave
+    from mmbench.timing_gate import FEWEST, compare_times, interleave
 
-    if items < 1:
-        raise BadSpec(f"--items {items}: a batch needs at least one item")
+    if items < 1 or rounds < FEWEST or not slower_by >= 1:  # said before anything is loaded
+        raise BadSpec(
+            f"{items} items, {rounds} rounds, slower by {slower_by:g}: a batch needs at least one item, the ratio at "
+            f"least {FEWEST} rounds, and what passes is a ratio of at least 1, for example 1.1"
+        )
     bound = load_lineup(lineup)
     split = bound.dataset(dataset).entry.load().split("test")
     rows = range(min(items, len(split)))
