@@ -16,7 +16,7 @@ MODELS = ("bit_m", "clip", "clip_t", "rn50")
 
 def test_the_weights_are_here_and_small():
     assert set(MODELS) <= set(weight_files.shipped())
-    assert sum(card["size"] for card in zoo.cards()) < 20_000_000
+    assert sum(card["size"] for card in zoo.cards()) < 40_000_000
 
 
 def test_weights_and_recipes_have_not_parted():
@@ -41,7 +41,7 @@ def test_a_changed_module_is_noticed(monkeypatch):
     monkeypatch.setattr(
         fingerprint, "source_of", lambda name: read(name) + ("\nGREY = 0.2\n" if name == edited else "")
     )
-    assert {finding.name for finding in zoo.findings() if not finding.ok} == set(MODELS)
+    assert {finding.name for finding in zoo.findings() if not finding.ok} == set(weight_files.shipped())
 
 
 def test_weights_of_no_recipe_are_noticed(monkeypatch):
@@ -66,9 +66,9 @@ def test_a_loss_curve_lies_beside_the_weights(name):
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_missing_weights_say_how_to_get_them():
+def test_missing_weights_say_how_to_get_them(tmp_path):
     with pytest.raises(MissingAsset, match=r"no weights of 'simclr' .* mmbench zoo train simclr"):
-        weight_files.card("simclr")
+        weight_files.card("simclr", tmp_path)
 
 
 def test_damaged_weights_are_refused(tmp_path):

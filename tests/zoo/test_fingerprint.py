@@ -81,11 +81,11 @@ def test_every_field_counts_but_the_description(recipe):
         assert fingerprint.recipe_hash(dataclasses.replace(recipe, **{field: value})) != before, field
 
 
-def test_every_module_of_a_recipe_counts(monkeypatch):
-    recipe = zoo.RECIPES.get("clip")
+@pytest.mark.parametrize("recipe", zoo.RECIPES, ids=lambda recipe: recipe.name)
+def test_every_module_of_a_recipe_counts(recipe, monkeypatch):
     before, read = fingerprint.recipe_hash(recipe), fingerprint.source_of
     names = fingerprint.modules_of(recipe)
-    assert {"mmbench.zoo.text", "mmbench.zoo.augment", "mmbench.zoo.recipes.clip", *fingerprint.COMMON} <= set(names)
+    assert {*recipe.modules, recipe.objective.__module__, *fingerprint.COMMON} <= set(names)
     for edited in names:
         text = {name: read(name) + ("\nEDITED = True\n" if name == edited else "") for name in names}
         monkeypatch.setattr(fingerprint, "source_of", text.__getitem__)

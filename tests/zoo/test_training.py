@@ -19,6 +19,7 @@ from mmbench.zoo.loop import Trainer, pace
 from mmbench.zoo.training import atomic
 
 SHORT = {"steps": 6, "batch": 4, "warmup": 2}
+NAMES = zoo.RECIPES.names()
 CHILD = """
 import dataclasses, sys, time
 from mmbench import zoo
@@ -53,7 +54,7 @@ def same(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("name", ["bit_m", "rn50", "clip"])
+@pytest.mark.parametrize("name", NAMES)
 def test_two_runs_give_the_same_weights(name, tiny_corpus, tmp_path):
     first = zoo.train(short(name), tmp_path / "a", threads=1, corpus=tiny_corpus, progress=False)
     second = zoo.train(short(name), tmp_path / "b", threads=1, corpus=tiny_corpus, progress=False)
@@ -89,22 +90,44 @@ def test_a_killed_run_resumes_to_the_same_weights(tiny_corpus, tmp_path):
     assert all(same(tensors(one), tensors(other)) for one, other in zip(whole, resumed, strict=True))
 
 
-def test_resuming_starts_where_the_checkpoint_stands(tiny_corpus):
-    recipe = short("bit_m")
-    whole, part, rest = (Trainer(recipe, tiny_corpus) for _ in range(3))
-    losses = [whole.advance() for _ in range(4)]
-    for _ in range(2):
-        part.advance()
-    rest.restore(part.state())
-    assert [rest.advance() for _ in range(2)] == losses[2:]
-
-
-def test_every_recipe_sees_the_same_views(tiny_corpus):
+@pytest.mark.parametrize("name", NAMES)
+def test_resuming_starts_where_the_checkpoint_stands(name, tiny_corpus, tmp_path):
     import torch
 
-    batches = [Trainer(short(name), tiny_corpus).batch(5) for name in ("bit_m", "clip")]
-    assert np.array_equal(batches[0].rows, batches[1].rows)
-    assert torch.equal(batches[0].view(), batches[1].view())
+    recipe, checkpoint = short(name), tmp_path / "checkpoint.pt"
+    whole, part, rest = (Trainer(recipe, tiny_corpus) for _ in range(3))
+    losses = [whole.advance() for _ in range(6)]
+    for _ in range(3):
+        part.advance()
+    torch.save(part.state(), checkpoint)
+    rest.restore(torch.load(checkpoint, weights_only=True))
+    assert [rest.advance() for _ in range(3)] == losses[3:]
+    states = whole.network.state_dict(), rest.network.state_dict()
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_trained_is_shipped_and_loads(name, tiny_corpus, tmp_path):
+    import torch
+
+    for path in zoo.train(short(name), tmp_path, threads=1, corpus=tiny_corpus, progress=False):
+        if weight_files.card(path.stem, tmp_path).modality == "text":
+            continue
+        tower = weight_files.image_tower(path.stem, tmp_path)
+        with torch.inference_mode():
+            features = tower(torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+        assert features.shape == (3, 256)
+        assert bool(torch.isfinite(features).all())
+        assert float(features.std(dim=0).max()) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_sees_the_same_views(name, tiny_corpus):
+    import torch
+
+    one, other = Trainer(short("bit_m"), tiny_corpus).batch(5), Trainer(short(name), tiny_corpus).batch(5)
+    assert np.array_equal(one.rows, other.rows)
+    assert torch.equal(one.view(), other.view())
 
 
 def test_an_epoch_shows_no_drawing_twice(tiny_corpus):
