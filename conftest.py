@@ -6,6 +6,9 @@ from hypothesis import settings
 
 pytest_plugins = ["pytester"]
 
+# Before anything loads torch: OpenMP's threads wait asleep. Spinning, they make a shared machine ten times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from mmbench.probes.draws import trial_seeds
 from mmbench.probes.entry import PROBES, Arrays, Probe
 from mmbench.probes.tensors import to_tensor
-from mmbench.probes.training import Heads, target
+from mmbench.probes.training import Heads, side_by_side, target
 from mmbench.protocol import LinearSettings
 
 
@@ -26,10 +27,11 @@ def linear(
     arrays.check("train")
     found = []
     for s in settings:
-        heads = fit_linear(arrays.train_x, arrays.train_y, arrays.classes, s, trial_seeds(seed, trials), device)
+        fit = functools.partial(fit_linear, arrays.train_x, arrays.train_y, arrays.classes, s, device=device)
         predictions = np.empty((trials, len(arrays.test_x)), dtype=np.int64)
-        for part, logits in heads.scores(arrays.test_x):
-            predictions[:, part] = logits.argmax(axis=-1)
+        for place, heads in side_by_side(fit, trial_seeds(seed, trials), device):
+            for part, logits in heads.scores(arrays.test_x):
+                predictions[place, part] = logits.argmax(axis=-1)
         found.append(predictions)
     return found
 
