@@ -253,24 +253,18 @@ def _protocols(row: dict[str, Any]) -> str:
 
 def run_lineup(options: argparse.Namespace) -> int:
     from mmbench.lineups import describe, lineup_names, load_lineup
+    from mmbench.lineups.describe import listing
 
     if options.lineup is None:
         names = lineup_names()
         print(json.dumps(names) if options.json else "\n".join(f"{name}: {load_lineup(name).about}" for name in names))
         return 0
     lineup = load_lineup(options.lineup)
-    rows = describe(lineup)
+    rows = describe(lineup, search=True)
     if options.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return 0
-    print(f"{lineup.name}: {lineup.about}")
-    for row in rows:
-        if row["problem"]:
-            print(f"  {row['kind']:7} {row['role']:22} nobody: {row['problem']}")
-            continue
-        here = {True: "here", False: "to be fetched", None: ""}[row["here"]]
-        stand_in = f"  [stand-in for {row['stand_in_for']}]" if row["stand_in_for"] else ""
-        print(f"  {row['kind']:7} {row['role']:22} {row['spec']:36} {here}{stand_in}")
+    print("\n".join([f"{lineup.name}: {lineup.about}", *listing(rows)]))
     return 0
 
 

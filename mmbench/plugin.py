@@ -344,7 +344,7 @@ class Scoreboard:
         board, item = self._session.board, self._item
         cells = board.cells(_about(item).protocols, model, dataset)
         item.stash[NOTE] = {}
-        fresh = [cell for cell in cells if board.bench.fresh(cell)]
+        fresh = [cell for cell in cells if board.fresh(cell)]
         try:
             for cell in cells:
                 board.scores(cell)

@@ -7,6 +7,7 @@ The writers of single layouts serve the datasets' own tests too: each takes ``pa
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import pickle
@@ -125,3 +126,112 @@ def shard(path: Path, members: Mapping[str, bytes]) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
+
+
+# -- tables --------------------------------------------------------------------------------------------------------
+
+
+def table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+# -- the whole lineup ----------------------------------------------------------------------------------------------
+
+SHOTS, TEST = 10, 2  # items a class in train and test: claims draw ten
+TWEETS = 100  # shots that claims about MVSA draw
+FEW = 3  # classes, where the layout lets a copy have fewer
+GENRES = ("Action", "Drama", "Western")
+WHOLE = {"classes": 10, "train": 10 * SHOTS, "test": 10 * TEST}
+PART = {"classes": FEW, "train": FEW * SHOTS, "test": FEW * TEST}
+SIZES = {
+    **dict.fromkeys(("mnist", "fashion_mnist", "svhn"), WHOLE),
+    **dict.fromkeys(("cifar10", "cifar100", "cub"), PART),
+    "mvsa": {"classes": 3, "train": 3 * TWEETS, "test": 30},
+}
+FILMS = {"classes": FEW, "train": 60, "valid": 12, "test": 24}
+
+
+def write_datasets(folder: Path) -> Path:
+    """Write every dataset that the paper lineup binds, small, below ``folder``; give the lineup file that binds them.
+
+    The specifications are the paper lineup's own, with the sizes of these copies. Pictures repeat (two different ones a
+    class and split), so that a large network has few to encode.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ["first", "second", "third"]
+    mnist(folder, pictures(10, 28, seed=0))
+    mnist(folder, pictures(10, 28, seed=1), "FashionMNIST", zipped=True)
+    svhn(folder, pictures(10, 32, seed=2))
+    cifar10(folder, pictures(FEW, 32, seed=3), names)
+    cifar100(folder, pictures(FEW, 32, seed=4), names)
+    cub(folder, pictures(FEW, 60, seed=5), FEW)
+    _tweets(folder / "mvsa")
+    _films(folder / "book_covers", "books.csv", "genre", ("covers", "covers_without_text"), seed=7)
+    _films(folder / "plotster", "posters.csv", "genres", ("posters", "posters_without_text"), seed=8)
+    _films(folder / "plotster", "recent.csv", "genres", ("posters",), seed=9)
+    _films(folder / "plotster", "mangolin.csv", "genres", ("posters",), seed=10)
+    return _lineup(folder)
+
+
+def pictures(classes: int, side: int, seed: int) -> Parts:
+    """Ten items a class to train on and two to test on; of the ten, two pictures are different."""
+    rng = np.random.default_rng(seed)
+    tone = rng.integers(0, 200, (classes, 1, 1, 1, 3))
+    noise = rng.integers(0, 56, (classes, 4, side, side, 3))
+    made = (tone + noise).astype(np.uint8)
+    train = np.concatenate([made[:, :2]] * (SHOTS // 2), axis=1).reshape(-1, side, side, 3)
+    labels = np.arange(classes, dtype=np.int64)
+    return {
+        "train": (train, np.repeat(labels, SHOTS)),
+        "test": (made[:, 2:].reshape(-1, side, side, 3), np.repeat(labels, TEST)),
+    }
+
+
+def _tweets(home: Path) -> None:
+    rng = np.random.default_rng(6)
+    moods, files = ("negative", "neutral", "positive"), [f"{number}.jpg" for number in range(6)]
+    for file in files:
+        save(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8), home / "data" / file)
+    rows = [
+        {"id": str(n), "split": split, "image": files[n % 6], "text": f"tweet {n % 12}", "label": moods[n % 3]}
+        for split, count in (("train", 3 * TWEETS), ("test", 30))
+        for n in range(count)
+    ]
+    table(home / "mvsa.csv", rows)
+
+
+def _films(home: Path, file: str, label: str, folders: Sequence[str], seed: int) -> None:
+    """A table of films with one or two genres (one, where the column is ``genre``), a poster in each of the folders."""
+    rng = np.random.default_rng(seed)
+    posters = [f"{Path(file).stem}_{number}.jpg" for number in range(6)]
+    for poster in posters:
+        picture = rng.integers(0, 256, (60, 40, 3), dtype=np.uint8)
+        for shade, folder in enumerate(folders):
+            save(picture // (shade + 1), home / folder / poster)
+    rows = []
+    for split in ("train", "valid", "test"):
+        for number in range(FILMS[split]):
+            genres = [GENRES[number % 3]] + ([GENRES[(number + 1) % 3]] if number % 2 and label == "genres" else [])
+            told = {"title": f"The Film {number % 8}", "plot": f"In {number % 8}, someone meets someone."}
+            row = {"id": f"{split}-{number}", "split": split, "image": posters[number % 6], **told}
+            rows.append(row | {label: "|".join(genres)})
+    table(home / file, rows)
+
+
+def _lineup(folder: Path) -> Path:
+    from mmbench.datasets import specs
+    from mmbench.lineups import load_lineup
+
+    lines = ["[lineup]", 'name = "paper_in_small"', 'extends = "paper"']
+    for role, binding in load_lineup("paper").datasets.items():
+        name, _, query = binding.spec.replace("$MMBENCH_DATA", str(folder)).partition("?")
+        kept = [option for option in query.split("&") if option.partition("=")[0] not in specs.SIZES]
+        sizes = [f"{key}={value}" for key, value in SIZES.get(role, FILMS).items()]
+        lines += [f"[datasets.{role}]", f'spec = "{name}?{"&".join(kept + sizes)}"', 'note = "a few items, for a test"']
+    path = folder / "paper_in_small.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path

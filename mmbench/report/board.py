@@ -220,6 +220,13 @@ class Board:
         self.used[cell] = found
         return found
 
+    def fresh(self, cell: Cell) -> bool:
+        """Whether the cell must be measured; so must one whose files are lacking, which then says what it lacks."""
+        try:
+            return self.bench.fresh(cell)
+        except MMBenchError:
+            return True
+
     def seconds(self, cell: Cell) -> float | None:
         """What the probe of this cell took when it was measured, now or then."""
         found = self.used.get(cell)

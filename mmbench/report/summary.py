@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
+from mmbench.lineups import DatasetBinding, Lineup, ModelBinding, describe
+from mmbench.lineups.describe import wanted
 from mmbench.report.compare import counts
 from mmbench.report.expected import VERDICTS
 from mmbench.report.record import Record, VerdictPart
@@ -11,6 +14,7 @@ from mmbench.report.record import Record, VerdictPart
 MARKUP = {"supported": ("green",), "refuted": ("red",), "inconclusive": ("yellow",), "unmeasured": ()}
 MOST_CELLS = 5
 MOST_REFUTED = 12
+ROLE = 22  # columns of a role's name
 Line = tuple[str, tuple[str, ...]]
 
 
@@ -26,6 +30,7 @@ def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]
     if survives:
         lines.append((f"verdict hangs on the reading (paper or code) for {len(survives)}:", ("yellow",)))
         lines += [(f"  {v.claim}: paper {v.outcome}, code {(v.other_reading or {})['outcome']}", ()) for v in survives]
+    lines += _to_fetch(record)
     if verbose:
         lines += [(f"  {verdict_line(v)}", MARKUP[v.outcome]) for v in record.verdicts]
     lines += _costs(record)
@@ -67,6 +72,35 @@ def _refuted(record: Record) -> list[Line]:
 def _standing(record: Record, standing: str, title: str, markup: tuple[str, ...]) -> list[Line]:
     found = [v for v in record.verdicts if v.standing == standing]
     return [(title, markup), *((f"  {verdict_line(v)}", ()) for v in found)] if found else []
+
+
+def _to_fetch(record: Record) -> list[Line]:
+    """One table of the files that are not here, when measured claims had to be left unmeasured."""
+    unmeasured = sum(v.evidence == "measured" and v.outcome == "unmeasured" for v in record.verdicts)
+    rows = wanted(describe(_bound(record))) if unmeasured else []
+    if not rows:
+        return []
+    unset = [name for name in ("MMBENCH_WEIGHTS", "MMBENCH_DATA") if name not in os.environ]
+    lines: list[Line] = [
+        (f"not on this machine, so that claims stay unmeasured ({unmeasured} in all):", ("bold",)),
+        (f"  {'':7} {'size':>9}  {'role':{ROLE}} from -> to", ()),
+    ]
+    for kind, roles, size, source, goes in rows:
+        first, _, others = roles.partition(", ")
+        named = roles if len(roles) <= ROLE else f"{first} and {others.count(', ') + 1} more"
+        lines.append((f"  {kind:7} {size:>9}  {named:{ROLE}} {source} -> {goes}", ()))
+    said = f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set; " if unset else ""
+    return [*lines, (f"  {said}mmbench lineup {record.lineup.name} tells more of each", ())]
+
+
+def _bound(record: Record) -> Lineup:
+    """The lineup as the record has it."""
+    part = record.lineup
+    return Lineup(
+        part.name,
+        models={b.role: ModelBinding(b.role, b.spec) for b in part.models},
+        datasets={b.role: DatasetBinding(b.role, b.spec) for b in part.datasets},
+    )
 
 
 def _costs(record: Record) -> list[Line]:

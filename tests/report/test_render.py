@@ -4,10 +4,15 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmbench.datasets.specs import resolve
+from mmbench.errors import NotEnoughShots
+from mmbench.probes.entry import PROBES, Arrays
+from mmbench.protocol import PrototypeSettings
 from mmbench.report.compare import adjusted
 from mmbench.report.figures import figures_of, panels
 from mmbench.report.latex import escape_latex, render_latex
@@ -18,6 +23,7 @@ from mmbench.report.summary import summary_lines
 
 from .conftest import EVIL, cell, verdict
 
+EVIL_CLASS = "</td><script>alert(1)</script>"
 REPORTS = Path(__file__).parents[2] / "reports"
 RUNS = sorted((REPORTS / "runs").rglob("[0-9]*.json"))
 
@@ -172,6 +178,53 @@ def test_summary_counts_and_names_the_refuted(make_record):
     assert "refuted (1 of 1 as recorded" in text
     assert "changed verdicts, to be looked at:\n  supported    measured  a-3" in text
     assert "stand-in upholds no paper" in text
+
+
+def test_summary_tells_once_what_to_fetch(make_record, tmp_path, monkeypatch):
+    """Files of roles that are here, and of runs without unmeasured claims, are not asked for."""
+    monkeypatch.setenv("MMBENCH_WEIGHTS", str(tmp_path))
+    monkeypatch.delenv("MMBENCH_DATA", raising=False)
+    (tmp_path / "here.pth").write_bytes(b"weights")
+    models = {"clip": "timm:resnet18@here.pth", "bit_m": "timm:resnet18@gone.pth", "rn50": "timm:resnet18@gone.pth"}
+    posters = {f"plotster{end}": "table:$MMBENCH_DATA/posters.csv?text=title&label=genre" for end in ("", "_a", "_b")}
+    lineup = LineupPart(
+        name="made",
+        models=tuple(Binding(role=role, spec=spec) for role, spec in models.items()),
+        datasets=tuple(Binding(role=role, spec=spec) for role, spec in posters.items()),
+    )
+    parts = [VerdictPart(**verdict(f"a-{number}", "unmeasured")) for number in range(3)]
+    lines = [line for line, _ in summary_lines(make_record(lineup=lineup, verdicts=tuple(parts)))]
+    start = lines.index("not on this machine, so that claims stay unmeasured (3 in all):")
+    assert "from -> to" in lines[start + 1]
+    assert re.fullmatch(rf"  model +unknown  bit_m, rn50 +timm resnet18 -> {tmp_path}/gone\.pth", lines[start + 2])
+    assert re.fullmatch(
+        r"  dataset +unknown  plotster and 2 more +your own .* -> \$MMBENCH_DATA/posters\.csv", lines[start + 3]
+    )
+    assert lines[start + 4] == "  MMBENCH_DATA is not set; mmbench lineup made tells more of each"
+    assert not any("clip" in line for line in lines)
+    measured = make_record(lineup=lineup, verdicts=(VerdictPart(**verdict()),))
+    assert not any("not on this machine" in line for line, _ in summary_lines(measured))
+
+
+def test_a_class_name_with_a_script_tag_stays_text(make_record, tmp_path):
+    """The whole way: a table's class name, into an error that names the class, into the pages of a run."""
+    rows = [f'test,word,"{EVIL_CLASS}"', "test,other,plain", "train,a,plain", f'train,b,"{EVIL_CLASS}"']
+    (tmp_path / "t.csv").write_text("split,text,label\n" + "\n".join(rows) + "\n")
+    dataset = resolve(f"table:{tmp_path / 't.csv'}?text=text&label=label").load()
+    assert EVIL_CLASS in dataset.classes
+    labels = dataset.split("train").labels
+    arrays = Arrays(np.eye(2, dtype=np.float32), labels, np.eye(2, dtype=np.float32), labels, dataset.classes)
+    with pytest.raises(NotEnoughShots) as caught:
+        PROBES.get("prototypes").run(arrays, [PrototypeSettings(shots=5)], trials=2, seed=0, device="cpu")
+    said = str(caught.value)
+    assert "<script>" in said
+    details = {"missing": [said], "settle": "", "note": said, "binding": "", "rows": [], "parts": []}
+    part = verdict("devillers2021-made-up", "unmeasured", explanation=said, reason=said, details=details)
+    record = make_record(verdicts=tuple(VerdictPart(**p) for p in adjusted([part])))
+    page = render_html(record, figures_of(record))
+    assert Reader(page).tags.count("script") == 1  # our own
+    assert "alert(1)" in page
+    assert "<script" not in render_markdown(record, figures_of(record))
 
 
 @pytest.mark.parametrize(
