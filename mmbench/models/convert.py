@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,18 +83,45 @@ def convert(file: Path, out: Path, inside: str = "", prefix: str = "", *, trust:
     if out.exists():
         raise BadSpec(f"{out} exists; remove it, or name another file")
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".mmbench-convert-") as folder:
-        place = Path(folder)
-        wish = {"file": str(file.resolve()), "inside": inside, "prefix": prefix, "trust": trust}
-        answer = _in_a_process_of_its_own(wish, place)
+        written = Path(folder) / "out.safetensors"
+        try:
+            loaded = _tensors_only(file)
+        except Exception as error:  # of whatever kind: it is not opened so
+            if not trust:
+                raise _distrust(file, out, inside, error) from error
+            answer = _in_a_process_of_its_own(file, inside, prefix, Path(folder))
+        else:
+            answer = _write(loaded, inside, prefix, written)
         if not answer.get("kept"):
-            _refuse(file, out, inside, answer)
-        _check(place / "out.safetensors", set(answer["kept"]))
-        (place / "out.safetensors").replace(out)
-    return Report(answer["kept"], answer["dropped"], answer["ran_code"])
+            raise _refusal(file, answer)
+        _check(written, set(answer["kept"]))
+        written.replace(out)
+    return Report(answer["kept"], answer["dropped"], answer.get("ran_code", False))
 
 
-def _in_a_process_of_its_own(wish: Mapping[str, Any], place: Path) -> dict[str, Any]:
+def _tensors_only(file: Path) -> Any:
+    import torch
+
+    from mmbench.models import archives
+
+    archives.check_sizes(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a pickle protocol it might not support; it says if so
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _distrust(file: Path, out: Path, inside: str, error: Exception) -> BadSpec:
+    from mmbench.models.checkpoints import reason
+
+    return BadSpec(
+        f"{file} cannot be opened without running code ({reason(error)}). {WARNING.format(file='it')} "
+        f"Then: {published.convert(file, inside, out)}"
+    )
+
+
+def _in_a_process_of_its_own(file: Path, inside: str, prefix: str, place: Path) -> dict[str, Any]:
     """Run this module's ``_child``, isolated from environment, folder and user site; its answer is a file."""
+    wish = {"file": str(file.resolve()), "inside": inside, "prefix": prefix}
     (place / "wish.json").write_text(json.dumps(wish))
     environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
     # isolated, Python looks into no folder of the caller's, so ours is told to it
@@ -107,18 +135,15 @@ def _in_a_process_of_its_own(wish: Mapping[str, Any], place: Path) -> dict[str, 
         return {"error": f"its process ended with code {done.returncode}: {last}"}
 
 
-def _refuse(file: Path, out: Path, inside: str, answer: Mapping[str, Any]) -> None:
-    if answer.get("needs_trust"):
-        raise BadSpec(
-            f"{file} cannot be opened without running code ({answer['error']}). {WARNING.format(file='It')} "
-            f"Then: {published.convert(file, inside, out)}".replace("Opening It", "Opening it")
-        )
+def _refusal(file: Path, answer: Mapping[str, Any]) -> BadSpec | CorruptAsset:
     if module := answer.get("module"):
-        raise CorruptAsset(f"{file} needs the package {module} to be opened; install it with: pip install {module}")
+        return CorruptAsset(f"{file} needs the package {module} to be opened; install it with: pip install {module}")
     if "error" in answer:
-        raise CorruptAsset(f"{file} cannot be opened ({answer['error']})")
+        return CorruptAsset(f"{file} cannot be opened ({answer['error']})")
     seen = ", ".join(f"{name} ({why})" for name, why in list(answer.get("dropped", {}).items())[:5]) or "nothing"
-    raise BadSpec(f"{file} has no tensors where they were looked for; it has {seen}; choose with --inside and --prefix")
+    return BadSpec(
+        f"{file} has no tensors where they were looked for; it has {seen}; choose with --inside and --prefix"
+    )
 
 
 def _check(written: Path, names: set[str]) -> None:
@@ -134,48 +159,31 @@ def _check(written: Path, names: set[str]) -> None:
         raise CorruptAsset("what was written does not hold the tensors that were reported")
 
 
+def _write(loaded: Any, inside: str, prefix: str, out: Path) -> dict[str, Any]:
+    from safetensors.torch import save_file
+
+    tensors, dropped = collect(loaded, inside, prefix)
+    if tensors:
+        save_file(tensors, out, {"format": "pt"})
+    kept = {key: f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}" for key, value in tensors.items()}
+    return {"kept": kept, "dropped": dropped}
+
+
 # the other process
 
 
 def _child(folder: str) -> None:
     place = Path(folder)
     wish = json.loads((place / "wish.json").read_text())
+    answer: dict[str, Any] = {"ran_code": True}
     try:
-        answer = _converted(wish, place / "out.safetensors")
+        answer |= _write(_opened(Path(wish["file"])), wish["inside"], wish["prefix"], place / "out.safetensors")
     except ModuleNotFoundError as error:
         answer = {"error": str(error), "module": (error.name or "").partition(".")[0]}
     except Exception as error:  # whatever the pickle's own code raises
         why = (str(error).strip().splitlines() or [""])[0]
         answer = {"error": f"{type(error).__name__}: {why}"}
     (place / "answer.json").write_text(json.dumps(answer))
-
-
-def _converted(wish: Mapping[str, Any], out: Path) -> dict[str, Any]:
-    from safetensors.torch import save_file
-
-    from mmbench.models import checkpoints
-
-    file, ran_code = Path(wish["file"]), False
-    try:
-        loaded = _tensors_only(file)
-    except Exception as error:
-        if not wish["trust"]:
-            return {"error": checkpoints.reason(error), "needs_trust": True}
-        loaded, ran_code = _opened(file), True
-    tensors, dropped = collect(loaded, wish["inside"], wish["prefix"])
-    if tensors:
-        save_file(tensors, out, {"format": "pt"})
-    kept = {key: f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}" for key, value in tensors.items()}
-    return {"kept": kept, "dropped": dropped, "ran_code": ran_code}
-
-
-def _tensors_only(file: Path) -> Any:
-    import torch
-
-    from mmbench.models import archives
-
-    archives.check_sizes(file)
-    return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _opened(file: Path) -> Any:
