@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -106,9 +107,9 @@ def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
     def guard(options: argparse.Namespace) -> int:
         try:
             return run(options)
+        except BrokenPipeError:  # piped into head: nothing more can be said, and a lost answer is no pass
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (MMBenchError, OSError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
             print(f"mmbench: could not compare: {error}", file=sys.stderr)
         except KeyboardInterrupt:
             print("mmbench: could not compare: stopped", file=sys.stderr)
@@ -127,10 +128,10 @@ def run_gate(options: argparse.Namespace) -> int:
         result: Any = _gated(options)
     except MMBenchError as error:
         result = Refused(str(error))
+    written = write_gate(result, {"junit": options.junit, "json": options.json, "markdown": options.markdown})
     for text, _ in gate_lines(result, verbose=True):
         print(text, file=sys.stderr if isinstance(result, Refused) else sys.stdout)
-    files = {"junit": options.junit, "json": options.json, "markdown": options.markdown}
-    for path in write_gate(result, files):
+    for path in written:
         print(f"written: {path}")
     return exit_code(result)
 

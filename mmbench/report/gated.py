@@ -65,7 +65,7 @@ def gate_records(
     was = {str(part): part for part in base.cells if among is None or str(part) in among}
     now = {str(part): part for part in candidate.cells}
     common = [name for name in was if name in now]
-    if not common:
+    if not common and not (was and reasons):
         raise NotComparable(_nothing_common(base, candidate, among))
     if losses and not any(now[name].metric in losses for name in common):
         raise BadSpec(f"no cell that is compared has a metric to plant a loss into: {', '.join(losses)}")

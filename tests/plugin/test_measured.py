@@ -99,6 +99,22 @@ def test_one_claim_in_a_cold_store_then_everything_then_warm(folder):
 
 
 @pytest.mark.slow
+def test_two_workers_are_gated_once_by_what_both_measured(folder):
+    run(folder)
+    (base,) = folder.glob(".mmbench/runs/*/*.json")
+    same = run(folder, "-n", "2", "--mmbench-gate", str(base))
+    assert "2 passed, 1 xfailed" in same.stdout, same.stdout + same.stderr
+    assert same.stdout.count("gate: pass") == 1
+    assert same.returncode == 0
+    # As if the baseline had been other weights: 60 examples that all agree cannot show a loss below 5 points.
+    base.write_text(base.read_text().replace(json.loads(base.read_text())["lineup"]["models"][0]["digest"], "other"))
+    other = run(folder, "-n", "2", "--mmbench-gate", str(base))
+    assert other.stdout.count("gate: inconclusive\ncells: 2 undecided") == 1, other.stdout + other.stderr
+    assert "would be decided by" in other.stdout
+    assert other.returncode == 1
+
+
+@pytest.mark.slow
 def test_fewer_rows_than_shots_names_the_class(folder):
     for path in (folder / "colours" / "train" / "blue").glob("[4-7].png"):
         path.unlink()

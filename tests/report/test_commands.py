@@ -1,7 +1,10 @@
 """mmbench gate, gate-timing and explain as a CI job meets them: exit codes, files, one line where all is not well."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -120,6 +123,16 @@ def test_a_file_that_cannot_be_written_is_3_not_a_failed_model(saved, tmp_path, 
     pair = (saved(weights="base"), saved(0.3))
     assert exit_code("gate", *pair, "--junit", str(tmp_path / "file" / "gate.xml")) == 3
     assert "could not compare" in capsys.readouterr().err
+
+
+def test_an_answer_that_nobody_could_read_is_3(saved):
+    command = [sys.executable, "-m", "mmbench.cli", "gate", saved(weights="base"), saved(0.7)]
+    read, write = os.pipe()
+    os.close(read)
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment, timeout=100, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (3, b"")
 
 
 def test_an_accident_is_3_not_a_failed_model(saved, monkeypatch, capsys):

@@ -89,6 +89,14 @@ def test_a_cell_that_the_candidate_lacks_keeps_the_gate_from_passing(base, make_
     assert gate_records(base, make_run(base.cells[:1]), MARGINS).decision.outcome == "inconclusive"
 
 
+def test_a_candidate_with_none_of_the_cells_is_inconclusive_where_it_is_known_why(base, make_run):
+    among, why = ["few_shot[clip, cub]"], {"few_shot[clip, cub]": "next.pt is not here"}
+    found = gate_records(base, make_run([measured("rn50", "cub")]), MARGINS, among=among, reasons=why)
+    assert (found.decision.outcome, found.decision.missing) == ("inconclusive", ("few_shot[clip, cub]",))
+    with pytest.raises(NotComparable, match="none of the 1 cells asked for is in the base"):
+        gate_records(base, base, MARGINS, among=["few_shot[vit, cub]"], reasons={"few_shot[vit, cub]": "new"})
+
+
 def test_a_failing_cell_is_not_excused_by_a_missing_one(base, make_run):
     found = gate_records(base, make_run([measured("clip", "cub", 0.3)], clip="next"), MARGINS)
     assert found.decision.outcome == "fail"
