@@ -98,7 +98,7 @@ def test_a_fail_pays_for_the_number_of_cells_and_a_pass_does_not() -> None:
     assert found.holm_worse == pytest.approx(61 * alone.p_worse)
     assert (found.outcome, among.outcome) == ("inconclusive", "inconclusive")
     assert found.needed_examples is not None
-    assert found.needed_examples > 600
+    assert found.needed_examples > 1.2 * 600  # where alone it needs no more than it has
     assert max(cell.p_not_worse for cell in among.cells[:60]) <= 0.05 < max(c.holm_not_worse for c in among.cells)
 
 
