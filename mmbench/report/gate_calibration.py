@@ -31,7 +31,8 @@ def _head(gate: dict[str, Any]) -> list[str]:
     return [
         "## The gate: how often it passes, fails, or cannot say",
         "",
-        f"Made by `{gate['command']}` in {gate['seconds']:g} s.",
+        f"Made in {gate['seconds']:g} s by",
+        f"`{gate['command']}`.",
         "",
         f"- {gate['runs']} runs a point, at the sizes, means and spreads over trials of the role with the most",
         f"  cells in `{gate['sizes']}`: {cells} cells. Margins are the defaults: {margins}.",

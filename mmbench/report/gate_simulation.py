@@ -32,7 +32,8 @@ FALSE_FAIL, CAUGHT = 0.02, 0.8  # what the gate must keep: below the one, above 
 EXAMPLE_SHARE, OWN = 0.6, 0.5
 ENDS = (0.002, 0.998)  # of true means
 OUTCOMES: tuple[Outcome, ...] = ("pass", "inconclusive", "fail")
-RUNS = Path(__file__).parents[2] / "reports" / "runs"
+HOUSE = Path(__file__).resolve().parents[2]
+RUNS = HOUSE / "reports" / "runs"
 Array = NDArray[np.float64]
 Settle = Callable[[Array, Array], Sequence[Outcome]]
 Gains = Callable[[Scores, Sequence[Scores]], stats.Contrasts]
@@ -215,13 +216,14 @@ def unpaired(base: Scores, candidates: Sequence[Scores]) -> stats.Contrasts:
 def simulate(runs: int, seed: int = 0, record: Path | None = None) -> dict[str, Any]:
     """The gate's part of the calibration record: rates at ``runs`` runs a point."""
     started = time.time()
-    path = record or latest_record()
+    path = (record or latest_record()).resolve()
+    shown = path.relative_to(HOUSE) if path.is_relative_to(HOUSE) else path.name
     sizes = sizes_of(read_record(path))
     found = dict(zip(VARIANTS, judged(sizes, VARIANTS, runs, seed), strict=True))
     unchanged, twice, near = found[Variant()], found[Variant(loss=2.0)], found[NEAR[0]]
     families = {f: [i for i, s in enumerate(sizes) if s.family == f] for f in sorted({s.family for s in sizes})}
     return {
-        "command": f"python -m mmbench.report.gate_calibration --runs {runs} --seed {seed}",
+        "command": f"python -m mmbench.report.gate_calibration --runs {runs} --seed {seed} --sizes {shown}",
         "sizes": path.name,
         "runs": runs,
         "margins": dict(DEFAULT_MARGINS),

@@ -204,10 +204,12 @@ def test_the_command_lays_its_part_into_the_record(tmp_path: Path, monkeypatch) 
     before = json.loads((tmp_path / "calibration.json").read_text())
     assert gate_calibration.main(["--runs", "1", "--seed", "5", "--folder", str(tmp_path)]) == 0
     after = json.loads((tmp_path / "calibration.json").read_text())
-    assert after.pop("gate")["command"].endswith("gate_calibration --runs 1 --seed 5")
+    command = after.pop("gate")["command"]
+    assert " --runs 1 --seed 5 --sizes reports/runs/" in command
+    assert (gate_simulation.HOUSE / command.split()[-1]).is_file()
     before.pop("gate")
     assert after == before
-    assert "--runs 1 --seed 5" in (tmp_path / "calibration.md").read_text()
+    assert command in (tmp_path / "calibration.md").read_text()
     assert (tmp_path / "calibration_gate.svg").read_text().rstrip().endswith("</svg>")
 
 
