@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TOKENS = 512  # where neither tokenizer nor config states a limit
 _SPARE = ("pooler.", "embeddings.position_ids")  # may be missing: no pooling of ours reads them
 _HEADS = ("cls.", "lm_head", "classifier.", "qa_outputs.", "vocab_", "pooler.", "score.", "position_ids")
+_HEAD_STARTS = ("layernorm.",)  # BEiT's masked-image head begins with a norm of its own, behind the last hidden state
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
@@ -185,7 +186,11 @@ def _module(folder: Path, wish: str) -> Any:
     missing = [key for key in sorted(report["missing_keys"]) if not key.startswith(_SPARE)]
     if missing:
         raise CorruptAsset(f"{wish}: {folder} lacks weights that its config.json asks for: {', '.join(missing[:3])}")
-    extra = [key for key in sorted(report["unexpected_keys"]) if not any(head in key for head in _HEADS)]
+    extra = [
+        key
+        for key in sorted(report["unexpected_keys"])
+        if not any(head in key for head in _HEADS) and not key.startswith(_HEAD_STARTS)
+    ]
     if extra:
         raise CorruptAsset(f"{wish}: {folder} has weights that its config.json does not use: {', '.join(extra[:3])}")
     return module

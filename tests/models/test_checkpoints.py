@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
+import struct
 import warnings
 import zipfile
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -67,6 +70,8 @@ def test_inside_and_prefix_choose_a_part(tmp_path, state):
     parts = {f"module.model.{key}": value for key, value in state.items()} | {"module.normalizer.mean": torch.ones(3)}
     torch.save({"model": parts, "cnn": {"deep": state}}, tmp_path / "parts.pt")
     same(checkpoints.read_state_dict(tmp_path / "parts.pt", "model", "model."), state)
+    same(checkpoints.read_state_dict(tmp_path / "parts.pt", "model", "module.model."), state)
+    assert list(checkpoints.read_tensors(tmp_path / "parts.pt", "model"))[-1] == "module.normalizer.mean"
     same(checkpoints.read_state_dict(tmp_path / "parts.pt", "cnn.deep"), state)
     with pytest.raises(BadSpec, match=r"has no part 'nn'; at 'nn' it has 'model', 'cnn'"):
         checkpoints.read_state_dict(tmp_path / "parts.pt", "nn")
@@ -87,8 +92,13 @@ class Boom:
 def test_a_malicious_pickle_is_refused_and_not_run(tmp_path, state):
     flag = tmp_path / "was run"
     torch.save({"state_dict": state, "extra": Boom(flag)}, tmp_path / "evil.pt")
-    with pytest.raises(CorruptAsset, match=r"holds objects other than tensors, or is damaged, and was not opened"):
-        checkpoints.read_state_dict(tmp_path / "evil.pt")
+    with pytest.raises(CorruptAsset) as caught:
+        checkpoints.read_state_dict(tmp_path / "evil.pt", "state_dict")
+    assert str(caught.value) == (
+        f"{tmp_path / 'evil.pt'} holds objects other than tensors, or is damaged, and was not opened (it asks for "
+        "posix.mkdir), since that could run code; if you trust it, take its tensors out and name the new file: mmbench "
+        f"convert {tmp_path / 'evil.pt'} {tmp_path / 'evil.safetensors'} --inside state_dict --trust"
+    )
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Boom(flag)))
     with pytest.raises(CorruptAsset):
         checkpoints.read_state_dict(tmp_path / "evil.pth")
@@ -105,6 +115,31 @@ def test_damaged_files_are_told(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CorruptAsset, match=name):
         checkpoints.read_state_dict(tmp_path / name)
+
+
+def lying_safetensors(path, **changes):
+    """A safetensors file of one tensor of 12 bytes whose header says otherwise."""
+    header = json.dumps({"weight": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]} | changes}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(12))
+    return path
+
+
+@pytest.mark.parametrize("change", [
+    {"shape": [4]}, {"dtype": "F64"}, {"data_offsets": [0, 16]}, {"data_offsets": [0, 4096], "shape": [1024]},
+    {"shape": [2**62, 4]}, {"data_offsets": [12, 0]}, {"dtype": "F33"}, {"shape": [-3]},
+], ids=str)  # fmt: skip
+def test_a_safetensors_header_that_lies_is_told(tmp_path, change):
+    checkpoints.read_state_dict(lying_safetensors(tmp_path / "w.safetensors"))
+    with pytest.raises(CorruptAsset, match=r"w.safetensors cannot be read as safetensors"):
+        checkpoints.read_state_dict(lying_safetensors(tmp_path / "w.safetensors", **change))
+
+
+@pytest.mark.parametrize("length", [10**18, 2**63 + 5, 40])
+def test_a_safetensors_header_of_another_length_is_told(tmp_path, length):
+    path = lying_safetensors(tmp_path / "w.safetensors")
+    path.write_bytes(struct.pack("<Q", length) + path.read_bytes()[8:])
+    with pytest.raises(CorruptAsset, match=r"w.safetensors cannot be read as safetensors"):
+        checkpoints.read_state_dict(path)
 
 
 def test_a_truncated_checkpoint_is_told(tmp_path, state):
@@ -161,8 +196,6 @@ class TestLoadStrictly:
         return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
 
     def load(self, state):
-        from pathlib import Path
-
         module = self.module()
         checkpoints.load_strictly(module, state, Path("file.pt"), "test net")
         return module
@@ -183,6 +216,10 @@ class TestLoadStrictly:
         with pytest.raises(CorruptAsset) as caught:
             self.load(state)
         assert str(caught.value) == "file.pt has weights that test net does not use: x0, x1, x2 and 2 more"
+        checkpoints.load_strictly(self.module(), state, Path("file.pt"), "test net", spare=True)
+        del state["0.bias"]
+        with pytest.raises(CorruptAsset, match=r"f lacks weights that test net needs: 0.bias"):  # spare is not missing
+            checkpoints.load_strictly(self.module(), state, Path("f"), "test net", spare=True)
 
     def test_wrong_shape_is_another_architecture(self):
         state = self.module().state_dict() | {"0.weight": torch.zeros(3, 5)}
@@ -252,6 +289,23 @@ class TestDigests:
         assert checkpoints.remembered_place("key") == path
         path.unlink()
         assert checkpoints.remembered_place("key") is None
+
+
+class TestStatedDigest:
+    @pytest.fixture
+    def path(self, tmp_path):
+        (tmp_path / "w.pt").write_bytes(b"one")
+        return tmp_path / "w.pt"
+
+    @pytest.mark.parametrize("digits", [0, 8, 64])
+    def test_the_right_one_passes_whole_or_in_part(self, path, digits):
+        checkpoints.check_digest(path, hashlib.sha256(b"one").hexdigest()[:digits], "m")
+
+    def test_another_one_is_told(self, path):
+        found = hashlib.sha256(b"one").hexdigest()
+        with pytest.raises(CorruptAsset) as caught:
+            checkpoints.check_digest(path, "0" * 64, "m")
+        assert str(caught.value).startswith(f"m states sha256={'0' * 64}, but {path} has {found}; fetch it again")
 
 
 class TestPlaces:

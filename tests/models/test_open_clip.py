@@ -117,6 +117,50 @@ class TestActivation:
         with torch.inference_mode():
             torch.testing.assert_close(encoder.forward(batch), model.encode_image(batch), rtol=1e-3, atol=1e-3)
 
+    @pytest.mark.parametrize(("name", "option", "wanted"), [
+        ("tiny-vit", "activation=quick_gelu", True), ("tiny-vit", "activation=gelu", False), ("tiny-vit", "", False),
+        ("tiny-vit-quickgelu", "activation=quick_gelu", True), ("tiny-vit-quickgelu", "", True),
+    ])  # fmt: skip
+    def test_a_file_without_a_tag_may_state_it(self, weights, pictures, name, option, wanted):
+        model, _ = reference("tiny-vit", force_quick_gelu=wanted)
+        save_file(model.state_dict(), weights / "c.safetensors")
+        encoder = resolve(f"open_clip:{name}@c.safetensors" + (f"?{option}" if option else "")).load()
+        assert ours.quick_gelu(encoder.module) is wanted
+        batch = torch.stack([encoder.prepare(picture) for picture in pictures])
+        with torch.inference_mode():
+            torch.testing.assert_close(encoder.forward(batch), model.encode_image(batch), rtol=1e-4, atol=1e-5)
+
+    def test_contradictions_are_refused(self, weights, monkeypatch):
+        save_file(reference("tiny-vit")[0].state_dict(), weights / "c.safetensors")
+        with pytest.raises(
+            BadSpec, match=r"what \?activation=gelu names was trained with plain GELU, but tiny-vit-quick"
+        ):
+            resolve("open_clip:tiny-vit-quickgelu@c.safetensors?activation=gelu").load()
+        with pytest.raises(BadSpec, match=r"openai was trained with quick-GELU, not what activation= says"):
+            resolve("open_clip:RN50:openai@c.safetensors?activation=gelu").load()
+        monkeypatch.setattr(ours, "_tag_config", lambda spec: {"quick_gelu": False})
+        with pytest.raises(BadSpec, match=r"x was trained with plain GELU, not what activation= says"):
+            resolve("open_clip:tiny-vit:x@c.safetensors?activation=quick_gelu").load()
+
+    def test_openais_archive_contradicts_a_stated_gelu(self, weights, monkeypatch):
+        digest = self.archive(reference("tiny-vit-quickgelu")[0].state_dict(), weights / "openai.pt")
+        monkeypatch.setitem(ours.OPENAI_ARCHIVES, digest, "tiny-vit")
+        with pytest.raises(BadSpec, match=r"was trained by OpenAI with quick-GELU"):
+            resolve("open_clip:tiny-vit@openai.pt?activation=gelu").load()
+
+    @pytest.mark.parametrize("stored", [torch.float16, torch.float32])
+    def test_half_precision_without_a_word_of_its_training_is_refused(self, weights, stored):
+        """OpenAI's weights, saved anew under another digest, would give silently wrong features in a plain GELU."""
+        state = {k: v.half().to(stored) for k, v in reference("tiny-vit")[0].state_dict().items()}
+        save_file(state, weights / "c.safetensors")
+        with pytest.raises(
+            BadSpec, match=r"holds half-precision weights, as OpenAI's are, .* else add \?activation=gelu"
+        ):
+            resolve("open_clip:tiny-vit@c.safetensors").load()
+        for said in ("?activation=gelu", "?activation=quick_gelu"):
+            resolve(f"open_clip:tiny-vit@c.safetensors{said}").load()
+        resolve("open_clip:tiny-vit-quickgelu@c.safetensors").load()
+
     def archive(self, state, path):
         """A TorchScript archive laid out as OpenAI's: half precision, and three numbers beside the weights."""
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmbench.errors import BadFeatures, BadSpec, UnknownName
+from mmbench.errors import BadFeatures, BadSpec, CorruptAsset, UnknownName
 from mmbench.models import specs
 from mmbench.models.entry import Encoder, Preprocess
 from mmbench.models.specs import ModelSpec, parse, resolve
@@ -70,6 +70,12 @@ def test_the_place_of_the_file_is_no_part_of_the_architecture():
     ("timm:resnet18?size=big", "model 'timm:resnet18?size=big': size is a whole number, not 'big'"),
     ("timm:resnet18?fit=squish", "model 'timm:resnet18?fit=squish': fit is one of crop, squash, not 'squish'"),
     ("timm:resnet18@a.pt?random=1", "model 'timm:resnet18@a.pt?random=1': choose one of @FILE and ?random=SEED"),
+    ("timm:resnet18@a.pt?sha256=12345", "model 'timm:resnet18@a.pt?sha256=12345': sha256 is 8 to 64 hexadecimal"),
+    ("timm:resnet18@a.pt?sha256=ABCDEF12", "model 'timm:resnet18@a.pt?sha256=ABCDEF12': sha256 is 8 to 64 hexadecimal"),
+    ("transformers:b?pool=cls&token=4", "model 'transformers:b?pool=cls&token=4': choose one of ?pool= and ?token="),
+    ("transformers:b?token=-1", "model 'transformers:b?token=-1': token is a whole number, not '-1'"),
+    ("open_clip:RN50@a.pt?activation=relu", "model 'open_clip:RN50@a.pt?activation=relu': activation is one of gelu"),
+    ("timm:resnet18?activation=gelu", "model 'timm:resnet18?activation=gelu': no option named 'activation'"),
     ("timm:resnet18?szie=3", "model 'timm:resnet18?szie=3': no option named 'szie'. Did you mean 'size'?"),
     ("timm:resnet18#text", "model 'timm:resnet18#text': timm takes no #TOWER here, not #text"),
     ("timm:resnet18:a1_in1k",
@@ -101,6 +107,30 @@ def test_an_unknown_name_suggests_the_nearest(text, words):
 def test_registered_names_resolve_to_their_entries():
     assert resolve("minilm").dim == 384
     assert resolve("efficientnet_lite0").dim == 1280
+
+
+class TestStatedDigest:
+    """``?sha256=`` is checked before anything of the file is read, here one that could not be read at all."""
+
+    @pytest.mark.parametrize("spec", [
+        "timm:test_resnet@w.pt", "torchvision:resnet18@w.pt", "open_clip:RN50:openai@w.pt", "open_clip:RN50@w.pt",
+        "tfhub:deepmind/mmv/tsm-resnet50/1@w.pt",
+    ])  # fmt: skip
+    def test_another_file_is_refused_unread(self, weights, spec):
+        from mmbench.models import checkpoints
+
+        (weights / "w.pt").write_bytes(b"no weights")
+        digest = checkpoints.file_digest(weights / "w.pt")
+        with pytest.raises(CorruptAsset, match=f"states sha256=01234567, but .*w.pt has {digest}"):
+            resolve(f"{spec}?sha256=01234567").load()
+        with pytest.raises((CorruptAsset, BadSpec)) as caught:
+            resolve(f"{spec}?sha256={digest}").load()
+        assert "states" not in str(caught.value)
+
+    def test_it_is_no_part_of_the_identity(self, weights):
+        (weights / "w.pt").write_bytes(b"weights")
+        one, two = (resolve(f"timm:test_resnet@w.pt{option}").identity() for option in ("", "?sha256=01234567"))
+        assert one == two
 
 
 def test_a_declared_width_is_checked():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
+from paper_files import random_state
 from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 
@@ -64,6 +65,36 @@ def test_raw_pixels_change_features(weights, pictures):
     entry = resolve("timm:test_resnet?random=0")
     encoder, raw = entry.load(), entry.raw().load()
     assert raw.prepare(pictures[0]).min() >= 0 > encoder.prepare(pictures[0]).min()
+
+
+SMALL_VIT = {"img_size": 32, "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}
+OTHERS = {
+    "vit_base_patch16_224.augreg_in21k": SMALL_VIT,
+    "vit_base_patch16_224.dino": SMALL_VIT,
+    "beit_base_patch16_224.in22k_ft_in22k": SMALL_VIT,
+    "nf_resnet50.ra2_in1k": {},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_backbones_of_the_papers(weights, pictures, monkeypatch, name):
+    """ViT, DINO, BEiT and NF-ResNet under their published names, the transformers made small."""
+    build = timm.create_model
+    monkeypatch.setattr(timm, "create_model", lambda name, **options: build(name, **options | OTHERS[name]))
+    classes = {} if "dino" in name else {"num_classes": 10}
+    state = random_state(lambda: timm.create_model(name, pretrained=False, **classes))
+    if "beit" in name:  # older files carry the index that the network makes of its window
+        state["blocks.0.attn.relative_position_index"] = torch.zeros(17, 17, dtype=torch.long)
+    torch.save({"state_dict": state}, weights / "m.pth")
+    encoder, found = encode(resolve(f"timm:{name}@m.pth?size=32"), pictures)
+    module = timm.create_model(name, pretrained=False, **classes).eval()
+    module.load_state_dict({key: value for key, value in state.items() if "position_index" not in key})
+    transform = create_transform(**resolve_model_data_config(module) | {"input_size": (3, 32, 32), "crop_pct": 1.0})
+    with torch.inference_mode():
+        batch = torch.stack([transform(image) for image in pictures])
+        wanted = module.forward_head(module.forward_features(batch), pre_logits=True)
+    assert found.shape == (3, encoder.dim)
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max()))
 
 
 class TestIdentity:

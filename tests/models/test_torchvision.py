@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import paper_files
 import pytest
 import torch
 import torchvision
@@ -26,13 +27,17 @@ def encode(spec, pictures):
 LAYOUTS = {
     "bare": lambda state: state,
     "no classifier (VirTex)": lambda state: {k: v for k, v in state.items() if not k.startswith("fc.")},
-    "texture-vs-shape": lambda state: {"epoch": 1, "state_dict": {f"module.{k}": v for k, v in state.items()}},
+    "texture-vs-shape": paper_files.texture_vs_shape,
+    "half precision": lambda state: {k: v.half() if v.is_floating_point() else v for k, v in state.items()},
 }
 
 
+@pytest.mark.parametrize("new_format", [False, True])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_features_equal_torchvisions(weights, model, pictures, layout):
-    torch.save(LAYOUTS[layout](model.state_dict()), weights / "r.pth")
+def test_features_equal_torchvisions(weights, model, pictures, layout, new_format):
+    if layout == "half precision":  # the reference has the rounded weights too
+        model.load_state_dict(LAYOUTS[layout](model.state_dict()))
+    torch.save(LAYOUTS[layout](model.state_dict()), weights / "r.pth", _use_new_zipfile_serialization=new_format)
     encoder, found = encode("torchvision:resnet18@r.pth?dim=512", pictures)
     transform = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
     model.fc = torch.nn.Identity()
@@ -43,9 +48,8 @@ def test_features_equal_torchvisions(weights, model, pictures, layout):
 
 
 @pytest.mark.parametrize(("layout", "options"), [
-    (lambda s: {"model": {f"module.model.{k}": v for k, v in s.items()} | {"module.normalizer.mean": torch.ones(3)}},
-     "inside=model&prefix=model."),
-    (lambda s: {"cnn": s, "tfm": {"w": torch.ones(1)}}, "inside=cnn"),
+    (paper_files.robustness, "inside=model&prefix=module.model."),
+    (paper_files.icmlm, "inside=cnn"),
 ], ids=["robustness", "icmlm"])  # fmt: skip
 def test_nested_layouts_are_named_by_options(weights, model, pictures, layout, options):
     torch.save(layout(model.state_dict()), weights / "nested.pth")
@@ -53,6 +57,39 @@ def test_nested_layouts_are_named_by_options(weights, model, pictures, layout, o
     _, found = encode(f"torchvision:resnet18@nested.pth?size=64&{options}", pictures)
     _, wanted = encode("torchvision:resnet18@bare.pth?size=64", pictures)
     assert torch.equal(found, wanted)
+
+
+class TestNormaliser:
+    """Files of the robustness library state the mean and std of their training, which must be ours."""
+
+    SPEC = "torchvision:resnet18@r.pth?size=64&prefix=module.model."
+
+    def write(self, weights, model, name, values):
+        checkpoint = paper_files.robustness(model.state_dict())
+        checkpoint["model"][f"module.normalizer.{name}"] = torch.tensor(values)
+        torch.save(checkpoint, weights / "r.pth")
+
+    @pytest.mark.parametrize(("name", "values"), [
+        ("new_mean", [0.4914, 0.4822, 0.4465]), ("new_std", [0.5, 0.5, 0.5]), ("new_mean", [0.0]),
+    ])  # fmt: skip
+    def test_another_one_is_refused(self, weights, model, name, values):
+        self.write(weights, model, name, values)
+        with pytest.raises(
+            BadSpec, match=rf"normalised with module\.normalizer\.{name} = .*and this model is fed with"
+        ):
+            resolve(self.SPEC).load()
+
+    def test_its_own_is_read_and_raw_pixels_are_a_wish(self, weights, model):
+        torch.save(paper_files.robustness(model.state_dict()), weights / "r.pth")
+        assert resolve(self.SPEC).load().prepare.preprocess.mean == (0.485, 0.456, 0.406)
+        assert resolve(f"{self.SPEC}&pixels=raw").load().prepare.preprocess.mean == (0.0, 0.0, 0.0)
+
+
+def test_tensors_without_a_place_are_left_out_on_request_only(weights, model):
+    torch.save(model.state_dict() | {"more": torch.zeros(1)}, weights / "more.pth")
+    resolve("torchvision:resnet18@more.pth?spare=1").load()
+    with pytest.raises(CorruptAsset, match=r"does not use: more$"):
+        resolve("torchvision:resnet18@more.pth").load()
 
 
 @pytest.mark.parametrize(("name", "head", "dim"), [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
+import paper_files
 import pytest
 import torch
 import transformers
 from PIL import Image
 
-from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
+from mmbench.errors import BadItem, BadSpec, CorruptAsset, MissingAsset
 from mmbench.models.specs import resolve
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "dog", "big", "red"]
@@ -99,6 +100,99 @@ def test_a_causal_model_without_a_padding_token(weights, quiet):
         wanted = model(input_ids=torch.tensor([[6, 7]])).last_hidden_state[:, -1]
     torch.testing.assert_close(last[:1], wanted, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(alone, wanted, rtol=1e-4, atol=1e-5)
+
+
+class TestToken:
+    """``token=N``: the text's N-th token without pooling (reading D-08b)."""
+
+    @pytest.mark.parametrize("token", [0, 1])
+    def test_is_counted_behind_the_marks_and_whatever_the_padding(self, bert, token):
+        folder, model = bert
+        texts = ["a cat", "a big red dog", "big dog"]
+        with torch.inference_mode():
+            found = resolve(f"transformers:bert?token={token}").load().forward(texts)
+        wanted = torch.stack([hidden(folder, model, [text])[0][0, 1 + token] for text in texts])
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize("texts", [["a big red dog", "cat"], ["cat", "a big red dog"], ["cat"]])
+    def test_a_text_that_ends_before_it_is_told(self, bert, texts):
+        encoder = resolve("transformers:bert?token=2").load()
+        with pytest.raises(BadItem, match=f"text {texts.index('cat')} of the batch has no token 2 .from 0.; it is too"):
+            encoder.forward(texts)
+
+    def test_decides_the_identity(self, bert):
+        identities = [resolve(f"transformers:bert{option}").identity() for option in ("", "?token=1", "?token=2")]
+        assert len({(one.layer, one.architecture) for one in identities}) == 3
+
+    def test_papers_layouts(self, weights, quiet):
+        """BERT has marks around a text and GPT-2 none; both are at the label's first letter here."""
+        paper_files._bert(weights / "b", 768, pretraining=True)
+        paper_files._gpt2(weights / "g")
+        for name, at in (("b", 5), ("g", 4)):
+            model = transformers.AutoModel.from_pretrained(weights / name).eval()
+            tokens = transformers.AutoTokenizer.from_pretrained(weights / name)
+            with torch.inference_mode():
+                found = resolve(f"transformers:{name}?token=4&dim=768").load().forward(["a photo of a tench"] * 2)
+                wanted = model(**tokens("a photo of a tench", return_tensors="pt")).last_hidden_state[0]
+            torch.testing.assert_close(found[1], wanted[at], rtol=1e-3, atol=1e-4)
+            if name == "b":
+                assert tokens.convert_ids_to_tokens(tokens("a photo of a tench").input_ids)[at] == "t"
+
+
+def test_bert_under_its_old_names_is_read_whole(weights, quiet):
+    """bert-base-uncased calls its norms' weights gamma and beta; left out, they would be silently new."""
+    from safetensors.torch import load_file
+
+    paper_files._bert(weights / "b", 768, pretraining=True)
+    state = load_file(weights / "b" / "model.safetensors")
+    assert "bert.embeddings.LayerNorm.gamma" in state
+    module = resolve("transformers:b").load().module
+    assert torch.equal(module.embeddings.LayerNorm.weight, state["bert.embeddings.LayerNorm.gamma"])
+    assert torch.equal(module.embeddings.LayerNorm.bias, state["bert.embeddings.LayerNorm.beta"])
+
+
+SMALL = {
+    "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 32,
+    "patch_size": 8,
+}  # fmt: skip
+IMAGE_MODELS = {
+    "ViT of ImageNet-21k": lambda: transformers.ViTModel(transformers.ViTConfig(**SMALL)),
+    "ViT with a classifier": lambda: transformers.ViTForImageClassification(transformers.ViTConfig(**SMALL)),
+    "DINO": lambda: transformers.ViTModel(transformers.ViTConfig(**SMALL), add_pooling_layer=False),
+    "BEiT with its masked-image head": lambda: transformers.BeitForMaskedImageModeling(
+        transformers.BeitConfig(**SMALL, use_relative_position_bias=True, vocab_size=20, use_mask_token=True)
+    ),
+    "BEiT with a classifier": lambda: transformers.BeitForImageClassification(
+        transformers.BeitConfig(**SMALL, use_relative_position_bias=True, vocab_size=20)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", IMAGE_MODELS)
+def test_vision_checkpoints_with_their_heads(weights, quiet, pictures, kind):
+    torch.manual_seed(0)
+    model = IMAGE_MODELS[kind]().eval()
+    model.save_pretrained(weights / "m")
+    processor = {"size": {"height": 32, "width": 32}, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (weights / "m" / "preprocessor_config.json").write_text(json.dumps(processor))
+    encoder = resolve("transformers:m?dim=16#image").load()
+    body = getattr(model, "vit", getattr(model, "beit", model))
+    with torch.inference_mode():
+        batch = torch.stack([encoder.prepare(picture) for picture in pictures])
+        wanted = body(pixel_values=batch).last_hidden_state[:, 0]
+        torch.testing.assert_close(encoder.forward(batch), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_stated_digest_is_that_of_the_weights(bert):
+    from mmbench.models.checkpoints import file_digest
+
+    digest = file_digest(bert[0] / "model.safetensors")
+    resolve(f"transformers:bert?sha256={digest}").load()
+    with pytest.raises(CorruptAsset, match=r"states sha256=00000000, but .*model.safetensors has "):
+        resolve("transformers:bert?sha256=00000000").load()
+    (bert[0] / "model-2.safetensors").write_bytes(b"")
+    with pytest.raises(BadSpec, match=r"sha256= is of one file of weights, and .* has 2"):
+        resolve(f"transformers:bert?sha256={digest}").load()
 
 
 def vision_folder(weights, **processor):
