@@ -1,4 +1,4 @@
-"""Means over crossed trials and examples, printed means, correlations, several claims: numbers in, numbers out.
+"""Means over crossed trials and examples, printed means, several claims: numbers in, numbers out.
 
 A cell's outcomes are ``[trials, examples]``; cells on the same examples form a block. A contrast is a weighted sum of
 cell means. Within a block every cell shares the examples, and cells with the same number of trials share the trials;
@@ -160,17 +160,23 @@ class Joint:
         df_examples = _ratio(examples**2, over_examples)
         return Contrasts(value, np.sqrt(total), df, trials, examples, shared, df_trials, df_examples)
 
-    def draws(self, count: int, rng: np.random.Generator) -> Array:
-        """``[count, cells]`` means redrawn around ``means`` with this uncertainty, with the tails of Student's t."""
-        out = np.tile(self.means, (count, 1))
+    def covariance(self) -> Array:
+        """``[cells, cells]`` covariance of the means."""
+        out = np.zeros((len(self.means), len(self.means)))
         for block in self.blocks:
-            cov, df = _block_covariance(block)
-            values, vectors = np.linalg.eigh(cov)
-            root = vectors * np.sqrt(np.clip(values, 0.0, None))
+            root, _ = _block_root(block)
+            out[np.ix_(block.cells, block.cells)] = root @ root.T
+        return out
+
+    def noise(self, count: int, rng: np.random.Generator) -> Array:
+        """``[count, cells]`` errors of the means redrawn: this covariance, with the tails of Student's t."""
+        out = np.zeros((count, len(self.means)))
+        for block in self.blocks:
+            root, df = _block_root(block)
             noise = rng.standard_normal((count, len(block.cells))) @ root.T
             if math.isfinite(df):
                 noise *= np.sqrt(df / rng.chisquare(df, (count, 1)))
-            out[:, block.cells] += noise
+            out[:, block.cells] = noise
         return out
 
 
@@ -271,8 +277,8 @@ def _example_part(rows: Array, block: _Block) -> tuple[Array, Array]:
     return variance, df
 
 
-def _block_covariance(block: _Block) -> tuple[Array, float]:
-    """The covariance of a block's cell means and its Satterthwaite degrees of freedom, by traces."""
+def _block_root(block: _Block) -> tuple[Array, float]:
+    """A root of the covariance of a block's cell means (``root @ root.T``), and its Satterthwaite df by traces."""
     cov = block.example.copy()
     place = {int(cell): position for position, cell in enumerate(block.cells)}
     over = np.trace(block.example) ** 2 / block.df
@@ -283,7 +289,9 @@ def _block_covariance(block: _Block) -> tuple[Array, float]:
     if block.n:
         low = (RULE_OF_THREE * block.scales / block.n) ** 2 - np.diag(cov)
         cov[np.diag_indices_from(cov)] += np.clip(low, 0.0, None)
-    return cov, float(_ratio(np.array(np.trace(cov) ** 2), np.array(over)))
+    df = float(_ratio(np.array(np.trace(cov) ** 2), np.array(over)))
+    values, vectors = np.linalg.eigh(cov)
+    return vectors * np.sqrt(np.clip(values, 0.0, None)), df
 
 
 def _quadratic(rows: Array, cov: Array) -> Array:
@@ -327,59 +335,6 @@ def holm(p_values: ArrayLike) -> Array:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def pearson(xs: Array, ys: Array) -> Array:
-    """Row-wise Pearson correlation of two ``[rows, pairs]`` arrays; NaN where a row does not vary."""
-    xs = xs - xs.mean(axis=-1, keepdims=True)
-    ys = ys - ys.mean(axis=-1, keepdims=True)
-    size = np.sqrt((xs**2).sum(axis=-1) * (ys**2).sum(axis=-1))
-    product = (xs * ys).sum(axis=-1)
-    return np.divide(product, size, out=np.full(product.shape, np.nan), where=size > 1e-12)
-
-
-def spearman(xs: Array, ys: Array) -> Array:
-    """Row-wise Spearman correlation, ties given their mean rank."""
-    from scipy.stats import rankdata
-
-    return pearson(rankdata(xs, axis=-1), rankdata(ys, axis=-1))
-
-
-@dataclass(frozen=True)
-class Bootstrapped:
-    """A statistic that is no mean, with its redrawn values: one-sided p-values and bounds.
-
-    Redrawn values scatter around ``value`` as ``value`` around the truth, up to skew and bias (noise pulls a
-    correlation towards 0, in the data and again in the redraws). So three readings are taken, percentile, basic
-    (reflected) and one moved away from the bias twice, and the one that claims least decides. NaN counts against.
-    """
-
-    value: float
-    drawn: Array
-
-    def _readings(self) -> Array:
-        """``[3, draws]`` plausible truths, NaN kept."""
-        known = self.drawn[~np.isnan(self.drawn)]
-        bias = float(known.mean()) - self.value if len(known) else 0.0
-        return np.stack([self.drawn, 2 * self.value - self.drawn, self.drawn - 3 * bias])
-
-    def p_above(self, threshold: float) -> float:
-        """One-sided p-value of "the statistic exceeds ``threshold``"."""
-        misses = np.count_nonzero(~(self._readings() > threshold), axis=1)
-        return float((misses.max() + 1) / (len(self.drawn) + 1))
-
-    def p_below(self, threshold: float) -> float:
-        """One-sided p-value of "the statistic is below ``threshold``"."""
-        return Bootstrapped(-self.value, -self.drawn).p_above(-threshold)
-
-    def low(self, level: float = LEVEL) -> float:
-        """Lower one-sided bound."""
-        readings = np.where(np.isnan(self.drawn), -np.inf, self._readings())
-        return float(np.quantile(readings, level, axis=1, method="lower").min())
-
-    def high(self, level: float = LEVEL) -> float:
-        """Upper one-sided bound."""
-        return -Bootstrapped(-self.value, -self.drawn).low(level)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 from mmbench.protocol import PRINTED, Cell, Protocol
 
@@ -131,28 +131,59 @@ def smallest(*terms: Term) -> Term:
     return terms[0] if len(terms) == 1 else Extreme("min", terms)
 
 
+class _Leaf:
+    """A condition of its own: it holds where its margin is positive, or not negative where that suffices."""
+
+    strict = False
+
+    def margin(self, values: Mapping[Cell, float]) -> float | None:
+        """How far on the true side the condition is at these cell means; None when that cannot be known."""
+        raise NotImplementedError
+
+    def truth(self, values: Mapping[Cell, float]) -> bool | None:
+        margin = self.margin(values)
+        if margin is None:
+            return None
+        return margin > DUST if self.strict else margin >= -DUST
+
+    def leaves(self) -> Iterator[Self]:
+        yield self
+
+
 @dataclass(frozen=True)
-class Margin:
+class Margin(_Leaf):
     """``term > 0``, or ``term >= 0`` when not strict."""
 
     term: Linear
     strict: bool = True
 
-    def truth(self, values: Mapping[Cell, float]) -> bool | None:
-        value = self.term.value(values)
-        if value is None:
-            return None
-        return value > DUST if self.strict else value >= -DUST
-
-    def leaves(self) -> Iterator[Leaf]:
-        yield self
+    def margin(self, values: Mapping[Cell, float]) -> float | None:
+        return self.term.value(values)
 
     def __str__(self) -> str:
         return f"{self.term} {'>' if self.strict else '>='} 0"
 
 
+class _Coefficient(_Leaf):
+    """``sign * (coefficient - threshold) >= 0``."""
+
+    threshold: float
+    sign: Literal[1, -1]
+
+    def coefficient(self, values: Mapping[Cell, float]) -> float | None:
+        """The coefficient at these cell means; None when a cell is missing or a side is constant."""
+        raise NotImplementedError
+
+    def margin(self, values: Mapping[Cell, float]) -> float | None:
+        r = self.coefficient(values)
+        return None if r is None else self.sign * (r - self.threshold)
+
+    def _limit(self) -> str:
+        return f"{'>=' if self.sign > 0 else '<='} {self.threshold:g}"
+
+
 @dataclass(frozen=True)
-class Correlation:
+class Correlation(_Coefficient):
     """``sign * (r(xs, ys) - threshold) >= 0`` over paired quantities; ``method`` names the coefficient."""
 
     xs: tuple[Linear, ...]
@@ -161,35 +192,29 @@ class Correlation:
     sign: Literal[1, -1] = 1
     method: Literal["pearson", "spearman"] = "pearson"
 
+    @property
+    def parts(self) -> tuple[Correlation, ...]:
+        return (self,)
+
     def coefficient(self, values: Mapping[Cell, float]) -> float | None:
-        """The coefficient at these cell means; None when a cell is missing or a side is constant."""
         import numpy as np
-        from scipy.stats import rankdata
+
+        from mmbench import correlations
 
         xs = [term.value(values) for term in self.xs]
         ys = [term.value(values) for term in self.ys]
         if None in xs or None in ys:
             return None
-        pair = np.array([xs, ys], dtype=float)
-        if self.method == "spearman":
-            pair = np.stack([rankdata(pair[0]), rankdata(pair[1])])
-        if np.any(pair.std(axis=1) < DUST):
-            return None
-        return float(np.corrcoef(pair)[0, 1])
-
-    def truth(self, values: Mapping[Cell, float]) -> bool | None:
-        r = self.coefficient(values)
-        return None if r is None else self.sign * (r - self.threshold) >= -DUST
-
-    def leaves(self) -> Iterator[Leaf]:
-        yield self
+        measure = correlations.spearman if self.method == "spearman" else correlations.pearson
+        r = float(measure(np.array(xs, dtype=float), np.array(ys, dtype=float)))
+        return None if np.isnan(r) else r
 
     def __str__(self) -> str:
-        return f"{self.method} over {len(self.xs)} pairs {'>=' if self.sign > 0 else '<='} {self.threshold:g}"
+        return f"{self.method} over {len(self.xs)} pairs {self._limit()}"
 
 
 @dataclass(frozen=True)
-class MeanCorrelation:
+class MeanCorrelation(_Coefficient):
     """``mean of correlations >= threshold``: several rank agreements averaged, as between every two datasets."""
 
     parts: tuple[Correlation, ...]
@@ -201,15 +226,8 @@ class MeanCorrelation:
         known = [part for part in parts if part is not None]
         return sum(known) / len(known) if len(known) == len(parts) else None
 
-    def truth(self, values: Mapping[Cell, float]) -> bool | None:
-        r = self.coefficient(values)
-        return None if r is None else self.sign * (r - self.threshold) >= -DUST
-
-    def leaves(self) -> Iterator[Leaf]:
-        yield self
-
     def __str__(self) -> str:
-        return f"mean of {len(self.parts)} correlations {'>=' if self.sign > 0 else '<='} {self.threshold:g}"
+        return f"mean of {len(self.parts)} correlations {self._limit()}"
 
 
 @dataclass(frozen=True)

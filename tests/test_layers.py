@@ -12,7 +12,7 @@ ROOT = Path(mmbench.__file__).parent
 FLOORS = [
     {"errors"},
     {"registry"},
-    {"stats", "metrics", "assets"},
+    {"stats", "correlations", "metrics", "assets"},
     {"protocol", "datasets"},
     {"scores", "terms", "probes", "zoo"},
     {"forms", "models"},

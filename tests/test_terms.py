@@ -108,6 +108,18 @@ def test_correlation_without_variation_is_unknown() -> None:
     assert flat.truth(dict.fromkeys(CELLS.values(), 5.0)) is None
 
 
+def test_a_coefficient_is_held_to_its_threshold_from_either_side() -> None:
+    a, b, c, d = TERMS.values()
+    table = dict(zip(CELLS.values(), (1.0, 2.0, 5.0, 4.0), strict=True))  # r = -1
+    pair, turned = Correlation((a, b), (c, d), -1.0), Correlation((a, b), (d, c), 0.5, -1)
+    both = MeanCorrelation((pair, turned), 0.25, -1)
+    assert (pair.coefficient(table), turned.coefficient(table)) == pytest.approx((-1.0, 1.0))
+    assert [leaf.margin(table) for leaf in (pair, turned, both)] == pytest.approx([0.0, -0.5, 0.25])
+    assert [leaf.truth(table) for leaf in (pair, turned, both)] == [True, False, True]
+    assert both.margin({}) is None
+    assert list(both.leaves()) == [both]
+
+
 def test_cells_are_found_and_replaced_everywhere() -> None:
     a, b, c, d = TERMS.values()
     pair = Correlation((a, b), (c, d), 0.5)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mmbench import stats
 from mmbench.claims.claim import Claim, Place, Printed
+from mmbench.correlations import spearman
 from mmbench.forms import (
     Above,
     All,
@@ -191,7 +192,7 @@ def nulls() -> Iterator[Null]:
     for step in (4.0, 1.0):
         ranked = {_cell(m, "left"): 45 + step * i for i, m in enumerate("abcdefgh")}
         ranked |= {_cell(m, "right"): 45 + step * v for m, v in ranks.items()}
-        rho = float(stats.spearman(np.arange(8.0)[None], np.array([list(ranks.values())], float))[0])
+        rho = float(spearman(np.arange(8.0), np.array(list(ranks.values()), float)))
         form = Correlates(*both, rho, method="spearman")
         yield Null(f"Spearman at {rho:.2f}, steps of {step:g} points", form, ranked, REFUTED)
         above = Correlates(*both, rho + 0.02, method="spearman")

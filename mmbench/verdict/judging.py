@@ -10,13 +10,14 @@ import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
+from mmbench.correlations import Correlated, Pairs
 from mmbench.protocol import Cell, Reading
 from mmbench.terms import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of, terms_of
 from mmbench.verdict.evidence import Evidence, Gathered, gather
 from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
 
 LEVEL = stats.LEVEL
-DRAWS = 2000  # of a correlation's bootstrap; the Monte Carlo error of p = 0.05 is then 0.005
+DRAWS = 2000  # of a correlation's means; the Monte Carlo error of p = 0.05 is then 0.005
 SEED = 20210
 
 
@@ -78,7 +79,7 @@ class _Judged:
     p_refute: float = 1.0
     rank: float = 0.0
     estimate: stats.Estimate | None = None
-    redrawn: stats.Bootstrapped | None = None
+    redrawn: Correlated | None = None
 
     def bounds(self, pay_support: float = 1.0, pay_refute: float = 1.0) -> tuple[float | None, float | None]:
         """One-sided bounds of the margin at 95 %, each corrected for the number of parts it pays for."""
@@ -140,7 +141,7 @@ def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) ->
     weights, constants = _matrix([leaf.term for leaf in margins], place)
     found = joint.contrasts(weights, constants) if margins else None
     p_above, p_below = (found.p_above(), found.p_below()) if found else (np.empty(0), np.empty(0))
-    draws = None
+    noise = None
     judged, at = [], 0
     for leaf, there in zip(leaves, present, strict=True):
         if not there:
@@ -150,9 +151,9 @@ def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) ->
             judged.append(_judged_margin(leaf, found[at], float(p_above[at]), float(p_below[at])))
             at += 1
         else:
-            if draws is None:
-                draws = joint.draws(DRAWS, np.random.default_rng(SEED))
-            judged.append(_judged_correlation(leaf, draws, joint.means, place))
+            if noise is None:
+                noise = joint.noise(DRAWS, np.random.default_rng(SEED))
+            judged.append(_judged_correlation(leaf, joint, noise, place))
     return judged
 
 
@@ -174,21 +175,22 @@ def _judged_margin(leaf: Margin, estimate: stats.Estimate, p_above: float, p_bel
 
 
 def _judged_correlation(
-    leaf: Correlation | MeanCorrelation, draws: stats.Array, means: stats.Array, place: Mapping[Cell, int]
+    leaf: Correlation | MeanCorrelation, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]
 ) -> _Judged:
-    parts = (leaf,) if isinstance(leaf, Correlation) else leaf.parts
-    both = np.vstack([means, draws])
-    total = np.zeros(len(both))
-    for part in parts:
-        (xw, xc), (yw, yc) = _matrix(part.xs, place), _matrix(part.ys, place)
-        measure = stats.spearman if part.method == "spearman" else stats.pearson
-        total += measure(both @ xw.T + xc, both @ yw.T + yc) / len(parts)
-    margin = leaf.sign * (total - leaf.threshold)
-    if not math.isfinite(margin[0]):
+    at = {term: i for i, term in enumerate(dict.fromkeys(terms_of(leaf)))}
+    weights, constants = _matrix(at, place)
+    parts = (Pairs(tuple(at[x] for x in part.xs), tuple(at[y] for y in part.ys), part.method) for part in leaf.parts)
+    redrawn = Correlated(
+        weights @ joint.means + constants,
+        noise @ weights.T,
+        weights @ joint.covariance() @ weights.T,
+        tuple(parts),
+        leaf.threshold,
+        leaf.sign,
+    )
+    if not math.isfinite(redrawn.value):
         return _Judged(leaf)
-    redrawn = stats.Bootstrapped(float(margin[0]), margin[1:])
-    p_support, p_refute = redrawn.p_above(0.0), redrawn.p_below(0.0)
-    return _Judged(leaf, redrawn.value, p_support, p_refute, redrawn.value, redrawn=redrawn)
+    return _Judged(leaf, redrawn.value, redrawn.p_above(), redrawn.p_below(), redrawn.value, redrawn=redrawn)
 
 
 def _decide(node: Node, judged: Iterator[_Judged]) -> _Decision:
@@ -213,7 +215,7 @@ def _by_sign(blank: Verdict, node: Node, gathered: Gathered) -> Verdict:
     for leaf in node.leaves():
         holds = leaf.truth(gathered.means)
         outcome: Outcome = "unmeasured" if holds is None else "supported" if holds else "refuted"
-        parts.append(Part(describe(leaf), _value(leaf, gathered.means), None, None, None, None, outcome))
+        parts.append(Part(describe(leaf), leaf.margin(gathered.means), None, None, None, None, outcome))
     decided: Outcome = "unmeasured" if blank.truth is None else "supported" if blank.truth else "refuted"
     note = gathered.note if gathered.rows else ""
     if gathered.missing and decided != "unmeasured":
@@ -229,17 +231,10 @@ def _by_sign(blank: Verdict, node: Node, gathered: Gathered) -> Verdict:
     )
 
 
-def _value(leaf: Leaf, means: Mapping[Cell, float]) -> float | None:
-    if isinstance(leaf, Margin):
-        return leaf.term.value(means)
-    r = leaf.coefficient(means)
-    return None if r is None else leaf.sign * (r - leaf.threshold)
-
-
 def _binding_at_point(node: Node, means: Mapping[Cell, float]) -> tuple[Leaf | None, float | None]:
     """The leaf whose sign decides: the n-th largest margin of a quorum; missing ones count as smallest."""
     if not isinstance(node, Quorum):
-        value = _value(node, means)
+        value = node.margin(means)
         return (node, value) if value is not None else (None, None)
     parts = [_binding_at_point(part, means) for part in node.parts]
     known = sorted((p for p in parts if p[1] is not None), key=lambda p: -(p[1] or 0.0))
