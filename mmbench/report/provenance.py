@@ -14,6 +14,7 @@ LIBRARIES = (
     "mmbench",
     "numpy",
     "scipy",
+    "pillow",
     "torch",
     "torchvision",
     "timm",

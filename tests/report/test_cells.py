@@ -66,8 +66,9 @@ def test_what_does_not_fit_is_refused_by_name(changes, message):
 
 
 def test_one_flipped_outcome_is_noticed():
-    changed = scores().outcomes.copy()
+    before = scores(examples=50_000)
+    changed = before.outcomes.copy()
     changed[0, 0] = 1 - changed[0, 0]
-    part = CellPart.model_validate(cell_part(CELL, scores(), fresh=True) | {"outcomes": pack(changed)})
+    part = CellPart.model_validate(cell_part(CELL, before, fresh=True) | {"outcomes": pack(changed)})
     with pytest.raises(BadRecord, match="the record was changed"):
         scores_of(part)
