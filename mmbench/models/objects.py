@@ -1,14 +1,19 @@
 """Models of one's own: a module, an object with ``encode_image`` or ``encode_text``, or an installed entry point.
 
-A package offers a model to every lineup with an entry point in the group ``mmbench.models``, whose name is the
-specification and whose value is a ModelEntry or such an object, or a function of no arguments that returns one.
+``python:MODULE:NAME`` names one in a file: a ModelEntry, such an object, a torch module whose ``preprocess`` is a
+Preprocess, or a function of no arguments that returns one of these. MODULE is imported, so its code is run; it is
+looked for among the installed packages and then in the current folder. A package offers a model to every lineup with
+an entry point in the group ``mmbench.models``, whose name is the specification and whose value is one of the same.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
+import sys
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmbench.errors import BadSpec, UnknownName
@@ -137,19 +142,53 @@ def entry_point(name: str) -> ModelEntry:
     found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:
         raise UnknownName("entry point mmbench.models", name, found)
-    offered = found[name].load()
-    if not isinstance(offered, ModelEntry) and callable(offered) and not _encodes(offered):
+    return _entry_of(found[name].load(), name, f"entry point {name!r} ({found[name].value})")
+
+
+def imported(spec: str) -> ModelEntry:
+    """The entry that ``python:MODULE:NAME`` names, with ``#text`` or ``#image`` to choose a tower of an object.
+
+    Raises BadSpec when it cannot be imported or is nothing that encodes.
+    """
+    place, _, tower = spec.removeprefix("python:").partition("#")
+    module, colon, name = place.partition(":")
+    if not (module and colon and name) or tower not in ("", "image", "text"):
+        raise BadSpec(f"model {spec!r} is not python:MODULE:NAME[#image|#text]")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        offered = importlib.import_module(module)
+        for part in name.split("."):
+            offered = getattr(offered, part)
+    except (ImportError, AttributeError) as error:
+        raise BadSpec(f"model {spec!r} cannot be imported from {here} or a package: {error}") from error
+    return _entry_of(offered, spec, f"model {spec!r}", cast(Modality, tower) if tower else None)
+
+
+def _entry_of(offered: Any, name: str, wish: str, modality: Modality | None = None) -> ModelEntry:
+    """What somebody offers as a model, called when it is a class or a function; raises BadSpec for what is none."""
+    if not isinstance(offered, ModelEntry) and callable(offered) and not (_encodes(offered) or _is_module(offered)):
         offered = offered()
     if isinstance(offered, type) and _encodes(offered):
         offered = offered()
     if isinstance(offered, ModelEntry):
         return offered
-    if not _encodes(offered):
-        raise BadSpec(
-            f"entry point {name!r} ({found[name].value}) gives a {type(offered).__name__}; it should give a "
-            "ModelEntry, or an object with encode_image or encode_text"
-        )
-    return from_object(offered, name=name)
+    if _encodes(offered):
+        return from_object(offered, name=name, modality=modality)
+    if _is_module(offered):
+        preprocess = getattr(offered, "preprocess", None)
+        if not isinstance(preprocess, Preprocess):
+            raise BadSpec(f"{wish} gives a torch module; it needs its Preprocess, as the attribute preprocess")
+        return from_module(offered, preprocess, name=name)
+    raise BadSpec(
+        f"{wish} gives a {type(offered).__name__}; it should give a ModelEntry, an object with encode_image or "
+        "encode_text, or a torch module with its preprocess"
+    )
+
+
+def _is_module(thing: Any) -> bool:
+    torch = sys.modules.get("torch")  # a module of torch exists only where torch is imported
+    return torch is not None and isinstance(thing, torch.nn.Module)
 
 
 def _encodes(thing: Any) -> bool:
@@ -157,13 +196,10 @@ def _encodes(thing: Any) -> bool:
 
 
 def _object_digest(model: Any) -> str | None:
-    import sys
-
     own = getattr(model, "identity", None)
     if isinstance(own, str) and own:
         return own
-    torch = sys.modules.get("torch")  # a module of torch exists only where torch is imported
-    return module_digest(model) if torch is not None and isinstance(model, torch.nn.Module) else None
+    return module_digest(model) if _is_module(model) else None
 
 
 def _width(encoder: Encoder, preprocess: Preprocess | None, name: str) -> int:

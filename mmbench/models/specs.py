@@ -4,9 +4,9 @@
 
 ``open_clip:RN50:openai`` (image tower), ``open_clip:RN50:openai#text`` (its text tower), ``open_clip:RN50@my.pt``,
 ``timm:resnet18@my.safetensors``, ``timm:resnet18.a1_in1k``, ``torchvision:resnet50:IMAGENET1K_V1``,
-``transformers:DIR_OR_ID?pool=cls``, ``transformers:DIR#image``, ``zoo:clip``, ``zoo:clip@my/clip.safetensors``, or the
-name of a registered entry or of an installed ``mmbench.models`` entry point. FILE is absolute or relative to
-$MMBENCH_WEIGHTS.
+``transformers:DIR_OR_ID?pool=cls``, ``transformers:DIR#image``, ``zoo:clip``, ``zoo:clip@my/clip.safetensors``,
+``python:MODULE:NAME`` (``mmbench.models.objects``), or the name of a registered entry or of an installed
+``mmbench.models`` entry point. FILE is absolute or relative to $MMBENCH_WEIGHTS.
 
 Options of image encoders: ``size`` and ``resize`` (pixels), ``interpolation`` (bicubic, bilinear), ``fit`` (crop,
 squash), ``pixels=raw`` (no mean and std). Of text encoders: ``pool`` (mean, cls, last), or ``token=N`` instead (the
@@ -121,9 +121,12 @@ def resolve(spec: str) -> ModelEntry:
     if ":" in spec and source == "zoo":
         zoo = [name for name in MODELS.names() if name.startswith("zoo:")]
         raise UnknownName("model", spec, zoo)
+    from mmbench.models.objects import entry_point, entry_point_names, imported
+
+    if source == "python":
+        return imported(spec)
     if ":" in spec:
-        raise UnknownName("model source", source, [*SOURCES, "zoo"], hint=f"(in {spec!r})")
-    from mmbench.models.objects import entry_point, entry_point_names
+        raise UnknownName("model source", source, [*SOURCES, "python", "zoo"], hint=f"(in {spec!r})")
 
     if spec in entry_point_names():
         return entry_point(spec)

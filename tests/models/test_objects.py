@@ -115,6 +115,16 @@ def make():
 NOTHING = 3
 
 
+def bare():
+    return network()
+
+
+def module():
+    made = network()
+    made.preprocess = PLAIN
+    return made
+
+
 class TestEntryPoints:
     @pytest.fixture(autouse=True)
     def installed(self, monkeypatch):
@@ -122,6 +132,7 @@ class TestEntryPoints:
 
         monkeypatch.setitem(sys.modules, "some_package", sys.modules[__name__])
         offered = {"my_towers": "TOWERS", "my_entry": "ENTRY", "made": "make", "classy": "Towers", "nothing": "NOTHING"}
+        offered |= {"module": "module", "bare": "bare"}
         points = [EntryPoint(name, f"some_package:{value}", objects.GROUP) for name, value in offered.items()]
         monkeypatch.setattr(objects, "entry_points", lambda group: [p for p in points if p.group == group])
 
@@ -135,6 +146,98 @@ class TestEntryPoints:
         ):
             resolve("nothing")
 
+    def test_a_module_with_its_preprocessing_is_enough(self):
+        assert resolve("module").load().forward(torch.ones(1, 3, 8, 8)).shape == (1, 4)
+        with pytest.raises(
+            BadSpec, match=r"entry point 'bare' \(some_package:bare\) gives a torch module; it needs its"
+        ):
+            resolve("bare")
+
     def test_a_typing_mistake_suggests_them(self):
         with pytest.raises(UnknownName, match=r"no model named 'my_tower'. Did you mean 'my_towers'"):
             resolve("my_tower")
+
+
+README = """
+import torch
+from mmbench.models.entry import Preprocess
+
+
+class Mine(torch.nn.Module):
+    preprocess = Preprocess(size=32, resize=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3 * 32 * 32, 16)
+
+    def forward(self, images):  # [batch, 3, 32, 32] to [batch, 16]
+        return self.layer(images.flatten(1))
+
+
+class Towers:
+    preprocess = Mine.preprocess
+    identity = "towers of 23 November"  # what is stored is kept as long as this stays
+
+    def encode_image(self, images):
+        return images.mean(dim=(2, 3))
+
+    def encode_text(self, texts):
+        return torch.tensor([[float(len(text)), 1.0, 0.0] for text in texts])
+
+
+def mine():
+    torch.manual_seed(0)
+    return Mine()
+"""
+
+
+class TestPython:
+    """``python:MODULE:NAME``, the shortest way from a file of one's own to the command line."""
+
+    @pytest.fixture(autouse=True)
+    def file(self, tmp_path, monkeypatch):
+        import sys
+
+        (tmp_path / "my_models.py").write_text(README)
+        (tmp_path / "broken.py").write_text("import a_module_that_nobody_has")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        yield
+        sys.modules.pop("my_models", None)
+
+    def test_a_module_needs_nothing_but_its_preprocessing(self):
+        from mmbench import checks
+
+        entry = resolve("python:my_models:mine")
+        assert (entry.name, entry.modality, entry.dim) == ("python:my_models:mine", "image", 16)
+        checks.features_are_invariant(entry)
+        checks.identity_is_cheap_and_stable(entry)
+
+    def test_it_is_bound_on_the_command_line(self, pictures):
+        from mmbench.lineups import load_lineup
+
+        bound = load_lineup("paper").bind_model("clip=python:my_models:mine").model("clip")
+        encoder = bound.entry.load()
+        with torch.inference_mode():
+            assert encoder.forward(torch.stack([encoder.prepare(p) for p in pictures])).shape == (3, 16)
+
+    def test_both_towers_of_an_object(self):
+        image, text = (resolve(f"python:my_models:Towers#{tower}") for tower in ("image", "text"))
+        assert (image.modality, text.modality) == ("image", "text")
+        assert text.load().forward(["abc"]).tolist() == [[3.0, 1.0, 0.0]]
+        assert image.identity().weights == "towers of 23 November"
+        assert resolve("python:my_models:Towers").modality == "image"
+
+    @pytest.mark.parametrize(("spec", "words"), [
+        ("python:my_models", r"model 'python:my_models' is not python:MODULE:NAME\[#image\|#text\]$"),
+        ("python:my_models:mine#both", r"is not python:MODULE:NAME"),
+        ("python:my_models:min", r"cannot be imported from .*: module 'my_models' has no attribute 'min'"),
+        ("python:my_modells:mine", r"cannot be imported from .*: No module named 'my_modells'$"),
+        ("python:broken:mine", r"cannot be imported from .*: No module named 'a_module_that_nobody_has'$"),
+        ("python:my_models:README", r"has no attribute 'README'"),
+        ("python:my_models:Preprocess.size", r"has no attribute|gives a"),
+        ("python:math:pi", r"model 'python:math:pi' gives a float; it should give a ModelEntry"),
+    ])  # fmt: skip
+    def test_refusals(self, spec, words):
+        with pytest.raises(BadSpec, match=words):
+            resolve(spec)
