@@ -59,7 +59,7 @@ def needed(cell: Compared) -> str:
         return ""
     ways = [f"{cell.needed_examples:,} examples"] if cell.needed_examples else []
     ways += [f"{cell.needed_trials:,} trials"] if cell.needed_trials else []
-    return " or ".join(ways) or "nothing: the difference is at the margin"
+    return " or ".join(ways) or "no number of examples: the difference lies at the margin"
 
 
 def headline(gated: Gated) -> str:

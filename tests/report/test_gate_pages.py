@@ -115,7 +115,7 @@ def test_a_brief_listing_is_cut_and_says_so(gated):
     [
         ({"needed_examples": 1200}, "1,200 examples"),
         ({"needed_trials": 30}, "30 trials"),
-        ({}, "nothing: the difference is at the margin"),
+        ({}, "no number of examples: the difference lies at the margin"),
     ],
 )
 def test_what_would_decide(changes, said):
