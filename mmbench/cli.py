@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    from mmbench.models.convert import add_arguments as add_convert_arguments
+    from mmbench.models.convert import run as run_convert
     from mmbench.report.commands import add_commands
 
     parser = argparse.ArgumentParser(
@@ -96,6 +98,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     add_commands(command)
+
+    text = "Take the tensors out of a pickled checkpoint that you trust, and write them as safetensors."
+    add_convert_arguments(command("convert", run_convert, text))
 
     zoo = command("zoo", run_zoo, "List, train or verify the small matched models.")
     zoo.add_argument("action", choices=("list", "train", "verify"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import collections
 import os
 import pickle
@@ -39,10 +38,9 @@ def robust(weights, state):
 
 
 def main(line):
-    """The command's own parser and runner, as ``mmbench convert`` calls them."""
-    parser = argparse.ArgumentParser()
-    convert.add_arguments(parser)
-    return convert.run(parser.parse_args(shlex.split(line)))
+    from mmbench.cli import main
+
+    return main(["convert", *shlex.split(line)])
 
 
 def test_a_refused_pickle_is_converted_by_the_command_it_names(robust, weights, state, pictures, capsys):
