@@ -92,19 +92,31 @@ def remembered_place(key: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def weights_identity(file: str, seed: int | None, key: str, look: Callable[[], Path]) -> str | None:
+def weights_identity(
+    file: str, seed: int | None, key: str, look: Callable[[], Path], *, light: bool = False
+) -> str | None:
     """What stands for an encoder's weights in its identity, or None when they are not here.
 
     The digest of ``file``; the seed of untrained weights; else the digest of the file noted for ``key``, or of the
-    one that ``look`` finds, which may import torch and is asked only where that has happened already.
+    one that ``look`` finds, which may import torch unless it is ``light``, and is asked only where that has happened
+    already.
     """
     if seed is not None:
         return f"untrained, seed {seed}"
     path: Path | None = weights_path(file) if file else remembered_place(key)
-    if path is None and "torch" in sys.modules:
+    if path is None and (light or "torch" in sys.modules):
         with contextlib.suppress(MMBenchError):
             path = look()
     return file_digest(path) if path is not None and path.is_file() else None
+
+
+def torch_hub_file(url: str) -> Path:
+    """Where torch hub keeps what it fetched from ``url``; torch is asked only when it is imported already."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    return Path(os.environ.get("TORCH_HOME", cache)).expanduser() / "hub" / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
 def hub_file(repo: str, names: Collection[str]) -> Path | None:

@@ -48,7 +48,8 @@ def entry(spec: ModelSpec) -> ModelEntry:
     specs.check_options(spec, options, specs.WEIGHT_OPTIONS, towers=("", "image", "text"))
     if not (spec.tag or spec.file or spec.seed is not None):
         raise BadSpec(f"model {str(spec)!r} names no weights: add :TAG, @FILE or ?random=SEED")
-    source, licence = published.source_of(spec.file, f"open_clip {spec.name} {spec.tag}".strip())
+    own = f"open_clip {spec.name} {spec.tag}".strip()
+    source, licence = published.source_of(spec.weights, spec.file, own) if spec.seed is None else (own, "")
     return ModelEntry(
         name=str(spec),
         modality="text" if text else "image",
@@ -56,7 +57,7 @@ def entry(spec: ModelSpec) -> ModelEntry:
         load=lambda: _load(spec),
         identity=lambda: _identity(spec),
         source=source,
-        licence=licence or ("MIT" if spec.tag == "openai" else ""),
+        licence=licence,
         training="contrast of images and captions",
         assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
         raw=None if text else specs.raw_of(spec, entry),
@@ -220,7 +221,8 @@ def _current_names(state: checkpoints.StateDict, module: Any) -> checkpoints.Sta
 
 
 def _identity(spec: ModelSpec) -> Identity:
-    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec))
+    light = published.hub_repository(spec.weights) is not None
+    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec), light=light)
     known = dict(encoders.versions("open_clip_torch", "timm", "torch", "pillow"))
     return Identity(weights, spec.architecture(), "projected joint embedding", None, known)
 
@@ -231,15 +233,22 @@ def _key(spec: ModelSpec) -> str:
 
 def _cached_weights(spec: ModelSpec) -> Path:
     """The tag's file in the local hub cache, or MissingAsset with the command that brings it."""
-    config = _tag_config(spec)
-    repo, _, named = (config.get("hf_hub") or "").rpartition("/")
-    names = (named,) if named else _HUB_NAMES
+    repo, names, url = _repository(spec)
     path = checkpoints.hub_file(repo, names) if repo else None
     if path is None:
-        fetch = f"fetch them with: hf download {repo} {names[0]}" if repo else f"put {config.get('url')} into a file"
+        fetch = f"fetch them with: hf download {repo} {names[0]}" if repo else f"put {url} into a file"
         raise MissingAsset(
             f"model {str(spec)!r}: the weights are not in the local hub cache; {fetch}, or name a file: "
             f"open_clip:{spec.name}:{spec.tag}@FILE"
         )
     checkpoints.remember_place(_key(spec), path)
     return path
+
+
+def _repository(spec: ModelSpec) -> tuple[str, tuple[str, ...], str]:
+    """The tag's repository on the hub, its files of choice, and another address; open_clip is asked last."""
+    if known := published.hub_repository(spec.weights):
+        return known, _HUB_NAMES, ""
+    config = _tag_config(spec)
+    repo, _, named = (config.get("hf_hub") or "").rpartition("/")
+    return repo, (named,) if named else _HUB_NAMES, str(config.get("url"))

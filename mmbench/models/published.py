@@ -71,6 +71,41 @@ _ALL = (
 PUBLISHED = {entry.file: entry for entry in _ALL}
 
 
+# What the libraries know too, once they are imported, which takes seconds; a test holds the two together.
+_HUB = {
+    "open_clip:RN50:openai": ("timm/resnet50_clip.openai", "MIT"),
+    "open_clip:ViT-B-32:openai": ("timm/vit_base_patch32_clip_224.openai", "MIT"),
+    "timm:resnetv2_50x1_bit.goog_in21k": ("timm/resnetv2_50x1_bit.goog_in21k", "Apache-2.0"),
+    "timm:vit_base_patch16_224.augreg_in21k": ("timm/vit_base_patch16_224.augreg_in21k", "Apache-2.0"),
+    "transformers:bert-base-uncased": ("bert-base-uncased", "Apache-2.0"),
+    "transformers:gpt2": ("gpt2", "MIT"),
+    "transformers:sentence-transformers/bert-base-nli-cls-token": (
+        "sentence-transformers/bert-base-nli-cls-token",
+        "Apache-2.0",
+    ),
+    "transformers:sentence-transformers/bert-large-nli-cls-token": (
+        "sentence-transformers/bert-large-nli-cls-token",
+        "Apache-2.0",
+    ),
+}
+_TORCH_HUB = {
+    "torchvision:resnet50:IMAGENET1K_V1": (
+        "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+        "BSD-3-Clause (code); the weights follow ImageNet's terms",
+    ),
+}
+
+
+def hub_repository(name: str) -> str | None:
+    """The hub's repository of weights that a specification names without a file, as far as it is known here."""
+    return _HUB[name][0] if name in _HUB else None
+
+
+def torch_hub_url(name: str) -> str | None:
+    """Where torchvision's weights that a specification names without a file are published, as far as known here."""
+    return _TORCH_HUB[name][0] if name in _TORCH_HUB else None
+
+
 def convert(path: Path, inside: str = "", out: Path | None = None) -> str:
     """The command that takes the tensors out of a pickle, for its owner to run."""
     options = f" --inside {shlex.quote(inside)}" if inside else ""
@@ -90,7 +125,12 @@ def how_to_get(path: Path) -> str:
     return f"it is made of a pickle: {fetch}if you trust that file, run: {convert(source, known.inside, path)}"
 
 
-def source_of(file: str, default: str) -> tuple[str, str]:
-    """Address and licence of the file that a specification names, or ``default`` and nothing."""
-    known = PUBLISHED.get(Path(file).name)
-    return (known.url, known.licence) if known else (default, "")
+def source_of(name: str, file: str, default: str) -> tuple[str, str]:
+    """Address and licence of the file that a specification names, or of its ``name``; or ``default`` and nothing."""
+    if file:
+        known = PUBLISHED.get(Path(file).name)
+        return (known.url, known.licence) if known else (default, "")
+    if name in _HUB:
+        repository, licence = _HUB[name]
+        return f"https://huggingface.co/{repository}", licence
+    return _TORCH_HUB.get(name, (default, ""))

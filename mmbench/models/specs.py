@@ -68,6 +68,11 @@ class ModelSpec:
         """The seed of untrained weights, or None when weights are to be read."""
         return int(self.option("random")) if self.option("random") else None
 
+    @property
+    def weights(self) -> str:
+        """What names published weights: source, name and tag."""
+        return f"{self.source}:{self.name}" + (f":{self.tag}" if self.tag else "")
+
     def with_option(self, key: str, value: str) -> ModelSpec:
         return replace(self, options=tuple(sorted({**dict(self.options), key: value}.items())))
 

@@ -27,7 +27,7 @@ def entry(spec: ModelSpec) -> ModelEntry:
     specs.check_options(spec, specs.IMAGE_OPTIONS, frozenset({"dim", "sha256"}))
     if spec.file and spec.name != HANDLE:
         raise BadSpec(f"model {str(spec)!r}: of TensorFlow Hub only {HANDLE} can be read from a converted file")
-    source, licence = published.source_of(spec.file, f"TensorFlow Hub {spec.name}")
+    source, licence = published.source_of(spec.weights, spec.file, f"TensorFlow Hub {spec.name}")
     return ModelEntry(
         name=str(spec),
         modality="image",

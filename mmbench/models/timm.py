@@ -26,7 +26,8 @@ def entry(spec: ModelSpec) -> ModelEntry:
     specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
     if spec.tag:
         raise BadSpec(f"model {str(spec)!r}: timm writes tags with a dot: timm:{spec.name}.{spec.tag}")
-    source, licence = published.source_of(spec.file, f"timm {spec.name}")
+    known = published.source_of(spec.weights, spec.file, f"timm {spec.name}")
+    source, licence = known if spec.seed is None else (f"timm {spec.name}", "")
     return ModelEntry(
         name=str(spec),
         modality="image",
@@ -67,7 +68,8 @@ def preprocess_of(module: Any) -> Preprocess:
 
 
 def _identity(spec: ModelSpec) -> Identity:
-    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec))
+    light = published.hub_repository(spec.weights) is not None
+    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec), light=light)
     known = dict(encoders.versions("timm", "torch", "pillow"))
     return Identity(weights, spec.architecture(), "before the classifier", None, known)
 
@@ -105,10 +107,7 @@ def _state(spec: ModelSpec, module: Any, path: Path) -> checkpoints.StateDict:
 
 def _cached_weights(spec: ModelSpec) -> Path:
     """The file of timm's published weights in the local hub cache, or MissingAsset with the command that brings it."""
-    import timm
-
-    config: Any = timm.models.get_pretrained_cfg(spec.name)
-    repo, named = getattr(config, "hf_hub_id", None), getattr(config, "hf_hub_filename", None)
+    repo, named = _repository(spec)
     path = checkpoints.hub_file(repo, (named,) if named else _HUB_NAMES) if repo else None
     if path is None:
         fetch = f"fetch them with: hf download {repo} {named or _HUB_NAMES[0]}; or " if repo else ""
@@ -118,3 +117,13 @@ def _cached_weights(spec: ModelSpec) -> Path:
         )
     checkpoints.remember_place(_key(spec), path)
     return path
+
+
+def _repository(spec: ModelSpec) -> tuple[str | None, str | None]:
+    """The hub's repository of timm's weights and, where timm names one, the file in it; timm is asked last."""
+    if known := published.hub_repository(spec.weights):
+        return known, None
+    import timm
+
+    config: Any = timm.models.get_pretrained_cfg(spec.name)
+    return getattr(config, "hf_hub_id", None), getattr(config, "hf_hub_filename", None)

@@ -17,13 +17,15 @@ from mmbench.models.specs import ModelSpec
 if TYPE_CHECKING:
     import torch
 
+_DEFAULT = "IMAGENET1K_V1"
 _HEADS = ("fc", "classifier", "heads", "head")
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``torchvision:`` specification; see ``mmbench.models.specs`` for its options."""
     specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
-    source, licence = published.source_of(spec.file, f"torchvision {spec.name}")
+    known = published.source_of(_weights_name(spec), spec.file, f"torchvision {spec.name}")
+    source, licence = known if spec.seed is None else (f"torchvision {spec.name}", "")
     return ModelEntry(
         name=str(spec),
         modality="image",
@@ -83,16 +85,21 @@ def _weights_of(name: str, tag: str, wish: str) -> Any:
     import torchvision
 
     weights = torchvision.models.get_model_weights(name)
-    wanted = tag or "IMAGENET1K_V1"
+    wanted = tag or _DEFAULT
     if wanted not in weights.__members__:
         raise BadSpec(f"{wish}: {UnknownName(f'weights of torchvision {name}', wanted, weights.__members__)}")
     return weights[wanted]
 
 
 def _identity(spec: ModelSpec) -> Identity:
-    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec))
+    light = published.torch_hub_url(_weights_name(spec)) is not None
+    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec), light=light)
     known = dict(encoders.versions("torchvision", "torch", "pillow"))
     return Identity(weights, spec.architecture(), "before the last linear layer", None, known)
+
+
+def _weights_name(spec: ModelSpec) -> str:
+    return f"torchvision:{spec.name}:{spec.tag or _DEFAULT}"
 
 
 def _key(spec: ModelSpec) -> str:
@@ -138,11 +145,9 @@ def _check_normaliser(state: checkpoints.StateDict, preprocess: Preprocess, path
 
 def _cached_weights(spec: ModelSpec) -> Path:
     """Torch hub's copy of the named weights, or MissingAsset with the address that torchvision publishes."""
-    import torch
-
     wish = f"model {str(spec)!r}"
-    url = _weights_of(spec.name, spec.tag, wish).url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    url = published.torch_hub_url(_weights_name(spec)) or _weights_of(spec.name, spec.tag, wish).url
+    path = checkpoints.torch_hub_file(url)
     if not path.is_file():
         raise MissingAsset(
             f"{wish}: the weights are not at {path}; put {url} there, or name a file: torchvision:{spec.name}@FILE"

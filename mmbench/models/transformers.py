@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MissingExtra
-from mmbench.models import checkpoints, encoders, specs
+from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.specs import ModelSpec
 
@@ -33,13 +33,15 @@ def entry(spec: ModelSpec) -> ModelEntry:
     if spec.file:
         raise BadSpec(f"model {str(spec)!r}: name the folder, transformers:DIR; it holds config, weights and tokenizer")
     image = spec.tower == "image"
+    source, licence = published.source_of(spec.weights, "", f"transformers {spec.name}")
     return ModelEntry(
         name=str(spec),
         modality="image" if image else "text",
         dim=spec.number("dim"),
         load=lambda: _load(spec),
         identity=lambda: _identity(spec),
-        source=f"transformers {spec.name}",
+        source=source,
+        licence=licence,
         raw=specs.raw_of(spec, entry) if image else None,
     )
 

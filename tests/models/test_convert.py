@@ -19,7 +19,7 @@ from paper_files import flattened, random_state, robustness
 from safetensors.torch import load_file
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
-from mmbench.models import convert, published
+from mmbench.models import convert
 from mmbench.models.specs import resolve
 
 
@@ -243,31 +243,3 @@ class TestRefusals:
 def test_importing_it_loads_no_torch():
     code = "import sys, mmbench.models.convert; assert not {'torch', 'dill', 'numpy.core'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-class TestPublished:
-    def test_every_file_of_the_lineups_is_known(self):
-        from mmbench.lineups import load_lineup
-        from mmbench.models.specs import parse
-
-        for name in ("paper", "paper_hub_robust"):
-            for role, binding in load_lineup(name).models.items():
-                file = parse(binding.spec).file
-                assert not file or file in published.PUBLISHED, role
-
-    def test_a_file_that_was_fetched_already_is_only_converted(self, weights):
-        out = weights / "imagenet_l2_3_0.safetensors"
-        assert "fetch https://www.dropbox.com/s/knf4uimlqsi1yz8/imagenet_l2_3_0.pt?dl=1 to " in published.how_to_get(
-            out
-        )
-        (weights / "imagenet_l2_3_0.pt").write_bytes(b"")
-        assert published.how_to_get(out) == (
-            "it is made of a pickle: if you trust that file, run: mmbench convert "
-            f"{weights / 'imagenet_l2_3_0.pt'} {out} --inside model --trust"
-        )
-        assert published.how_to_get(weights / "mine.pt") == ""
-
-    def test_names_with_blanks_are_quoted(self, weights):
-        assert published.convert(weights / "my file.pt").endswith(
-            f"convert '{weights / 'my file.pt'}' '{weights / 'my file.safetensors'}' --trust"
-        )
