@@ -158,8 +158,8 @@ FILMS = {"classes": FEW, "train": 60, "valid": 12, "test": 24}
 def write_datasets(folder: Path) -> Path:
     """Write every dataset that the paper lineup binds, small, below ``folder``; give the lineup file that binds them.
 
-    The specifications are the paper lineup's own, with the sizes of these copies. Pictures repeat (two different ones a
-    class and split), so that a large network has few to encode.
+    The specifications are the paper lineup's own, with the sizes of these copies. Pictures repeat, so that a
+    large network has few to encode.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = ["first", "second", "third"]
@@ -178,26 +178,26 @@ def write_datasets(folder: Path) -> Path:
 
 
 def pictures(classes: int, side: int, seed: int) -> Parts:
-    """Ten items a class to train on and two to test on; of the ten, two pictures are different."""
+    """Ten items a class to train on, all of one picture, and two different ones to test on."""
     rng = np.random.default_rng(seed)
     tone = rng.integers(0, 200, (classes, 1, 1, 1, 3))
-    noise = rng.integers(0, 56, (classes, 4, side, side, 3))
+    noise = rng.integers(0, 56, (classes, 3, side, side, 3))
     made = (tone + noise).astype(np.uint8)
-    train = np.concatenate([made[:, :2]] * (SHOTS // 2), axis=1).reshape(-1, side, side, 3)
+    train = np.repeat(made[:, 0], SHOTS, axis=0)
     labels = np.arange(classes, dtype=np.int64)
     return {
         "train": (train, np.repeat(labels, SHOTS)),
-        "test": (made[:, 2:].reshape(-1, side, side, 3), np.repeat(labels, TEST)),
+        "test": (made[:, 1:].reshape(-1, side, side, 3), np.repeat(labels, TEST)),
     }
 
 
 def _tweets(home: Path) -> None:
     rng = np.random.default_rng(6)
-    moods, files = ("negative", "neutral", "positive"), [f"{number}.jpg" for number in range(6)]
+    moods, files = ("negative", "neutral", "positive"), [f"{number}.jpg" for number in range(3)]
     for file in files:
         save(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8), home / "data" / file)
     rows = [
-        {"id": str(n), "split": split, "image": files[n % 6], "text": f"tweet {n % 12}", "label": moods[n % 3]}
+        {"id": str(n), "split": split, "image": files[n // 3 % 3], "text": f"tweet {n // 3 % 5}", "label": moods[n % 3]}
         for split, count in (("train", 3 * TWEETS), ("test", 30))
         for n in range(count)
     ]
@@ -207,7 +207,7 @@ def _tweets(home: Path) -> None:
 def _films(home: Path, file: str, label: str, folders: Sequence[str], seed: int) -> None:
     """A table of films with one or two genres (one, where the column is ``genre``), a poster in each of the folders."""
     rng = np.random.default_rng(seed)
-    posters = [f"{Path(file).stem}_{number}.jpg" for number in range(6)]
+    posters = [f"{Path(file).stem}_{number}.jpg" for number in range(3)]
     for poster in posters:
         picture = rng.integers(0, 256, (60, 40, 3), dtype=np.uint8)
         for shade, folder in enumerate(folders):
@@ -216,8 +216,8 @@ def _films(home: Path, file: str, label: str, folders: Sequence[str], seed: int)
     for split in ("train", "valid", "test"):
         for number in range(FILMS[split]):
             genres = [GENRES[number % 3]] + ([GENRES[(number + 1) % 3]] if number % 2 and label == "genres" else [])
-            told = {"title": f"The Film {number % 8}", "plot": f"In {number % 8}, someone meets someone."}
-            row = {"id": f"{split}-{number}", "split": split, "image": posters[number % 6], **told}
+            told = {"title": f"The Film {number // 3 % 5}", "plot": f"In {number // 3 % 5}, someone meets someone."}
+            row = {"id": f"{split}-{number}", "split": split, "image": posters[number // 3 % 3], **told}
             rows.append(row | {label: "|".join(genres)})
     table(home / file, rows)
 

@@ -175,7 +175,7 @@ def test_flat_files_without_the_kit_say_what_is_needed(tmp_path):
         MissingAsset, match=r"ILSVRC2012_devkit_t12/data is not there; .*ILSVRC2012_devkit_t12\.tar\.gz"
     ):
         imagenet("val", tmp_path).load()
-    kit(tmp_path, [(1, synsets()[0], 0)], [2])
+    kit(tmp_path, [(1, synsets()[0], 0), (2, "n00001740", 3)], [2])  # 2 is no class but an ancestor of some
     with pytest.raises(BadDataset, match=r"has no label for ILSVRC2012_val_00000001\.JPEG"):
         imagenet("val", tmp_path, Declared(1)).load()
     (tmp_path / "ILSVRC2012_devkit_t12" / "data" / "meta.mat").write_bytes(b"damaged")
