@@ -31,10 +31,7 @@ Method = Literal["pearson", "spearman"]
 Indices = tuple[int, ...]
 
 STEP, FAR = 0.5, 12.0  # standard errors: how means are moved, and how far at most; a null further away is ruled out
-BY_ALL, BY_ONE = (
-    0.8,
-    0.5,
-)  # chi-square levels telling two items apart, by all lists or one; lower miss ties, higher power
+BY_ALL, BY_ONE = 0.95, 0.7  # chi-square levels at which lists tell items apart; lower ones miss ties, higher ones power
 TIE = 1e-7  # of a list's range, between items drawn together
 FINENESS = 0.004  # of a bound, in units of correlation
 DUST = 1e-9
@@ -252,12 +249,13 @@ class Correlated:
         if size < 2:
             return []
         one, other = np.triu_indices(size, 1)
-        distance = np.zeros(len(one))
+        apart = np.zeros(len(one))
         for terms in lists:
             x, block = self.values[list(terms)], self.covariance[np.ix_(terms, terms)]
             variance = np.diag(block)[one] + np.diag(block)[other] - 2 * block[one, other]
-            distance += (x[one] - x[other]) ** 2 / np.maximum(variance, DUST**2)
-        tree = hierarchy.linkage(distance, "average")
+            # With few trials single variances are far off, and the smallest would tell ties apart.
+            apart += (x[one] - x[other]) ** 2 / np.maximum(np.maximum(variance, variance.mean()), DUST**2)
+        tree = hierarchy.linkage(apart, "average")
         group = hierarchy.fcluster(tree, chdtri(len(lists), 1 - level), "distance")
         return [np.flatnonzero(group == g) for g in np.unique(group) if np.count_nonzero(group == g) > 1]
 

@@ -67,7 +67,8 @@ def test_bounds_and_p_values_agree(part: Pairs, level: float) -> None:
     low, high = found.low(level), found.high(level)
     assert low < found.value < high
     assert found.p_above(low) <= level < found.p_above(low + 2 * FINENESS)
-    assert found.p_below(high) <= level < found.p_below(high - 2 * FINENESS)
+    assert found.p_below(high - 2 * FINENESS) > level
+    assert found.p_below(high) <= level or high == pytest.approx(1 - found.threshold)  # no r is above 1
 
 
 @pytest.mark.parametrize("threshold", np.linspace(-0.9, 0.95, 8))

@@ -21,11 +21,12 @@ from mmbench.report import gate_calibration, gate_simulation, simulation
 SCHEMA = 1
 EFFECTS = (0.0, 2.0, 4.0, 6.0, 8.0, 12.0)
 TRIALS = (3, 5, 10)
-SLOW = 10  # correlations redraw their cells 2,000 times a verdict, and get fewer runs by this factor
+SLOWER = {"Pearson": 2, "Mean of correlations": 2, "Spearman": 3, "percentile bootstrap": 10}  # fewer runs by factor
+CORRELATED = (0.95, 0.2)
 
 
 def simulate(runs: int, seed: int = 0) -> dict[str, Any]:
-    """The record of a calibration with ``runs`` simulations a point (a tenth of that for correlations)."""
+    """The record of a calibration with ``runs`` simulations a point (a third of that for rank correlations)."""
     import scipy
 
     started = time.time()
@@ -42,14 +43,19 @@ def simulate(runs: int, seed: int = 0) -> dict[str, Any]:
         "power": [
             simulation.power(effect, trials, max(runs // 4, 1), seed=seed) for trials in TRIALS for effect in EFFECTS
         ],
+        "correlation_power": [
+            simulation.correlation_power(method, r, max(runs // 6, 1), seed=seed)
+            for method in ("pearson", "spearman")
+            for r in CORRELATED
+        ],
         "gate": gate_simulation.simulate(max(runs // 4, 1), seed),
         "seconds": round(time.time() - started, 1),
     }
 
 
 def _runs(name: str, runs: int) -> int:
-    slow = ("Pearson", "Spearman", "Mean of correlations", "percentile bootstrap")
-    return max(runs // SLOW, 1) if name.startswith(slow) else runs
+    factor = next((factor for start, factor in SLOWER.items() if name.startswith(start)), 1)
+    return max(runs // factor, 1)
 
 
 def render(record: dict[str, Any]) -> str:
@@ -116,6 +122,17 @@ def render(record: dict[str, Any]) -> str:
         rows = {r["trials"]: r for r in record["power"] if r["effect"] == effect}
         shown = [_percent(rows[t]["power"], rows[t]["runs"]) if t in rows else "" for t in TRIALS]
         lines.append(f"| {effect:g} | " + " | ".join(shown) + " |")
+    if "correlation_power" in record:
+        lines += [
+            "",
+            "Correlations of eight models on two datasets, true means 40 points apart, held to at least 0.7:",
+            "",
+            "| coefficient | true value | supported | refuted | runs |",
+            "|---|---:|---:|---:|---:|",
+        ]
+    for row in record.get("correlation_power", ()):
+        shown = [_percent(row[outcome], row["runs"]) for outcome in simulation.BOTH]
+        lines.append(f"| {row['method']} | {row['truth']:.2f} | {' | '.join(shown)} | {row['runs']} |")
     if "gate" in record:
         lines += ["", *gate_calibration.render(record["gate"])]
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,6 +155,21 @@ def _correlated(r: float, spread: float) -> dict[Cell, float]:
     return left | _means(*(60 + spread * y * np.linalg.norm(x)), dataset="right")
 
 
+def _grouped(groups: tuple[int, ...], apart: float, turn: float) -> dict[Cell, float]:
+    """Models in groups ``apart`` points from each other, nearly tied within; ``turn`` -1 turns that on one side."""
+    near = [0.5 * i for size in groups for i in range(size)]
+    far = [40 + apart * group for group, size in enumerate(groups) for _ in range(size)]
+    left = _means(*(f + n for f, n in zip(far, near, strict=True)), dataset="left")
+    return left | _means(*(f + turn * n for f, n in zip(far, near, strict=True)), dataset="right")
+
+
+def _rank_correlation(means: dict[Cell, float]) -> float:
+    """Spearman's coefficient of the true means of the two datasets."""
+    left, right = ([mean for where, mean in means.items() if where.dataset == side] for side in ("left", "right"))
+    return float(spearman(np.array(left), np.array(right)))
+
+
+EIGHT = _terms("left", 8), _terms("right", 8)
 BOTH = ("supported", "refuted")
 SUPPORTED, REFUTED = ("supported",), ("refuted",)
 
@@ -183,21 +198,22 @@ def nulls() -> Iterator[Null]:
     yield Null("Near the ceiling, 99.5 % each", Above("a", "b"), _means(99.5, 99.5), BOTH, examples=100)
     yield Null("Near the ceiling, value 99 %", AtLeast("a", 99.0), _means(99.0), BOTH, examples=100, trials=1,
                shares="no trials")  # fmt: skip
-    both = _terms("left", 8), _terms("right", 8)
     for spread in (20.0, 4.0):
         size = "wide" if spread > 10 else "narrow"
-        yield Null(f"Pearson at 0.7, {size} spread", Correlates(*both, 0.7), _correlated(0.7, spread), BOTH)
-    yield Null("Pearson at 0", Correlates(*both, 0.0), _correlated(0.0, 10.0), BOTH)
-    ranks = dict(zip("abcdefgh", (1, 2, 4, 3, 7, 8, 5, 6), strict=True))  # Spearman 0.786
+        yield Null(f"Pearson at 0.7, {size} spread", Correlates(*EIGHT, 0.7), _correlated(0.7, spread), BOTH)
+    yield Null("Pearson at 0", Correlates(*EIGHT, 0.0), _correlated(0.0, 10.0), BOTH)
     for step in (4.0, 1.0):
-        ranked = {_cell(m, "left"): 45 + step * i for i, m in enumerate("abcdefgh")}
-        ranked |= {_cell(m, "right"): 45 + step * v for m, v in ranks.items()}
-        rho = float(spearman(np.arange(8.0), np.array(list(ranks.values()), float)))
-        form = Correlates(*both, rho, method="spearman")
-        yield Null(f"Spearman at {rho:.2f}, steps of {step:g} points", form, ranked, REFUTED)
-        above = Correlates(*both, rho + 0.02, method="spearman")
-        yield Null(f"Spearman just below its threshold, steps of {step:g} points", above, ranked, SUPPORTED)
-    mean_form = MeanCorrelates((Correlates(*both, 0.0), Correlates(both[1], both[0], 0.0)), 0.7)
+        steps = {_cell(m, "left"): 45 + step * i for i, m in enumerate("abcdefgh")}
+        steps |= {_cell(m, "right"): 45 + step * v for m, v in zip("abcdefgh", (1, 2, 4, 3, 7, 8, 5, 6), strict=True)}
+        rho = _rank_correlation(steps)
+        below, above = (Correlates(*EIGHT, limit, method="spearman") for limit in (rho, rho + 0.02))
+        yield Null(f"Spearman at {rho:.2f}, steps of {step:g} points", below, steps, REFUTED)
+        yield Null(f"Spearman just below its threshold, steps of {step:g} points", above, steps, SUPPORTED)
+    for turn, order, false in ((1, "in the same order", REFUTED), (-1, "in opposite order", SUPPORTED)):
+        groups = _grouped((4, 4), 20.0, turn)
+        form = Correlates(*EIGHT, _rank_correlation(groups) - 0.02 * turn, method="spearman")
+        yield Null(f"Spearman of near ties in two groups, {order}", form, groups, false)
+    mean_form = MeanCorrelates((Correlates(*EIGHT, 0.0), Correlates(EIGHT[1], EIGHT[0], 0.0)), 0.7)
     yield Null("Mean of correlations at 0.7", mean_form, _correlated(0.7, 10.0), BOTH)
     for name, stds in (("equal spreads", (1.0, 1.0)), ("unequal spreads", (0.2, 2.0))):
         printed = {_a: (stds[0], 5), _b: (stds[1], 5)}
@@ -261,6 +277,15 @@ def power(effect: float, trials: int, runs: int, *, examples: int = 300, seed: i
     true = Null("power", Above("a", "b"), means, (), trials=trials, examples=examples)
     hits = sum(verdict.outcome == "supported" for verdict in verdicts(true, runs, seed))
     return {"effect": effect, "trials": trials, "examples": examples, "runs": runs, "power": hits / runs}
+
+
+def correlation_power(method: Literal["pearson", "spearman"], r: float, runs: int, *, seed: int = 0) -> dict[str, Any]:
+    """How often "at least 0.7" is supported and refuted of eight models 40 points apart, ``r`` being Pearson's."""
+    means = _correlated(r, 20.0)
+    clear = Null("power", Correlates(*EIGHT, 0.7, method=method), means, ())
+    rates = false_verdicts(clear, runs, seed)
+    truth = r if method == "pearson" else _rank_correlation(means)
+    return {"method": method, "truth": truth, "runs": runs, **{outcome: rates[outcome] for outcome in BOTH}}
 
 
 # The check
