@@ -81,7 +81,7 @@ def need(path: Path, layout: str) -> Path:
     if path.exists():
         return path
     unset = str(path).startswith("$")  # os.path.expandvars leaves a variable that is not set as it is
-    way_out = f"set {Path(str(path)).parts[0][1:]} to the folder of your data, and" if unset else "mmbench does not"
+    way_out = f"set {path.parts[0].strip('${}')} to the folder of your data, and" if unset else "mmbench does not"
     what = "put the files there" if unset else "download this dataset, put it there"
     raise MissingAsset(f"{path} is not there; {way_out} {what} in {layout}")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench.assets import is_offline
+from mmbench.assets import cache_dir, is_offline
 from mmbench.datasets import columns
 from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
@@ -130,17 +130,35 @@ def _read(where: str, wanted: Columns) -> Mapping[str, Any]:
         if folder is not None:
             found = library.load_from_disk(str(need(folder, LAYOUT)))
         else:
-            repo, _, commit = where.partition("@")
-            local = library.DownloadConfig(local_files_only=is_offline())
-            found = library.load_dataset(repo, wanted.config or None, revision=commit, download_config=local)
-    except (OSError, ValueError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if folder is None:
-            raise MissingAsset(
-                f"{wish} could not be fetched ({why}); check its name and commit, or the network"
-            ) from error
-        raise BadDataset(f"{wish} is not in {LAYOUT} ({why})") from error
+            snapshot = _snapshot(where, wish)
+            found = library.load_dataset(
+                str(snapshot), wanted.config or None, cache_dir=str(cache_dir() / "hf_datasets")
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        layout = LAYOUT if folder is not None else "a form that the datasets library reads without code"
+        raise BadDataset(f"{wish} is not in {layout} ({_why(error)})") from error
     return found if isinstance(found, dict) else {wanted.split or "test": found}
+
+
+def _snapshot(where: str, wish: str) -> Path:
+    """The hub's files at the commit, fetched when they are not in the hub's cache yet.
+
+    Asked of the hub itself, because the library, where it cannot reach the network, takes whatever revision it has.
+    """
+    from huggingface_hub import snapshot_download
+
+    repo, _, commit = where.partition("@")
+    try:
+        return Path(snapshot_download(repo, repo_type="dataset", revision=commit, local_files_only=is_offline()))
+    except Exception as error:  # the hub's errors, and those of the network below it
+        hint = (
+            "mmbench is offline; run once with network" if is_offline() else "check its name and commit, or the network"
+        )
+        raise MissingAsset(f"{wish} is not here and could not be fetched ({_why(error)}); {hint}") from error
+
+
+def _why(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _load(where: str, wanted: Columns) -> Dataset:

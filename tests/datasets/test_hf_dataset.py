@@ -1,6 +1,7 @@
 """Hugging Face datasets: from disk as save_to_disk writes them; from the hub only at a commit, and never their code."""
 
 import io
+import socket
 
 import datasets
 import numpy as np
@@ -16,6 +17,7 @@ from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset, MissingEx
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (6, 8, 6, 3), dtype=np.uint8)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NEWER = COMMIT[::-1]
 
 
 def part(rows, **features):
@@ -135,22 +137,50 @@ def test_the_hub_is_asked_for_a_commit_only(name, message):
         resolve(f"hf_dataset:{name}")
 
 
-def test_the_hub_is_asked_for_data_and_not_for_code(monkeypatch):
-    asked = {}
+@pytest.fixture
+def hub(tmp_path, monkeypatch, own_notes):
+    """A hub cache with one dataset at two commits, of which the newer has other pictures; and no network at all."""
+    import huggingface_hub.constants
 
-    def load_dataset(*names, **options):
-        asked.update(names=names, options=options)
-        return datasets.DatasetDict({"train": part([0, 1]), "test": part([2, 3])})
-
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("the network was asked"))
     monkeypatch.setenv("MMBENCH_OFFLINE", "1")
-    entry = resolve(f"hf_dataset:org/name@{COMMIT}?config=small&test=2")
-    assert entry.credit == "https://huggingface.co/datasets/org/name"
-    assert len(entry.load().split("test")) == 2
-    assert asked["names"] == ("org/name", "small")
-    assert asked["options"]["revision"] == COMMIT
-    assert asked["options"]["download_config"].local_files_only
-    assert not asked["options"].get("trust_remote_code")
+    home = tmp_path / "datasets--org--name"
+    for commit, rows in ((COMMIT, [0, 1]), (NEWER, [2, 3])):
+        for split in ("train", "test"):
+            path = home / "snapshots" / commit / "data" / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part(rows).to_parquet(path)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(NEWER)
+    return home
+
+
+def test_the_hubs_files_at_that_commit_are_read(hub):
+    """Not those of another commit that happens to be here, and nothing is asked of the network."""
+    for commit, first in ((COMMIT, 0), (NEWER, 2)):
+        entry = resolve(f"hf_dataset:org/name@{commit}?train=2&test=2")
+        assert entry.credit == "https://huggingface.co/datasets/org/name"
+        image = entry.load().split("test").images.image(0)
+        np.testing.assert_array_equal(np.asarray(image), PICTURES[first])
+
+
+def test_a_commit_that_is_not_here_is_missing_offline(hub):
+    with pytest.raises(MissingAsset, match=r"is not here and could not be fetched .*mmbench is offline; run once with"):
+        resolve(f"hf_dataset:org/name@{'f' * 40}").load()
+
+
+def test_a_script_that_comes_with_a_dataset_is_never_run(hub):
+    """Older versions of the library ran it; beside data it stays unread, and in its usual place it is refused."""
+    snapshot = hub / "snapshots" / COMMIT
+    (snapshot / "name.py").write_text("raise SystemExit('the script ran')")
+    assert resolve(f"hf_dataset:org/name@{COMMIT}").load()
+    (snapshot / f"{COMMIT}.py").write_text("raise SystemExit('the script ran')")
+    with pytest.raises(
+        BadDataset, match=r"not in a form that the datasets library reads without code \(Dataset scripts"
+    ):
+        resolve(f"hf_dataset:org/name@{COMMIT}").load()
 
 
 def test_identity_on_the_hub_needs_no_network():
@@ -160,9 +190,11 @@ def test_identity_on_the_hub_needs_no_network():
 
 def test_what_cannot_be_fetched_is_missing(monkeypatch):
     def unreachable(*names, **options):
+        assert (options["revision"], options["repo_type"], options["local_files_only"]) == (COMMIT, "dataset", False)
         raise ConnectionError("no route")
 
-    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    monkeypatch.delenv("MMBENCH_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     with pytest.raises(MissingAsset, match=r"could not be fetched \(no route\); check its name and commit"):
         hf_dataset(f"org/name@{COMMIT}").load()
 
