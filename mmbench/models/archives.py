@@ -62,7 +62,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) 
         if read_header is None:
             raise CorruptAsset(f"{path}: {member.filename} is of NumPy format {version}, which is not read")
         shape, by_columns, dtype = read_header(stream)
-        if dtype.hasobject or not np.issubdtype(dtype, np.floating):
+        if not np.issubdtype(dtype, np.floating):
             raise BadSpec(f"{path}: {member.filename} is of type {dtype} and not of floats; it was not opened")
         declared = math.prod(shape) * dtype.itemsize
         content = stream.read(declared + 1)

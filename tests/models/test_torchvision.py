@@ -50,7 +50,9 @@ def test_features_equal_torchvisions(weights, model, pictures, layout, new_forma
 @pytest.mark.parametrize(("layout", "options"), [
     (paper_files.robustness, "inside=model&prefix=module.model."),
     (paper_files.icmlm, "inside=cnn"),
-], ids=["robustness", "icmlm"])  # fmt: skip
+    (lambda s: {"model": {f"visual.cnn.{k}": v for k, v in s.items()} | {"textual.output.bias": torch.ones(1)},
+                "iteration": 5}, "prefix=visual.cnn."),
+], ids=["robustness", "icmlm", "the whole of VirTex"])  # fmt: skip
 def test_nested_layouts_are_named_by_options(weights, model, pictures, layout, options):
     torch.save(layout(model.state_dict()), weights / "nested.pth")
     torch.save(model.state_dict(), weights / "bare.pth")
