@@ -20,8 +20,9 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Unseen:
-    """Two augmented views of each evaluation drawing, float ``[2, n, 3, 64, 64]``, with names and categories."""
+    """Each evaluation drawing, premultiplied RGBA ``[n, 4, 72, 72]``, and two views of it ``[2, n, 3, 64, 64]``."""
 
+    drawings: Tensor
     views: Tensor
     names: tuple[str, ...]
     categories: tuple[str, ...]
@@ -40,6 +41,7 @@ def unseen(seed: int = 1234) -> Unseen:
     pixels = augment.premultiplied(np.ascontiguousarray(found.pixels[rows].transpose(0, 3, 1, 2)))
     rng = torch.Generator().manual_seed(seed)
     return Unseen(
+        drawings=pixels,
         views=torch.stack([augment.views(pixels, rng) for _ in range(2)]),
         names=tuple(found.names[row] for row in rows),
         categories=tuple(found.categories[row] for row in rows),
@@ -90,12 +92,16 @@ def named(images: Array, texts: Array, top: int = 10) -> float:
     return float(((similarity > own).sum(axis=1) < top).mean())
 
 
+def image_models() -> list[str]:
+    """Names of the image models whose weights are here."""
+    return [name for name in weight_files.shipped() if weight_files.card(name).modality == "image"]
+
+
 def figures(names: list[str] | None = None) -> dict[str, dict[str, float]]:
     """The figures of each shipped image model and of ``random``; ``clip`` also by name (recall at 10, and chance)."""
     data = unseen()
     found: dict[str, dict[str, float]] = {}
-    images = [name for name in weight_files.shipped() if weight_files.card(name).modality == "image"]
-    for name in names or [*images, weight_files.RANDOM]:
+    for name in names or [*image_models(), weight_files.RANDOM]:
         tower = weight_files.image_tower(name)
         first, second = encode(tower, data.views[0]), encode(tower, data.views[1])
         found[name] = {
