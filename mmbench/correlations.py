@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 Method = Literal["pearson", "spearman"]
 Indices = tuple[int, ...]
 
-STEP, FAR = 0.5, 12.0  # standard errors: how means are moved, and how far at most; a null further away is ruled out
+STEP, FAR = 0.5, 12.0  # standard errors: how means are moved, and how far at most
 BY_ALL, BY_ONE = 0.95, 0.7  # chi-square levels at which lists tell items apart; lower ones miss ties, higher ones power
 TIE = 1e-7  # of a list's range, between items drawn together
 FINENESS = 0.004  # of a bound, in units of correlation
@@ -95,7 +95,7 @@ class Correlated:
 
     def p_above(self, limit: float = 0.0) -> float:
         """One-sided p-value of "the margin exceeds ``limit``"; at least 0.5 when the margin seen does not."""
-        p = max(self._p_values(limit), default=1 / (len(self.noise) + 1))
+        p = max(self._p_values(limit))
         return p if self.value > limit else max(p, 0.5)
 
     def p_below(self, limit: float = 0.0) -> float:
@@ -125,15 +125,17 @@ class Correlated:
         return float(below)
 
     def _p_values(self, limit: float) -> Iterator[float]:
-        """The p-value by each of the nulls that may be the true one; none when all are too far away."""
+        """The p-value by each of the nulls that may be the true one."""
         for way, margins in self._ways:
             means = self._reach(way, margins, limit)
-            if means is None:
+            if means is None:  # none near, or none to find: two pairs always correlate perfectly
+                yield self._share(~(self._margins(self.values, {}, self.noise) > limit))
                 continue
             for scales in ({}, self._scales(means)):
-                redrawn = self._margins(means, scales, self.noise)
-                far = int(np.count_nonzero(~(redrawn < self.value - DUST)))
-                yield (far + 1) / (len(self.noise) + 1)
+                yield self._share(~(self._margins(means, scales, self.noise) < self.value - DUST))
+
+    def _share(self, hits: NDArray[np.bool_]) -> float:
+        return float((np.count_nonzero(hits) + 1) / (len(hits) + 1))
 
     @cached_property
     def _mirrored(self) -> Correlated:

@@ -105,6 +105,15 @@ def test_means_without_noise_are_the_truth(part: Pairs) -> None:
     assert exact.low(0.05) == pytest.approx(0.01, abs=FINENESS)
 
 
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_two_pairs_correlate_perfectly_and_say_little(method: Method) -> None:
+    part = Pairs((0, 1), (2, 3), method)
+    close = seen([0.0, 1.0, 0.0, 1.0], 1.0, (part,), 0.5, seed=1)
+    assert abs(close.value + 0.5) == pytest.approx(1.0)
+    assert min(close.p_above(), close.p_below()) > 0.05
+    assert seen([0.0, 10.0, 0.0, 10.0], 1.0, (part,), 0.5, seed=1).p_above() <= 0.05
+
+
 def test_a_list_that_does_not_vary_has_no_coefficient() -> None:
     assert np.isnan(true_value(np.r_[np.ones(8), np.arange(8.0)], (EIGHT,)))
 
