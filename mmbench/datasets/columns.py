@@ -74,6 +74,10 @@ def splits_of(names: Iterable[str], where: str, wanted: str = "") -> dict[str, s
     return found
 
 
-def text_of(value: Any) -> str:
-    """A cell as text: None is empty."""
-    return "" if value is None else str(value)
+def texts(values: Iterable[Any], where: str) -> tuple[str, ...]:
+    """A column of texts. Raises BadDataset for the first that is empty or no text."""
+    found = tuple(values)
+    for row, value in enumerate(found):
+        if not isinstance(value, str) or not value.strip():
+            raise BadDataset(f"{where}, row {row} has no text")
+    return found

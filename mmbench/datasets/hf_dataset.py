@@ -179,7 +179,7 @@ def _load(where: str, wanted: Columns) -> Dataset:
                 raise BadDataset(f"hf_dataset:{where}: the column {wanted.image!r} holds no images")
             encoded = part.cast_column(wanted.image, library.Image(decode=False)).select_columns([wanted.image])
             images = RowImages(encoded, wanted.image, f"hf_dataset:{where}, {split}")
-        texts = tuple(columns.text_of(value) for value in part[wanted.text]) if wanted.text else None
+        texts = columns.texts(part[wanted.text], f"hf_dataset:{where}, {split}") if wanted.text else None
         splits[split] = Split(tuple(f"{split}-{row:06d}" for row in range(len(part))), labels[split], images, texts)
     return Dataset(f"hf_dataset:{where}", classes, splits, task="multi" if several else "single")
 

@@ -205,15 +205,15 @@ class _Sample:
         if suffix not in self.members:
             raise BadDataset(f"{self.where} has no .{suffix}; it has {self._has()}")
         try:
-            text = self.members[suffix].read().decode()
-            if not key:
-                return text.strip()
-            found: Any = json.loads(text)
+            found: Any = self.members[suffix].read().decode()
+            if key:
+                record = json.loads(found)
+                found = record.get(key) if isinstance(record, dict) else None
         except ValueError as error:
             raise BadDataset(f"{self.members[suffix]} is not text ({error})") from error
-        if not isinstance(found, dict) or not isinstance(found.get(key), str | int):
-            raise BadDataset(f"{self.members[suffix]} has no text or number under {key!r}")
-        return str(found[key]).strip()
+        if not isinstance(found, str | int) or not str(found).strip():
+            raise BadDataset(f"{self.members[suffix]} has no text or number" + (f" under {key!r}" if key else ""))
+        return str(found).strip()
 
     def _has(self) -> str:
         return ", ".join(f".{name}" + (" (a pickle, never read)" if name in PICKLED else "") for name in self.members)

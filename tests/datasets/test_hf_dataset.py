@@ -91,6 +91,13 @@ def test_what_does_not_fit_is_told(folder, query, message):
         resolve(f"hf_dataset:{folder}?{query}").load()
 
 
+def test_a_row_without_text_is_named(tmp_path):
+    made = part([0, 1, 2]).remove_columns("caption").add_column("caption", ["one", None, "three"])
+    made.save_to_disk(tmp_path / "saved")
+    with pytest.raises(BadDataset, match=r"test, row 1 has no text"):
+        resolve(f"hf_dataset:{tmp_path / 'saved'}?text=caption").load()
+
+
 def test_labels_that_are_held_back_are_refused(tmp_path):
     held = part([0, 1]).remove_columns("label").add_column("label", [-1, -1])
     held.cast_column("label", datasets.ClassLabel(names=["dog", "cat"])).save_to_disk(tmp_path / "held")

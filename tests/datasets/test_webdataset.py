@@ -180,6 +180,7 @@ def test_a_pickle_is_never_read(root, tmp_path):
     [
         ({"0.cls": b"1"}, r"0 has no image \.jpg or \.jpeg or \.png or \.webp; it has \.cls"),
         ({"0.png": b"", "0.cls": b"\xff\xfe"}, r"0\.cls is not text"),
+        ({"0.png": b"", "0.cls": b" \n"}, r"0\.cls has no text or number"),
         ({"0.png": b"", "0.PNG": b""}, r"0\.PNG is there twice"),
         ({"0.png": b"", "0.cls": b"0"}, r"has only the class '0'; there must be two classes or more"),
     ],
@@ -188,6 +189,13 @@ def test_a_sample_that_lacks_something_is_named(tmp_path, files, message):
     paper_data.shard(tmp_path / "test.tar", files)
     with pytest.raises(BadDataset, match=message):
         webdataset(tmp_path).load()
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[1]", b'{"kind": null}', b'{"kind": ["a"]}', b"{"])
+def test_a_record_without_the_field_is_named(tmp_path, content):
+    paper_data.shard(tmp_path / "test.tar", {"0.png": b"", "0.json": content})
+    with pytest.raises(BadDataset, match=r"0\.json (has no text or number under 'kind'|is not text)"):
+        resolve(f"webdataset:{tmp_path}?label=json.kind").load()
 
 
 def test_labels_beyond_the_names_are_refused(root):
