@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -110,11 +110,13 @@ def device_of(module: torch.nn.Module) -> Any:
     return torch.device("cpu") if weights is None else weights.device
 
 
-def at_token(hidden: torch.Tensor, special: torch.Tensor, mask: torch.Tensor, token: int) -> torch.Tensor:
+def at_token(
+    hidden: torch.Tensor, special: torch.Tensor, mask: torch.Tensor, token: int, texts: Sequence[str]
+) -> torch.Tensor:
     """``[batch, tokens, dim]`` to ``[batch, dim]``: each row's ``token``-th own token, from 0.
 
     ``special`` ``[batch, tokens]`` is 1 at marks, of which those at the front are not counted; ``mask`` is 0 at
-    padding on the right. Raises BadItem naming the first row that is too short.
+    padding on the right. Raises BadItem with the first of ``texts`` that is too short.
     """
     import torch
 
@@ -123,7 +125,7 @@ def at_token(hidden: torch.Tensor, special: torch.Tensor, mask: torch.Tensor, to
     kept = torch.gather(mask * (1 - special), 1, own.clamp(max=mask.shape[1] - 1).unsqueeze(1)).squeeze(1)
     short = (~(inside & kept.bool())).nonzero().flatten().tolist()
     if short:
-        raise BadItem(f"text {short[0]} of the batch has no token {token} (from 0); it is too short for ?token={token}")
+        raise BadItem(f"the text {texts[short[0]]!r} has no token {token} (from 0): it is too short for ?token={token}")
     return hidden[torch.arange(len(hidden), device=hidden.device), own]
 
 

@@ -87,7 +87,7 @@ def load_text(
         if token is None:
             rows = encoders.pooled(hidden, mask, pool)
         else:
-            rows = encoders.at_token(hidden, special, mask, token)
+            rows = encoders.at_token(hidden, special, mask, token, texts)
         return torch.nn.functional.normalize(rows, dim=1) if unit else rows
 
     return encoders.text_encoder(module, int(module.config.hidden_size), features)
