@@ -39,7 +39,7 @@ def test_false_verdicts_stay_within_five_percent(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RANKED)
 def test_rank_correlations_stay_within_five_percent(name: str) -> None:
-    assert faults({"nulls": [false_verdicts(NULLS[name], 60, seed=5_000)]}) == []
+    assert faults({"nulls": [false_verdicts(NULLS[name], 40, seed=5_000)]}) == []
 
 
 @pytest.mark.parametrize(("r", "outcome"), [(0.95, "supported"), (0.2, "refuted")])
