@@ -13,7 +13,8 @@ estimate restricted to the null, Berger & Boos 1994 take the maximum over what i
 - for rank correlations also from means in which items that are not told apart, by all lists or by one, stand in the
   worst order. Nearly tied truths have ranks all the same, and the ranks of the means seen do not show them.
 
-Items that are nearly tied without looking it remain: see ``reports/calibration.md`` for what is kept to 5 %.
+Simulated (``reports/calibration.md``, and with random truths of 8 and 12 models in 2 and 3 lists): within 5 %, and
+clear cases are settled where the true means spread well beyond their noise.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ def render(record: dict[str, Any]) -> str:
         "# Calibration of verdicts",
         "",
         f"Rendered from `calibration.json`; made by `{record['command']}` in {record['seconds']:g} s.",
+        *([record["note"]] if "note" in record else []),
         "",
         "Outcomes are 0 or 1. Examples differ in difficulty and trials in luck, half of it the model's own, so that a",
         "difference of two models varies with both. Bounds: 95 % intervals cover 93 to 97 %, and a verdict is false in",
