@@ -46,12 +46,12 @@ def _code(*modules: str) -> str:
 
 
 def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity:
-    code = _code("mmbench.zoo.backbone", "mmbench.zoo.convolution")
-    trained = name != weight_files.RANDOM
+    network = weight_files.network_of(name, folder)
+    code, trained = _code(*network.modules), name != weight_files.RANDOM
     return Identity(
         weights=weight_files.digest(name, folder) if trained else f"{code}, seed {weight_files.RANDOM_SEED}",
-        architecture=f"{backbone.ARCHITECTURE} ({code})",
-        layer="projection" if trained and RECIPES.get(name).projection else "mean over positions",
+        architecture=f"{network.architecture} ({code})",
+        layer="projection" if trained and RECIPES.get(name).projection else network.layer,
         preprocess=preprocess,
         versions=dict(encoders.versions("torch", "pillow")),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import CorruptAsset, MissingAsset
-from mmbench.zoo import backbone, text
+from mmbench.zoo import backbone, text, vit
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,6 +20,31 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "weights"
 RANDOM = "random"
 RANDOM_SEED = 0
+
+
+@dataclass(frozen=True)
+class Network:
+    """One kind of image network: how it is built, the modules that say what it does, and what its features are."""
+
+    architecture: str
+    modules: tuple[str, ...]
+    layer: str
+    build: Callable[..., nn.Module]
+
+
+# What a weights file says it holds; one that says nothing holds the backbone.
+NETWORKS = {
+    network.architecture: network
+    for network in (
+        Network(
+            backbone.ARCHITECTURE,
+            ("mmbench.zoo.backbone", "mmbench.zoo.convolution"),
+            "mean over positions",
+            backbone.build,
+        ),
+        Network(vit.ARCHITECTURE, ("mmbench.zoo.vit",), "mean over patches", vit.build),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -135,9 +161,22 @@ def image_tower(name: str, folder: Path = FOLDER) -> nn.Module:
     """A trained image network in eval mode, float32; ``random`` is the network that all of them started from."""
     if name == RANDOM:
         return backbone.build(seed=RANDOM_SEED).eval()
-    _, tensors = _tensors(name, folder)
-    tower = backbone.build(projection=f"tower.{_PROJECTION}.weight" in tensors)
-    return _filled(tower, tensors, "tower.", name)
+    told, tensors = _tensors(name, folder)
+    part, projected = told.get("part", "tower"), {}
+    if f"{part}.{_PROJECTION}.weight" in tensors:
+        projected = {"projection": True}
+    return _filled(network_of(name, folder).build(**projected), tensors, f"{part}.", name)
+
+
+def network_of(name: str, folder: Path = FOLDER) -> Network:
+    """The kind of a model's image network, read without torch; raises MissingAsset or CorruptAsset."""
+    if name == RANDOM:
+        return NETWORKS[backbone.ARCHITECTURE]
+    architecture = metadata(name, folder).get("architecture", backbone.ARCHITECTURE)
+    if architecture not in NETWORKS:
+        known = " or ".join(NETWORKS)
+        raise CorruptAsset(f"weights of {name!r} are of a network {architecture!r}, and the zoo builds {known}")
+    return NETWORKS[architecture]
 
 
 def text_tower(name: str, folder: Path = FOLDER) -> tuple[nn.Module, text.Tokenizer]:

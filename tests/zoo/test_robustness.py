@@ -129,3 +129,29 @@ def test_a_fragile_network_is_found_out(budget, views):
 def test_no_budget_changes_nothing(views):
     tower = fragile(1.0)
     assert robustness.attacked_one_shot(tower, views, Budget("linf", 0.0)) == 1.0
+
+
+UNTRAINED_ON = {"ar_l2": "linf", "ar_li4": "l2", "ar_li8": "l2"}
+STYLISED = ("sin", "sin_in", "sin_in_fin")
+HERE = set(sanity.image_models())
+
+
+@pytest.fixture(scope="module")
+def figures():
+    return robustness.figures(sorted({"rn50", *UNTRAINED_ON, *STYLISED} & HERE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*UNTRAINED_ON} & HERE))
+def test_adversarial_models_withstand_an_attack_they_were_not_trained_on(name, figures):
+    """More of what is found unharmed is found under the attack of the other norm, compared with ``rn50``."""
+    kept = {
+        each: figures[each][f"one_shot_{UNTRAINED_ON[name]}"] / figures[each]["one_shot"] for each in (name, "rn50")
+    }
+    assert kept[name] > kept["rn50"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*STYLISED} & HERE))
+def test_stylised_models_rely_on_shape(name, figures):
+    assert figures[name]["shape_over_colour"] > figures["rn50"]["shape_over_colour"]

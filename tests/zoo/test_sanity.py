@@ -12,11 +12,11 @@ TRAINED = ("bit_m", "rn50", "clip")
 
 @pytest.fixture(scope="module")
 def figures():
-    return sanity.figures([*TRAINED, "random"])
+    return sanity.figures()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", sanity.image_models())
 def test_one_view_finds_the_other(name, figures):
     assert figures[name]["one_shot"] > 3 * figures["random"]["one_shot"]
 
