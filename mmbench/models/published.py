@@ -31,6 +31,19 @@ class Published:
         return self.url.partition("?")[0].rsplit("/", 1)[-1]
 
 
+# SHA-256 of the TorchScript archives that OpenAI published; the addresses hold them.
+OPENAI_ARCHIVES = {
+    "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762": "RN50",
+    "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599": "RN101",
+    "7e526bd135e493cef0776de27d5f42653e6b4c8bf9e0f653bb11773263205fdd": "RN50x4",
+    "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa": "RN50x16",
+    "be1cfb55d75a9666199fb2206c106743da0f6468c9d327f3e0d0a543a9919d9c": "RN50x64",
+    "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af": "ViT-B-32",
+    "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f": "ViT-B-16",
+    "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836": "ViT-L-14",
+    "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02": "ViT-L-14-336",
+}
+_OPENAI = "https://openaipublic.azureedge.net/clip/models"
 _TEXTURE = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
 _HUB_ROBUST = "https://huggingface.co/madrylab/robust-imagenet-models/resolve/main"
 _ALL = (
@@ -69,6 +82,10 @@ _ALL = (
     ),
 )
 PUBLISHED = {entry.file: entry for entry in _ALL}
+# OpenAI names its files as open_clip names the networks, but for the one that reads 336 px.
+for _digest, _name in OPENAI_ARCHIVES.items():
+    _file = f"{_name}px.pt" if _name.endswith("-336") else f"{_name}.pt"
+    PUBLISHED[_file] = Published(f"{_OPENAI}/{_digest}/{_file}", "MIT")
 
 
 # What the libraries know too, once they are imported, which takes seconds; a test holds the two together.

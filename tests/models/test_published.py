@@ -92,6 +92,17 @@ def test_a_file_that_was_fetched_already_is_only_converted(tmp_path):
     assert published.how_to_get(tmp_path / "mine.pt") == ""
 
 
+def test_openais_archives_have_the_addresses_that_open_clip_states(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import open_clip
+
+    for digest, name in published.OPENAI_ARCHIVES.items():
+        url = open_clip.get_pretrained_cfg(name, "openai")["url"]
+        assert digest in url
+        assert published.how_to_get(tmp_path / url.rsplit("/", 1)[-1]) == f"fetch {url}"
+
+
 def test_names_with_blanks_are_quoted(tmp_path):
     assert published.convert(tmp_path / "my file.pt").endswith(
         f"convert '{tmp_path / 'my file.pt'}' '{tmp_path / 'my file.safetensors'}' --trust"
