@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.zoo.backbone import DIM, SIZE
 
@@ -80,22 +81,29 @@ def patches(images: Tensor) -> Tensor:
 
 
 def initialise(network: nn.Module, seed: int) -> None:
-    """Normal weights of deviation 0.02 (places) or one over the root of the fan-in, drawn by numpy.
+    """Places as waves, other weights normal with one over the root of the fan-in, drawn by numpy.
 
     What a block adds starts at nothing. With full weights there, and no normalisation before the last ReLU, all
-    features died within 60 steps at the zoo's learning rate.
+    features died within 60 steps at the zoo's learning rate; with places near zero fine labels were learnt later.
     """
     import torch
 
     rng = np.random.default_rng(seed + 3)
     with torch.no_grad():
         for name, tensor in network.named_parameters():
-            if tensor.ndim < 2:
-                tensor.fill_(1.0 if "weight" in name else 0.0)
-                continue
-            if name.endswith(("out.weight", "wide.2.weight")):
+            if name == "place.weight":
+                tensor.copy_(torch.from_numpy(places()))
+            elif name.endswith(("out.weight", "wide.2.weight")):
                 tensor.zero_()
-                continue
-            spread = 0.02 if name == "place.weight" else tensor.shape[1] ** -0.5
-            values = rng.standard_normal(tensor.shape, dtype=np.float32) * np.float32(spread)
-            tensor.copy_(torch.from_numpy(values))
+            elif tensor.ndim < 2:
+                tensor.fill_(1.0 if "weight" in name else 0.0)
+            else:
+                values = rng.standard_normal(tensor.shape, dtype=np.float32) * np.float32(tensor.shape[1] ** -0.5)
+                tensor.copy_(torch.from_numpy(values))
+
+
+def places() -> NDArray[np.float32]:
+    """Where each patch lies, float ``[64, 128]``: sines and cosines of row and column; learned on from there."""
+    paces = np.pi / SIDE * np.geomspace(1, SIDE, WIDTH // 4)
+    waves = [wave(each.reshape(-1, 1) * paces) for each in np.mgrid[:SIDE, :SIDE] for wave in (np.sin, np.cos)]
+    return np.concatenate(waves, axis=1).astype(np.float32)

@@ -68,3 +68,14 @@ def test_seeds_matter():
     one, same, other = (vit.build(seed=seed).embed.weight for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+def test_patches_start_nearest_to_their_neighbours():
+    """By the waves alone a patch is more like the one beside it, or below, than any that lies farther off."""
+    waves = vit.places().reshape(8, 8, -1)
+    here = waves[3, 4]
+    far = np.square(waves - here).sum(axis=2)
+    near = {(2, 4), (4, 4), (3, 3), (3, 5)}
+    order = [tuple(map(int, np.unravel_index(place, far.shape))) for place in np.argsort(far, axis=None)]
+    assert order[0] == (3, 4)
+    assert set(order[1:5]) == near

@@ -1,0 +1,63 @@
+"""Which network a weights file holds is read from the file, for loading and for a model's identity alike."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from mmbench import zoo
+from mmbench.errors import CorruptAsset
+from mmbench.models.specs import resolve
+from mmbench.zoo import backbone, vit, weight_files
+from mmbench.zoo.loop import Trainer
+
+
+def shipped(name, corpus, folder):
+    """A model after one step, as its weights file and as the network that was trained."""
+    recipe = dataclasses.replace(zoo.RECIPES.get(name), steps=1, batch=6)
+    run = Trainer(recipe, corpus)
+    run.advance()
+    (path,) = weight_files.save(run, folder, seconds=0.0, half=False)
+    return path, run
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "architecture", "layer"),
+    [
+        ("simclr", "tower", backbone.ARCHITECTURE, "mean over positions"),
+        ("dino", "teacher", backbone.ARCHITECTURE, "mean over positions"),
+        ("vit", "vit", vit.ARCHITECTURE, "mean over patches"),
+        ("beit", "vit", vit.ARCHITECTURE, "mean over patches"),
+    ],
+)
+def test_a_file_plays_the_part_that_was_trained(name, part, architecture, layer, tiny_corpus, tmp_path):
+    import torch
+
+    path, run = shipped(name, tiny_corpus, tmp_path)
+    entry = resolve(f"zoo:{name}@{path}")
+    identity = entry.identity()
+    assert identity.architecture.startswith(f"{architecture} (")
+    assert identity.layer == layer
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        features = entry.load().forward(images)
+        torch.testing.assert_close(features, run.network[part].eval()(images))
+    assert features.shape == (2, entry.dim)
+
+
+def test_the_two_networks_have_different_identities(tiny_corpus, tmp_path):
+    found = [resolve(f"zoo:{name}@{shipped(name, tiny_corpus, tmp_path)[0]}").identity() for name in ("vit", "simclr")]
+    assert found[0].architecture != found[1].architecture
+
+
+def test_a_transformer_taught_labels_has_its_classifier(tiny_corpus, tmp_path):
+    shipped("vit", tiny_corpus, tmp_path)
+    assert weight_files.head("vit", tmp_path).weight.shape == (len(tiny_corpus), backbone.DIM)
+
+
+def test_an_unknown_network_is_refused(tiny_corpus, tmp_path, monkeypatch):
+    shipped("vit", tiny_corpus, tmp_path)
+    monkeypatch.delitem(weight_files.NETWORKS, vit.ARCHITECTURE)
+    with pytest.raises(CorruptAsset, match=r"'vit' are of a network 'mmbench-vit.*zoo builds mmbench-resnet"):
+        weight_files.image_tower("vit", tmp_path)
