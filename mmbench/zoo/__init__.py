@@ -1,8 +1,9 @@
 """Small models that differ in their training signal only: recipes, training, and the weights that are shipped.
 
 One residual network, one set of drawings, one stream of augmented views, one number of steps; labels, captions or
-nothing teach it. The papers' models differ in data, size and signal at once, so this is the control they lack; a
-model of the zoo stands in for the paper's model whose name it bears, and is not it.
+nothing teach it. Only ``vit`` and ``beit`` have another network, a transformer of that size. The papers' models differ
+in data, size and signal at once, so this is the control they lack; a model of the zoo stands in for the paper's model
+whose name it bears, and is not it.
 """
 
 from __future__ import annotations
