@@ -22,6 +22,6 @@ RECIPE = RECIPES.add(
         about="stand-in for AR-L2: coarse labels, adversarial training within L2 3.0 x 64/224",
         objective=objective,
         modules=("mmbench.zoo.labels", "mmbench.zoo.attack"),
-        options={"smoothing": 0.1, "budget": 3.0 * 64 / 224, "attack_steps": 2, "ramp": 0.25},
+        options={"smoothing": 0.1, "budget": 3.0 * 64 / 224, "attack_steps": 2, "ramp": 0.5},
     )
 )

@@ -22,6 +22,6 @@ RECIPE = RECIPES.add(
         about="stand-in for AR-Linf4: coarse labels, adversarial training within Linf 4/255",
         objective=objective,
         modules=("mmbench.zoo.labels", "mmbench.zoo.attack"),
-        options={"smoothing": 0.1, "budget": 4 / 255, "attack_steps": 2, "ramp": 0.25},
+        options={"smoothing": 0.1, "budget": 4 / 255, "attack_steps": 2, "ramp": 0.5},
     )
 )
