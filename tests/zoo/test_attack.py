@@ -95,7 +95,7 @@ def trainer(corpus, name="ar_li8", **options):
 def test_training_shows_attacked_views(name, norm, size, tiny_corpus):
     import torch
 
-    run = trainer(tiny_corpus, name)
+    run = trainer(tiny_corpus, name, ramp=0.25)  # of four steps: the whole budget at once
     seen = []
     run.tower.register_forward_hook(lambda module, given, out: seen.append((module.training, given[0].detach())))
     run.advance()
