@@ -5,8 +5,8 @@ from importlib.util import find_spec
 
 pytest_plugins = ["pytester"]
 
-# Before anything loads torch: OpenMP's threads wait asleep. Spinning, they make a shared machine ten times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before anything loads torch: OpenMP's threads soon sleep while they wait. See Bench.open.
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 if find_spec("hypothesis"):  # the tests need it, benchmarks do not
     from hypothesis import settings

@@ -85,9 +85,9 @@ class Bench:
         """
         from mmbench.lineups import load_lineup
 
-        # Read by OpenMP when torch loads it. Threads that spin while they wait cost nothing on an idle machine and a
-        # factor of ten on a busy one: 1,024 drawings through the zoo took 1.8 s either way, 21 s and 6 s under load.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # Read by GNU's OpenMP when torch loads it: how long threads spin before they sleep. By default so long that a
+        # busy machine slows a run tenfold and more; this short, an idle one loses nothing (measured).
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         bound = load_lineup(str(lineup))
         for binding in models:
             bound = bound.bind_model(binding)

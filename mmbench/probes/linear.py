@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from mmbench.probes.draws import trial_seeds
 from mmbench.probes.entry import PROBES, Arrays, Probe
 from mmbench.probes.tensors import to_tensor
-from mmbench.probes.training import Heads, side_by_side, target
+from mmbench.probes.training import Heads, target
 from mmbench.protocol import LinearSettings
 
 
@@ -27,11 +26,10 @@ def linear(
     arrays.check("train")
     found = []
     for s in settings:
-        fit = functools.partial(fit_linear, arrays.train_x, arrays.train_y, arrays.classes, s, device=device)
+        heads = fit_linear(arrays.train_x, arrays.train_y, arrays.classes, s, trial_seeds(seed, trials), device)
         predictions = np.empty((trials, len(arrays.test_x)), dtype=np.int64)
-        for place, heads in side_by_side(fit, trial_seeds(seed, trials), device):
-            for part, logits in heads.scores(arrays.test_x):
-                predictions[place, part] = logits.argmax(axis=-1)
+        for part, logits in heads.scores(arrays.test_x):
+            predictions[:, part] = logits.argmax(axis=-1)
         found.append(predictions)
     return found
 
