@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from mmbench.probes.draws import cut_rows, trial_seeds
 from mmbench.probes.entry import PROBES, Arrays, Probe
 from mmbench.probes.tensors import to_tensor
-from mmbench.probes.training import Heads, side_by_side, target
+from mmbench.probes.training import Heads, target
 from mmbench.protocol import MLPSettings
 
 Rows = tuple[NDArray[Any], NDArray[Any]]
@@ -33,12 +32,11 @@ def mlp(
     found = []
     for s in settings:
         train, valid = split(arrays, s.validation, seed)
-        fit = functools.partial(fit_mlp, train, valid, arrays.classes, s, device=device)
+        heads = fit_mlp(train, valid, arrays.classes, s, trial_seeds(seed, trials), device)
         shape = (trials, len(arrays.test_x), arrays.classes) if arrays.multilabel else (trials, len(arrays.test_x))
         predictions = np.empty(shape, dtype=bool if arrays.multilabel else np.int64)
-        for place, heads in side_by_side(fit, trial_seeds(seed, trials), device):
-            for part, logits in heads.scores(arrays.test_x):
-                predictions[place, part] = logits > 0 if arrays.multilabel else logits.argmax(axis=-1)
+        for part, logits in heads.scores(arrays.test_x):
+            predictions[:, part] = logits > 0 if arrays.multilabel else logits.argmax(axis=-1)
         found.append(predictions)
     return found
 

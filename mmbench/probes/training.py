@@ -8,8 +8,7 @@ that autograd takes at this size.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,30 +123,6 @@ class Heads:
         widest = max(max(weight.shape[1:]) for weight, _ in self.layers)
         for part in blocks(len(x), len(self.layers[0][0]) * widest):
             yield part, self.logits(to_tensor(x[part], self.device)).cpu().numpy()
-
-
-def side_by_side(fit: Callable[[Sequence[int]], Heads], seeds: Sequence[int], device: str) -> list[tuple[slice, Heads]]:
-    """``fit`` of all seeds in one batch, or on a CPU in one batch a thread; each with the places of its seeds.
-
-    The matrices of a head are too small for threads to share one product: two batches side by side, a thread each,
-    take three quarters of the time that one batch takes on two threads, and far less of it on a busy machine.
-    """
-    import torch
-
-    threads = torch.get_num_threads() if device == "cpu" else 1
-    bounds = np.linspace(0, len(seeds), min(threads, len(seeds)) + 1).round().astype(int).tolist()
-    places = [slice(*pair) for pair in itertools.pairwise(bounds)]
-
-    def alone(place: slice) -> Heads:
-        torch.set_num_threads(1)  # of this worker thread
-        return fit(seeds[place])
-
-    if len(places) == 1:
-        return [(places[0], fit(seeds))]
-    with ThreadPoolExecutor(len(places)) as pool:
-        found = list(pool.map(alone, places))
-    torch.set_num_threads(threads)  # new threads of torch's own take the last number set anywhere
-    return list(zip(places, found, strict=True))
 
 
 def target(y: NDArray[Any], device: str) -> Tensor:
