@@ -1,6 +1,6 @@
 """How a score is made: a frozen, fingerprinted setting of probe, metric, trials and seed.
 
-Where a paper and its authors' code differ (PROTOCOLS ids D-03, D-04, ...), a protocol has two readings:
+Where a paper and its authors' code differ (numbered D-03, D-04, ... here), a protocol has two readings:
 ``paper`` as printed and ``code`` as released. Both are ordinary protocols; ``Protocol.code`` leads from one to
 the other, so a claim can be judged under both.
 """

@@ -205,7 +205,7 @@ class Bench:
             self.costs.append(Cost("cell", str(cell), seconds, fresh=True))
 
     def _features(self, towers: Sequence[ModelEntry], split: Split, where: str) -> NDArray[np.float32]:
-        # The thesis concatenates text before image (PROTOCOLS 7.2).
+        # The thesis concatenates text before image (its code, for chapter 5).
         ordered = sorted(towers, key=lambda tower: tower.modality != "text")
         blocks = [self._encode(tower, split, where) for tower in ordered]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)

@@ -1,6 +1,6 @@
 """``torchvision:NAME?root=DIR``: the papers' own image datasets, read where they lie, in torchvision's layouts.
 
-Nothing is downloaded. Sizes and layouts are those of PROTOCOLS 0.4. CIFAR's files are pickles: they are read by an
+Nothing is downloaded. Sizes and layouts are the published ones. CIFAR's files are pickles: they are read by an
 unpickler that can build arrays, lists and strings and refuses every other name, so that a forged file runs nothing.
 """
 

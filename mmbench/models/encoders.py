@@ -67,7 +67,7 @@ def image_transform(preprocess: Preprocess) -> ImageTransform:
 
 
 def unnormalised(preprocess: Preprocess) -> Preprocess:
-    """The same fit with pixels left in [0, 1] (PROTOCOLS reading D-10: RN50 in the thesis's chapter 5)."""
+    """The same fit with pixels left in [0, 1] (reading D-10: RN50 in the thesis's chapter 5)."""
     return replace(preprocess, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 

@@ -24,7 +24,7 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5,) * 3, (0.5,) * 3
 PLAIN = (0.0,) * 3, (1.0,) * 3
-# Mean and std (PROTOCOLS 0.3 and 14), and the SHA-256 of the bytes that are normalised: resized, cropped, RGB.
+# Mean and std (as their authors give them), and the SHA-256 of the bytes that are normalised: resized, cropped, RGB.
 CROP_256, CROP_224, CROP_248_224 = "8b2cf8f0f9786b35", "b94206758ca0d8f1", "432853e17e8b3966"
 PREPROCESSED = {
     **dict.fromkeys(("rn50", "sin", "sin_in", "sin_in_fin", "ar_l2", "ar_li4", "ar_li8"), (256, IMAGENET, CROP_256)),
