@@ -1,0 +1,47 @@
+"""``bit_m``, ``rn50`` and ``clip`` again under two more seeds: other first weights, other order, other views.
+
+What three trainings of one recipe differ by is the noise between runs, which no draw of examples shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mmbench.zoo.corpus import Corpus
+from mmbench.zoo.loop import Objective, Recipe
+from mmbench.zoo.recipes import RECIPES
+
+AGAIN = ("bit_m", "rn50", "clip")
+SEEDS = (1, 2)
+
+
+def objective(corpus: Corpus, recipe: Recipe) -> Objective:
+    """The first run's objective; what it ships is named after the seed too."""
+    made = RECIPES.get(first_run(recipe.name)).objective(corpus, recipe)
+    made.ships = {_named(name, recipe.seed): parts for name, parts in made.ships.items()}
+    made.notes = {_named(name, recipe.seed): notes for name, notes in made.notes.items()}
+    return made
+
+
+def _named(name: str, seed: int) -> str:
+    return f"{first_run(name)}_seed{seed}"
+
+
+def first_run(name: str) -> str:
+    """The recipe that a seed's recipe repeats: ``bit_m`` for ``bit_m_seed1``."""
+    return name.partition("_seed")[0]
+
+
+for _name in AGAIN:
+    _first = RECIPES.get(_name)
+    for _seed in SEEDS:
+        RECIPES.add(
+            dataclasses.replace(
+                _first,
+                name=f"{_name}_seed{_seed}",
+                about=f"{_first.about}; trained again with seed {_seed}",
+                objective=objective,
+                modules=(*_first.modules, _first.objective.__module__),
+                seed=_seed,
+            )
+        )
