@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mmbench.errors import CorruptAsset, MissingAsset
 from mmbench.zoo import backbone, text, vit
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "weights"
 RANDOM = "random"
 RANDOM_SEED = 0
+CLASSIFIER = "head"
 
 
 @dataclass(frozen=True)
@@ -121,40 +124,55 @@ def _digest(path: Path, mtime_ns: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def save(trainer: Trainer, folder: Path, *, seconds: float, half: bool = True) -> list[Path]:
-    """Write what a finished run ships: for each model a ``.safetensors`` and its loss curve as ``.json``."""
-    import torch
-    from safetensors.torch import save_file
+def save(trainer: Trainer, folder: Path, *, seconds: float, packed: bool = True) -> list[Path]:
+    """Write what a finished run ships: for each model a ``.safetensors`` and its loss curve as ``.json``.
 
-    from mmbench.zoo.fingerprint import recipe_hash
+    ``packed`` stores ten bits a weight (``mmbench.zoo.packing``), else float32. Classifiers are left out: no feature
+    comes from them, and those of fine labels weigh a quarter of their tower.
+    """
+    from safetensors.numpy import save_file
+
+    from mmbench.zoo import packing
     from mmbench.zoo.training import atomic, curve
 
-    recipe, written = trainer.recipe, []
+    written = []
     for name, parts in trainer.objective.ships.items():
         tensors = {
-            f"{part}.{key}": tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
+            f"{part}.{key}": tensor.numpy()
             for part in parts
+            if part != CLASSIFIER
             for key, tensor in trainer.network[part].state_dict().items()
         }
-        told = {
-            "recipe": recipe.name,
-            "recipe_hash": recipe_hash(recipe),
-            "modality": "text" if "text" in parts else "image",
-            "steps": str(trainer.step),
-            "images_seen": str(trainer.step * min(recipe.batch, len(trainer.corpus))),
-            "seconds": f"{seconds:.0f}",
-            "final_loss": f"{sum(trainer.losses[-50:]) / len(trainer.losses[-50:]):.4f}",
-            "seed": str(recipe.seed),
-            "torch": torch.__version__,
-            "dtype": "float16" if half else "float32",
-            **trainer.objective.notes.get(name, {}),
-        }
+        told = _told(trainer, name, seconds, "10 bits" if packed else "float32")
         with atomic(path_of(name, folder)) as temporary:
-            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, temporary, metadata=told)
+            arrays = packing.pack(tensors) if packed else tensors
+            save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary, metadata=told)
         with atomic(folder / f"{name}.json") as temporary:
             temporary.write_text(curve(trainer.losses) + "\n")
         written.append(path_of(name, folder))
     return written
+
+
+def _told(trainer: Trainer, name: str, seconds: float, dtype: str) -> dict[str, str]:
+    """The metadata of a weights file."""
+    import torch
+
+    from mmbench.zoo.fingerprint import recipe_hash
+
+    recipe, objective = trainer.recipe, trainer.objective
+    return {
+        "recipe": recipe.name,
+        "recipe_hash": recipe_hash(recipe),
+        "modality": "text" if "text" in objective.ships[name] else "image",
+        "steps": str(trainer.step),
+        "images_seen": str(trainer.step * min(recipe.batch, len(trainer.corpus))),
+        "seconds": f"{seconds:.0f}",
+        "final_loss": f"{sum(trainer.losses[-50:]) / len(trainer.losses[-50:]):.4f}",
+        "seed": str(recipe.seed),
+        "torch": torch.__version__,
+        "dtype": dtype,
+        **objective.notes.get(name, {}),
+    }
 
 
 def image_tower(name: str, folder: Path = FOLDER) -> nn.Module:
@@ -186,29 +204,28 @@ def text_tower(name: str, folder: Path = FOLDER) -> tuple[nn.Module, text.Tokeni
     return _filled(text.build(len(tokenizer)), tensors, "text.", name), tokenizer
 
 
-def head(name: str, folder: Path = FOLDER) -> nn.Module:
-    """The linear classifier that a label recipe was trained with, on its 256 features."""
-    from torch import nn
-
-    _, tensors = _tensors(name, folder)
-    if "head.weight" not in tensors:
-        raise MissingAsset(f"{name!r} was not trained with labels and so has no classifier")
-    return _filled(nn.Linear(backbone.DIM, len(tensors["head.weight"])), tensors, "head.", name)
-
-
 _PROJECTION = 8  # place of the projection in the backbone's sequence
 
 
 def _tensors(name: str, folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    from safetensors.torch import load_file
+    """A weights file's metadata and its arrays as float32; raises MissingAsset or CorruptAsset."""
+    from safetensors.numpy import load_file
 
-    return metadata(name, folder), load_file(str(path_of(name, folder)))
+    from mmbench.zoo import packing
+
+    told = metadata(name, folder)
+    try:
+        return told, packing.unpack(load_file(path_of(name, folder)))
+    except (KeyError, ValueError) as error:
+        raise CorruptAsset(f"weights of {name!r} are packed wrongly ({error}); restore the file") from error
 
 
 def _filled(module: nn.Module, tensors: dict[str, Any], prefix: str, name: str) -> nn.Module:
+    import torch
+
     state = {
-        key.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
-        for key, tensor in tensors.items()
+        key.removeprefix(prefix): torch.from_numpy(np.array(array))
+        for key, array in tensors.items()
         if key.startswith(prefix)
     }
     try:
