@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mmbench.errors import BadSpec
 from mmbench.registry import Registry
 
 WHEEL = re.compile(r"wheel:(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.!+]+)(?:/(?P<member>.+))?")
+TAG = re.compile(r"(?P<implementation>[a-z]{2})(?P<python>\d+)-(?P<abi>\w+)-(?P<platform>\w+)")
 HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/]+))?/(?P<path>.+)")
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
 
@@ -21,7 +22,9 @@ class Asset:
     """One file, by name.
 
     ``sha256``, ``size`` and ``magic`` (its first bytes) are those of the file that is fetched: of the wheel, for
-    ``wheel:``. ``sha256`` None means unknown: the first fetch records it, and a later file must agree.
+    ``wheel:``. ``sha256`` None means unknown: the first fetch records it, and a later file must agree. ``tag`` names
+    one of a wheel's builds, as the end of its file name does ("cp311-cp311-manylinux_2_28_x86_64"), where a data file
+    is wanted that each build holds; empty takes the build that suits this machine.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Asset:
     magic: bytes = b""
     licence: str = ""
     credit: str = ""
+    tag: str = ""
 
     def __post_init__(self) -> None:
         if self.url.startswith("wheel:"):
@@ -41,6 +45,8 @@ class Asset:
                 )
             if match["member"] is not None:
                 check_member(match["member"])
+            if self.tag and TAG.fullmatch(self.tag) is None:
+                raise BadSpec(f"asset {self.name!r}: {self.tag!r} is not a wheel's tag, PYTHON-ABI-PLATFORM")
         elif self.url.startswith("file:"):
             if not Path(self.url.removeprefix("file:")).is_absolute():
                 raise BadSpec(f"asset {self.name!r}: {self.url!r} is not an absolute path; write file:/abs/path")
@@ -103,7 +109,7 @@ def whole_wheel(asset: Asset) -> Asset:
     if match is None:
         raise BadSpec(f"asset {asset.name!r} ({asset.url}) is not a wheel, so it has no members")
     url = f"wheel:{match['name']}=={match['version']}"
-    return Asset(asset.name, url, asset.sha256, asset.size, asset.magic, asset.licence, asset.credit)
+    return replace(asset, url=url)
 
 
 def address_of(asset: Asset) -> str:

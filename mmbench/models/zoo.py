@@ -16,7 +16,7 @@ from mmbench.errors import BadSpec
 from mmbench.models import checkpoints, encoders
 from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.specs import ModelSpec, check_options
-from mmbench.zoo import backbone, text, weight_files
+from mmbench.zoo import backbone, weight_files
 from mmbench.zoo.fingerprint import canonical, source_of
 from mmbench.zoo.recipes import RECIPES
 
@@ -58,11 +58,10 @@ def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity
 
 
 def _text_identity(name: str, folder: Path) -> Identity:
-    code = _code("mmbench.zoo.text")
+    network = weight_files.text_network_of(name, folder)
+    architecture = f"{network.architecture} ({_code(*network.modules)})"
     known = dict(encoders.versions("torch"))
-    return Identity(
-        weight_files.digest(name, folder), f"{text.ARCHITECTURE} ({code})", "end mark, projected", None, known
-    )
+    return Identity(weight_files.digest(name, folder), architecture, network.layer, None, known)
 
 
 def _image_entry(name: str, folder: Path, about: str, training: str, preprocess: Preprocess = PREPROCESS) -> ModelEntry:
@@ -111,9 +110,11 @@ def entry(spec: ModelSpec) -> ModelEntry:
 def _trained(name: str, folder: Path = weight_files.FOLDER) -> ModelEntry:
     card = weight_files.card(name, folder)
     about = RECIPES.get(card.recipe).about
-    training = f"{card.images_seen:,} views of drawings, {card.steps:,} steps of recipe {card.recipe_hash[:12]}"
+    seen = f"{card.images_seen:,} views of drawings" if card.images_seen else "captions and Wikipedia, no drawing"
+    training = f"{seen}, {card.steps:,} steps of recipe {card.recipe_hash[:12]}"
     if card.modality == "text":
-        return _text_entry(name, folder, f"the text tower of {card.recipe}: {about}", training)
+        part = "" if card.recipe == name else f"the text tower of {card.recipe}: "
+        return _text_entry(name, folder, part + about, training)
     return _image_entry(name, folder, about, training)
 
 

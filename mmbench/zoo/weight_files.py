@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmbench.errors import CorruptAsset, MissingAsset
-from mmbench.zoo import backbone, text, vit
+from mmbench.zoo import backbone, language, text, vit
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,7 @@ CLASSIFIER = "head"
 
 @dataclass(frozen=True)
 class Network:
-    """One kind of image network: how it is built, the modules that say what it does, and what its features are."""
+    """One kind of network: how it is built, the modules that say what it does, and what its features are."""
 
     architecture: str
     modules: tuple[str, ...]
@@ -46,6 +46,17 @@ NETWORKS = {
             backbone.build,
         ),
         Network(vit.ARCHITECTURE, ("mmbench.zoo.vit",), "mean over patches", vit.build),
+    )
+}
+
+# The same for text networks, each built for a number of words; one that says nothing is that of ``clip_t``.
+_LANGUAGE = ("mmbench.zoo.text", "mmbench.zoo.language")
+TEXT_NETWORKS = {
+    network.architecture: network
+    for network in (
+        Network(text.ARCHITECTURE, ("mmbench.zoo.text",), "end mark, projected", text.build),
+        Network(language.MASKED, _LANGUAGE, "mean over tokens", language.masked_tower),
+        Network(language.CAUSAL, _LANGUAGE, "mean over tokens but the end mark", language.causal_tower),
     )
 }
 
@@ -190,18 +201,26 @@ def network_of(name: str, folder: Path = FOLDER) -> Network:
     """The kind of a model's image network, read without torch; raises MissingAsset or CorruptAsset."""
     if name == RANDOM:
         return NETWORKS[backbone.ARCHITECTURE]
-    architecture = metadata(name, folder).get("architecture", backbone.ARCHITECTURE)
-    if architecture not in NETWORKS:
-        known = " or ".join(NETWORKS)
+    return _known(NETWORKS, metadata(name, folder).get("architecture", backbone.ARCHITECTURE), name)
+
+
+def text_network_of(name: str, folder: Path = FOLDER) -> Network:
+    """The kind of a model's text network, read without torch; raises MissingAsset or CorruptAsset."""
+    return _known(TEXT_NETWORKS, metadata(name, folder).get("architecture", text.ARCHITECTURE), name)
+
+
+def _known(networks: dict[str, Network], architecture: str, name: str) -> Network:
+    if architecture not in networks:
+        known = " or ".join(networks)
         raise CorruptAsset(f"weights of {name!r} are of a network {architecture!r}, and the zoo builds {known}")
-    return NETWORKS[architecture]
+    return networks[architecture]
 
 
 def text_tower(name: str, folder: Path = FOLDER) -> tuple[nn.Module, text.Tokenizer]:
     """A trained text network in eval mode, float32, with its tokenizer."""
     told, tensors = _tensors(name, folder)
     tokenizer = text.Tokenizer.load(told["words"])
-    return _filled(text.build(len(tokenizer)), tensors, "text.", name), tokenizer
+    return _filled(text_network_of(name, folder).build(len(tokenizer)), tensors, "text.", name), tokenizer
 
 
 _PROJECTION = 8  # place of the projection in the backbone's sequence

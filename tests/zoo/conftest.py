@@ -1,10 +1,11 @@
-"""A corpus of a few made-up drawings, so that training is tested without the wheels and in seconds."""
+"""A few made-up drawings and paragraphs, so that training is tested without the wheels and in seconds."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from mmbench.zoo import wikipedia
 from mmbench.zoo.corpus import Corpus
 
 
@@ -22,3 +23,14 @@ def tiny_corpus() -> Corpus:
         subcategories=tuple(f"sort-{row % 4}" for row in range(n)),
         pixels=pixels,
     )
+
+
+SEAS = "red black white dead yellow north".split()
+PARAGRAPHS = [f"The {name} sea is wide, and the ships on it are small and far between." for name in SEAS]
+
+
+@pytest.fixture(autouse=True)
+def tiny_wikipedia(monkeypatch) -> list[str]:
+    """In the place of Wikipedia, for every test of the zoo; a window each, all words common but the seas."""
+    monkeypatch.setattr(wikipedia, "paragraphs", lambda: PARAGRAPHS)
+    return PARAGRAPHS
