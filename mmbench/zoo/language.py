@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 MASKED = "mmbench-masked-words-3x128"
 CAUSAL = "mmbench-next-word-3x128"
-COMMON = 5  # a word of Wikipedia that occurs less often is spelt
+COMMON = 50  # a word of Wikipedia that occurs less often is spelt, so that the vocabulary is of the size of clip_t's
 SPELT = 0.1  # of the known words of captions, as in clip
 SHORTEST = 8  # tokens of a window, marks included
 MODULES = ("mmbench.zoo.text", "mmbench.zoo.captions", "mmbench.zoo.wikipedia", "mmbench.zoo.language")

@@ -1,6 +1,6 @@
 """Weights in ten bits: what lets two dozen models be shipped, at no accuracy that could be measured. Not hashed.
 
-A tensor is cut into groups of 128 values as they lie in memory; a group has one scale in half precision, and a value
+A tensor is cut into groups of 256 values as they lie in memory; a group has one scale in half precision, and a value
 is a whole multiple of it between -511 and 511. Eight bits of each stand in one array, the other two, of four values
 a byte, in a second. Tensors that are no matrices, or that do not divide into groups, stay as they are.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-GROUP = 128
+GROUP = 256
 MOST = 511
 HIGH, LOW, SCALE, SHAPE = ":high", ":low", ":scale", ":shape"
 

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from mmbench.errors import CorruptAsset
 from mmbench.zoo import packing, weight_files
 
-MATRICES = arrays(np.float32, (4, 64), elements=st.floats(-8, 8, width=32))
+MATRICES = arrays(np.float32, (4, 128), elements=st.floats(-8, 8, width=32))
 
 
 @given(MATRICES)
