@@ -16,15 +16,12 @@ SEEDS = (1, 2)
 
 
 def objective(corpus: Corpus, recipe: Recipe) -> Objective:
-    """The first run's objective; what it ships is named after the seed too."""
-    made = RECIPES.get(first_run(recipe.name)).objective(corpus, recipe)
-    made.ships = {_named(name, recipe.seed): parts for name, parts in made.ships.items()}
-    made.notes = {_named(name, recipe.seed): notes for name, notes in made.notes.items()}
+    """The first run's objective; of what it ships, the image model only, named after the seed too."""
+    first = first_run(recipe.name)
+    made = RECIPES.get(first).objective(corpus, recipe)
+    made.ships = {recipe.name: made.ships[first]}
+    made.notes = {recipe.name: made.notes[first]}
     return made
-
-
-def _named(name: str, seed: int) -> str:
-    return f"{first_run(name)}_seed{seed}"
 
 
 def first_run(name: str) -> str:
