@@ -26,7 +26,7 @@ def tiny_corpus() -> Corpus:
 
 
 SEAS = "red black white dead yellow north".split()
-PARAGRAPHS = [f"The {name} sea is wide, and the ships on it are small and far between." for name in SEAS]
+PARAGRAPHS = [f"The {name} sea is wide, and the ships on it are small and far between." for name in SEAS * 10]
 
 
 @pytest.fixture(autouse=True)

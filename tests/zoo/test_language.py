@@ -219,7 +219,7 @@ def test_a_trained_tower_is_a_text_model(name, architecture, layer, tiny_corpus,
 
     run = trainer(name, tiny_corpus)
     run.advance()
-    (path,) = weight_files.save(run, tmp_path, seconds=0.0, half=False)
+    (path,) = weight_files.save(run, tmp_path, seconds=0.0, packed=False)
     assert path.name == f"{name}.safetensors"
     entry = resolve(f"zoo:{name}@{path}")
     assert entry.modality == "text"

@@ -18,7 +18,7 @@ SEEDS = (1, 2)
 def objective(corpus: Corpus, recipe: Recipe) -> Objective:
     """The first run's objective; of what it ships, the image model only, named after the seed too."""
     first = first_run(recipe.name)
-    made = RECIPES.get(first).objective(corpus, recipe)
+    made = RECIPES.get(first).objective(corpus, dataclasses.replace(recipe, name=first))
     made.ships = {recipe.name: made.ships[first]}
     made.notes = {recipe.name: made.notes[first]}
     return made
