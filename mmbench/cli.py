@@ -53,6 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
     from mmbench.models.convert import add_arguments as add_convert_arguments
     from mmbench.models.convert import run as run_convert
     from mmbench.report.commands import add_commands
+    from mmbench.zoo.commands import add_arguments as add_zoo_arguments
+    from mmbench.zoo.commands import run as run_zoo
 
     parser = argparse.ArgumentParser(
         prog="mmbench",
@@ -102,14 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "Take the tensors out of a pickled checkpoint that you trust, and write them as safetensors."
     add_convert_arguments(command("convert", run_convert, text))
 
-    zoo = command("zoo", run_zoo, "List, train or verify the small matched models.")
-    zoo.add_argument("action", choices=("list", "train", "verify"))
-    zoo.add_argument("name", nargs="?", help="the model to train")
-    zoo.add_argument("--out", type=Path, default=Path("zoo"), help="where trained weights go (default: ./zoo)")
-    zoo.add_argument(
-        "--stages", type=int, nargs="*", default=(), metavar="STEP", help="also keep the weights after these steps"
-    )
-    zoo.add_argument("--fresh", action="store_true", help="start again instead of resuming a stopped training")
+    add_zoo_arguments(command("zoo", run_zoo, "List, train, verify and card the small matched models."))
     return parser
 
 
@@ -354,26 +349,6 @@ def _newest(root: Path) -> Path:
     if not found:
         raise BadRecord(f"no record under {root / 'reports' / 'runs'} or {root / '.mmbench'}; run: pytest benchmarks")
     return found[-1][0]
-
-
-# the zoo
-
-
-def run_zoo(options: argparse.Namespace) -> int:
-    from mmbench import zoo
-    from mmbench.errors import BadSpec
-
-    if options.action == "list":
-        print(json.dumps(zoo.cards(), indent=1, ensure_ascii=False, default=str))
-        return 0
-    if options.action == "verify":
-        zoo.verify()
-        print("every recipe and its weights belong together")
-        return 0
-    if not options.name:
-        raise BadSpec("mmbench zoo train needs the name of a recipe, such as clip; mmbench zoo list shows them")
-    print(zoo.train(options.name, options.out, resume=not options.fresh, stages=options.stages))
-    return 0
 
 
 if __name__ == "__main__":

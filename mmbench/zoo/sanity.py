@@ -18,6 +18,9 @@ Array = NDArray[np.floating]
 BATCH = 256
 
 
+PAIRS = 8
+
+
 @dataclass(frozen=True)
 class Unseen:
     """Each evaluation drawing, premultiplied RGBA ``[n, 4, 72, 72]``, and two views of it ``[2, n, 3, 64, 64]``."""
@@ -112,6 +115,39 @@ def figures(names: list[str] | None = None) -> dict[str, dict[str, float]]:
             texts = read([f"a drawing of {each}" for each in data.names])
             found[name] |= {"named_in_10": named(first, texts), "named_in_10_chance": 10 / len(texts)}
     return found
+
+
+def one_shot_seen(name: str, seed: int = 1234) -> float:
+    """One-shot accuracy on as many training drawings as there are evaluation drawings: what the zoo was shown."""
+    import torch
+
+    from mmbench.datasets.openmoji import drawings
+    from mmbench.zoo.corpus import PIXELS, training_corpus
+
+    count = int(drawings(PIXELS).evaluation.sum())
+    corpus = training_corpus()
+    rows = np.random.default_rng(seed).permutation(len(corpus))[:count]
+    pixels, rng = augment.premultiplied(corpus.pixels[rows]), torch.Generator().manual_seed(seed)
+    tower = weight_files.image_tower(name)
+    return one_shot(*(encode(tower, augment.views(pixels, rng)) for _ in range(2)))
+
+
+def names_probe(name: str) -> float:
+    """Accuracy of categories told from the names of unseen drawings, by the features of a text tower."""
+    data = unseen()
+    return category_probe(read(list(data.names), name), data.categories, data.concepts)
+
+
+def lost_by_packing(tower: Callable[[Tensor], Tensor], packed: Callable[[Tensor], Tensor]) -> float:
+    """One-shot accuracy of ``tower`` less that of ``packed``, in points, over eight views of each unseen drawing."""
+    import torch
+
+    drawings, rng, lost = unseen().drawings, torch.Generator().manual_seed(4321), []
+    for _ in range(PAIRS):
+        views = [augment.views(drawings, rng) for _ in range(2)]
+        whole, short = (one_shot(*(encode(each, view) for view in views)) for each in (tower, packed))
+        lost.append(100 * (whole - short))
+    return float(np.mean(lost))
 
 
 def read(texts: list[str], name: str = "clip_t") -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -78,11 +79,34 @@ def test_damaged_weights_are_refused(tmp_path):
         weight_files.image_tower("rn50", tmp_path)
 
 
+def test_the_first_steps_of_a_training_come_again():
+    """The whole of what decides a training, libraries included: two steps of the real recipe on the real drawings."""
+    assert checking.retrained("rn50", "rn50", 2) == ""
+
+
+def test_another_seed_does_not_pass_for_the_recipe(monkeypatch):
+    recipe = dataclasses.replace(zoo.RECIPES.get("rn50"), seed=1)
+    monkeypatch.setitem(zoo.RECIPES._entries, "rn50", recipe)
+    says = checking.retrained("rn50", "rn50", 2)
+    assert re.search(r"recipe 'rn50' now starts with losses .* train again with mmbench zoo train rn50", says)
+
+
+def test_losses_that_do_not_come_again_fail_the_check(monkeypatch):
+    monkeypatch.setattr(checking, "retrained", lambda *_: "losses differ")
+    with pytest.raises(CorruptAsset, match="losses differ"):
+        zoo.verify(steps=1)
+
+
 def test_the_command_lists_and_verifies(capsys):
-    from mmbench.zoo.__main__ import main
+    from mmbench.zoo.commands import main
 
     assert main(["list"]) == 0
-    assert main(["verify"]) == 0
     assert "clip_t" in capsys.readouterr().out
-    assert main(["train", "clipp"]) == 1
+    assert main(["list", "--json"]) == 0
+    assert {card["name"] for card in json.loads(capsys.readouterr().out)} == set(weight_files.shipped())
+    assert main(["verify", "--steps", "0"]) == 0
+    assert "rn50           as its recipe says" in capsys.readouterr().out
+    assert main(["train", "rn50", "clipp"]) == 1
     assert "Did you mean 'clip'" in capsys.readouterr().err
+    assert main(["train", "clip", "--threads", "0"]) == 1
+    assert "--threads must be at least 1" in capsys.readouterr().err

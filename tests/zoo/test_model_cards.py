@@ -1,0 +1,84 @@
+"""The page of cards is that of its record, its figures those of the shipped weights, and only news is measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmbench.zoo import model_cards, weight_files
+
+REPORTS = Path(__file__).parents[2] / "reports"
+CARD = {
+    "recipe": "rn50",
+    "recipe_hash": "ab" * 32,
+    "modality": "image",
+    "steps": 1200,
+    "images_seen": 307200,
+    "seconds": 600.0,
+    "final_loss": 0.5,
+    "seed": 0,
+    "torch": "2",
+    "dtype": "10 bits",
+    "size": 1_500_000,
+    "packing": "0.02",
+}
+
+
+def test_the_page_is_rendered_from_its_record():
+    told = json.loads((REPORTS / model_cards.RECORD).read_text(encoding="utf-8"))
+    assert model_cards.render(told) == (REPORTS / model_cards.PAGE).read_text(encoding="utf-8")
+
+
+def test_the_cards_are_those_of_the_shipped_weights():
+    models = json.loads((REPORTS / model_cards.RECORD).read_text(encoding="utf-8"))["models"]
+    assert {*models} == {*weight_files.shipped(), weight_files.RANDOM}
+    for name in weight_files.shipped():
+        assert models[name]["weights"] == weight_files.digest(name), f"{name}: run mmbench zoo cards"
+        assert abs(float(models[name]["card"]["packing"])) < 0.1 or models[name]["card"]["packing"] == ""
+
+
+def test_a_page_by_hand():
+    told = {
+        "schema": 1,
+        "models": {
+            "random": {"weights": "", "card": None, "figures": {"one_shot": 1.0}},
+            "rn50": {"weights": "x", "card": CARD, "figures": {"one_shot": 44.04, "shape_over_fill": 60.0}},
+            "bert": {
+                "weights": "y",
+                "card": CARD | {"recipe": "bert", "modality": "text"},
+                "figures": {"categories": 70},
+            },
+        },
+    }
+    page = model_cards.render(told)
+    assert "2 models, 3.0 MB, trained in 0.3 hours in all." in page
+    assert "| `rn50` | stand-in for ResNet-50" in page
+    assert "| `rn50` | – | 44.0 | – | – | – | – | – | 60.0 |" in page
+    assert "| `bert` | 70.0 |" in page
+    assert "wait for their training: ar_l2" in page
+
+
+def test_only_what_is_new_is_measured(monkeypatch, tmp_path):
+    measured = []
+    monkeypatch.setattr(model_cards, "_image_figures", lambda name: measured.append(name) or {"one_shot": 0.5})
+    monkeypatch.setattr(model_cards.sanity, "names_probe", lambda name: measured.append(name) or 0.25)
+    model_cards.write(tmp_path)
+    assert sorted(measured) == sorted([*weight_files.shipped(), weight_files.RANDOM])
+    record = json.loads((tmp_path / model_cards.RECORD).read_text())
+    record["models"]["rn50"]["weights"] = "of another training"
+    (tmp_path / model_cards.RECORD).write_text(json.dumps(record))
+    measured.clear()
+    model_cards.write(tmp_path)
+    assert measured == ["rn50"]
+
+
+@pytest.mark.slow
+def test_packing_costs_less_than_it_may_and_more_than_nothing_where_it_should():
+    """The measure itself: none between equal networks, much between a trained one and an untrained one."""
+    from mmbench.zoo import sanity
+
+    trained, untrained = weight_files.image_tower("bit_m"), weight_files.image_tower(weight_files.RANDOM)
+    assert sanity.lost_by_packing(trained, trained) == 0.0
+    assert sanity.lost_by_packing(trained, untrained) > 50
