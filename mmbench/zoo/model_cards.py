@@ -61,7 +61,7 @@ def _model(name: str, known: dict[str, Any] | None) -> dict[str, Any]:
     if known and known["weights"] == weights:
         return known
     if name == RANDOM:
-        return {"weights": weights, "card": None, "figures": _image_figures(name)}
+        return {"weights": weights, "card": None, "figures": _percent(_image_figures(name))}
     about = card(name)
     figures = _image_figures(name) if about.modality == "image" else {"categories": sanity.names_probe(name)}
     return {"weights": weights, "card": _values(about), "figures": _percent(figures)}
