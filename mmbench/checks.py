@@ -39,6 +39,8 @@ def contract() -> Iterator[Check]:
             yield from _named(f"protocol-{protocol.name}", PROTOCOL_CHECKS, protocol)
     for claim in CLAIMS:
         yield from _named(f"claim-{claim.id}", CLAIM_CHECKS, claim)
+    for check in ZOO_CHECKS:
+        yield f"zoo-{check.__name__}", check
     for name in lineup_names():
         yield f"lineup-{name}-covers_the_claims", lambda name=name: lineup_covers_the_claims(name)  # type: ignore[misc]
 
@@ -46,6 +48,36 @@ def contract() -> Iterator[Check]:
 def _named(prefix: str, checks: list[Callable[..., None]], entry: object) -> Iterator[Check]:
     for check in checks:
         yield f"{prefix}-{check.__name__}", lambda check=check: check(entry)  # type: ignore[misc]
+
+
+# the zoo
+
+
+def no_unseen_drawing_is_trained_on() -> None:
+    """Every batch is made of rows of the training corpus, which holds no drawing of an evaluation concept."""
+    from mmbench.datasets import openmoji
+    from mmbench.zoo.corpus import training_corpus
+
+    listing = openmoji.catalogue()
+    shown = set(training_corpus().ids)
+    assert shown == {item.id for item in listing if not item.evaluation}
+    assert shown.isdisjoint(listing[row].id for row in openmoji.unseen())
+
+
+def no_unseen_concept_is_told() -> None:
+    """No caption names a drawing or a concept that evaluation shows: captions are made of the corpus's names."""
+    from mmbench.datasets import openmoji
+    from mmbench.zoo.corpus import training_corpus
+
+    corpus, listing = training_corpus(), openmoji.catalogue()
+    told = {
+        word.lower() for name, others in zip(corpus.names, corpus.keywords, strict=True) for word in (name, *others)
+    }
+    assert told.isdisjoint(listing[row].concept for row in openmoji.unseen())
+    assert told.isdisjoint(listing[row].name.lower() for row in openmoji.unseen())
+
+
+ZOO_CHECKS = [no_unseen_drawing_is_trained_on, no_unseen_concept_is_told]
 
 
 # datasets

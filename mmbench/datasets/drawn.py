@@ -75,8 +75,8 @@ class Drawn:
 
 
 def unseen(keep: Callable[[openmoji._drawings.Drawing], bool]) -> list[int]:
-    """Rows of the evaluation drawings for which ``keep`` holds."""
-    return [row for row, item in enumerate(openmoji.catalogue()) if item.evaluation and keep(item)]
+    """Rows of the unseen drawings for which ``keep`` holds."""
+    return [row for row in openmoji.unseen() if keep(openmoji.catalogue()[row])]
 
 
 def one_a_class(rows: Sequence[int], count: int, salt: str) -> Groups:

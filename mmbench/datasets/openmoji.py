@@ -98,6 +98,20 @@ def split_of(hexcode: str) -> Literal["train", "evaluation"]:
 
 
 @functools.cache
+def unseen() -> tuple[int, ...]:
+    """Rows of the drawings that the zoo was neither shown nor told of: what evaluation datasets are made of.
+
+    They are those of the evaluation concepts, but for the two (whale, calendar) that are another name of a training
+    drawing (spouting whale, tear-off calendar), and so stand in its captions.
+    """
+    listing = catalogue()
+    told = {word.lower() for item in listing if not item.evaluation for word in (item.name, *item.keywords)}
+    return tuple(
+        row for row, item in enumerate(listing) if item.evaluation and not told & {item.name.lower(), item.concept}
+    )
+
+
+@functools.cache
 def names_in(language: str) -> dict[str, str]:
     """Names by hexcode in one language of the ``emoji`` wheel (``de``, ``ja``, ...), of the drawings that have one."""
     if language not in _LANGUAGES:

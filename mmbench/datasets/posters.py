@@ -92,9 +92,9 @@ def posters(series: Literal["train", "test", "recent"]) -> tuple[Poster, ...]:
 def _pools() -> dict[str, dict[str, list[int]]]:
     """By side and pool, the unseen drawings that can be named without telling; the sides share no concept."""
     classes: dict[str, list[int]] = {str(index): [] for index in range(len(POOLS))}
-    for row, item in enumerate(openmoji.catalogue()):
+    for row in openmoji.unseen():
         for index, (_, beginnings) in enumerate(POOLS):
-            if item.evaluation and item.subcategory.startswith(beginnings) and _names(row):
+            if openmoji.catalogue()[row].subcategory.startswith(beginnings) and _names(row):
                 classes[str(index)].append(row)
     return halves(classes, "posters")
 

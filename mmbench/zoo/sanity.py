@@ -36,11 +36,10 @@ def unseen(seed: int = 1234) -> Unseen:
     """The evaluation drawings in two fixed poses each."""
     import torch
 
-    from mmbench.datasets.openmoji import drawings
+    from mmbench.datasets import openmoji
     from mmbench.zoo.corpus import PIXELS
 
-    found = drawings(PIXELS)
-    rows = np.flatnonzero(found.evaluation)
+    found, rows = openmoji.drawings(PIXELS), np.array(openmoji.unseen())
     pixels = augment.premultiplied(np.ascontiguousarray(found.pixels[rows].transpose(0, 3, 1, 2)))
     rng = torch.Generator().manual_seed(seed)
     return Unseen(
@@ -118,15 +117,14 @@ def figures(names: list[str] | None = None) -> dict[str, dict[str, float]]:
 
 
 def one_shot_seen(name: str, seed: int = 1234) -> float:
-    """One-shot accuracy on as many training drawings as there are evaluation drawings: what the zoo was shown."""
+    """One-shot accuracy on as many training drawings as there are unseen ones: on what the zoo was shown."""
     import torch
 
-    from mmbench.datasets.openmoji import drawings
-    from mmbench.zoo.corpus import PIXELS, training_corpus
+    from mmbench.datasets import openmoji
+    from mmbench.zoo.corpus import training_corpus
 
-    count = int(drawings(PIXELS).evaluation.sum())
     corpus = training_corpus()
-    rows = np.random.default_rng(seed).permutation(len(corpus))[:count]
+    rows = np.random.default_rng(seed).permutation(len(corpus))[: len(openmoji.unseen())]
     pixels, rng = augment.premultiplied(corpus.pixels[rows]), torch.Generator().manual_seed(seed)
     tower = weight_files.image_tower(name)
     return one_shot(*(encode(tower, augment.views(pixels, rng)) for _ in range(2)))

@@ -71,6 +71,12 @@ def test_no_picture_is_on_both_sides():
     assert all(len(side) == 1 for side in sides.values())
 
 
+def test_what_captions_name_is_not_shown_for_evaluation(listing):
+    """The two concepts that a training drawing bears as another name; a third would be news."""
+    kept = {listing[row].name for row in openmoji.unseen()}
+    assert {item.name for item in listing if item.evaluation} - kept == {"whale", "calendar"}
+
+
 def test_pixels_are_drawn_and_transparent_outside():
     found = openmoji.drawings(72)
     assert found.pixels.shape == (len(found), 72, 72, 4)
