@@ -45,7 +45,7 @@ class Sheet:
         from mmbench.report.compare import adjusted
         from mmbench.run import code_digest
 
-        lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells else None
+        lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells or self.lost else None
         head, dirty = commit(folder)
         self.last = Record.model_validate(
             {
