@@ -1,6 +1,7 @@
 """Pages: what they say, that they escape what they quote, and that the committed ones are those of the records."""
 
 import re
+from html import escape as html_escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmbench.claims.disagreements import DISAGREEMENTS
 from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.probes.entry import PROBES, Arrays
@@ -81,6 +83,20 @@ def test_both_pages_show_the_rows_that_a_verdict_rests_on(make_record):
     assert "\n- few_shot_5 on mnist: clip 90.0\n" in page
     assert "Decided by: clip - rn50 (few_shot_5, cub)\n" in page
     assert "few_shot_5 cub rn50 50.0 0.250 10" in " ".join(" ".join(Reader(render_html(record)).text).split())
+
+
+def test_both_pages_list_every_disagreement_with_the_claims_that_it_touches(make_record, known_claim):
+    record = make_record(verdicts=(VerdictPart(**verdict(known_claim.id)),))
+    markdown = re.sub(r"\\(.)", r"\1", render_markdown(record))
+    page = render_html(record)
+    html = " ".join(Reader(page).text)
+    for entry in DISAGREEMENTS:
+        said = f"{entry.where}: {entry.what}"
+        assert html_escape(said, quote=False) in markdown
+        assert said in html
+    touching = sum(known_claim.id in entry.claims for entry in DISAGREEMENTS)
+    assert markdown.count(f"[{known_claim.id}](#claim-{known_claim.id})") == touching > 0
+    assert page.count(f'<a href="#claim-{known_claim.id}">') == touching
 
 
 def test_html_is_one_file_with_filters(make_record):
