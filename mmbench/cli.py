@@ -153,7 +153,7 @@ def run_claims(options: argparse.Namespace) -> int:
         return 0
     for row in rows:
         found = ", ".join(_said(verdict) for verdict in row["last"]) or "not judged yet"
-        print(f"{row['id']}\n    {row['says']}\n    section {row['section']}; {_protocols(row)}; {found}")
+        print(f"{row['id']}\n    {row['says']}\n    {row['place']}; {_protocols(row)}; {found}")
     print(f"{len(rows)} claims; mmbench claims ID explains one, pytest benchmarks judges them")
     return 0
 
@@ -164,6 +164,7 @@ def claim_row(claim: Claim, last: dict[str, list[dict[str, Any]]]) -> dict[str, 
         "id": claim.id,
         "says": claim.says,
         "study": claim.study,
+        "place": str(claim.where),
         "section": claim.where.section,
         "exhibit": claim.where.exhibit,
         "protocol": [protocol.name for protocol in claim.protocols],

@@ -5,12 +5,13 @@ A benchmark module says what it is about in one line::
     pytestmark = pytest.mark.mmbench(FEW_SHOT.over(shots=(1, 5, 10)))
 
 and holds two tests: ``test_cell(model, dataset, scoreboard, benchmark)`` and ``test_claim(claim, scoreboard)``.
-Nothing but pytest is imported here; the rest of mmbench loads when a marked module is collected, torch when a cell
-must be measured.
+Nothing but pytest is imported here, and the list of options; the rest of mmbench loads when a marked module is
+collected, torch when a cell must be measured.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import time
 from collections.abc import Callable, Generator
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from mmbench.options import OPTIONS
 
 if TYPE_CHECKING:
     from mmbench.claims import Claim, EvidenceKind
@@ -35,54 +38,8 @@ UNTIMED = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at a
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mmbench", "mmbench: judge claims about vision-language representations")
-    add = group.addoption
-    add(
-        "--mmbench-lineup",
-        metavar="NAME|FILE",
-        help="who plays each role: 'embedded' (default; runs offline on a CPU), 'paper', or a TOML file of yours",
-    )
-    add(
-        "--mmbench-model",
-        metavar="ROLE=SPEC",
-        action="append",
-        help="bind a model role anew, e.g. clip=open_clip:RN50@file.pt or bit_m=timm:resnetv2_50x1_bit; repeatable",
-    )
-    add(
-        "--mmbench-dataset",
-        metavar="ROLE=SPEC",
-        action="append",
-        help="bind a dataset role anew, e.g. cub=imagefolder:/data/cub; repeatable",
-    )
-    add(
-        "--mmbench-evidence",
-        choices=("published", "measured", "both"),
-        help="judge on the papers' printed tables (seconds, no model), on measured cells, or on both (default)",
-    )
-    add("--mmbench-store", metavar="DIR", help="where features and scores are kept (default: the user's cache folder)")
-    add("--mmbench-device", metavar="DEVICE", help="torch device of encoders and probes (default: cpu)")
-    add("--mmbench-precision", choices=("float32", "bf16", "fp16"), help="precision of the encoders (default: float32)")
-    add("--mmbench-report", metavar="DIR", help="where the run's record and pages go (default: ROOTDIR/.mmbench)")
-    add("--mmbench-offline", action="store_true", help="fetch nothing; what is missing makes a claim unmeasured")
-    add("--mmbench-strict", action="store_true", help="an inconclusive claim fails instead of being expected to fail")
-    add(
-        "--mmbench-gate",
-        metavar="BASELINE",
-        help="fail the run unless its cells are no worse than this record's, paired",
-    )
-    add(
-        "--mmbench-margin",
-        metavar="METRIC=VALUE",
-        action="append",
-        help="how much worse still passes the gate, in printed units, e.g. accuracy=2; repeatable",
-    )
-    add(
-        "--mmbench-gate-inconclusive",
-        choices=("fail", "pass"),
-        help="what an inconclusive gate does to the run (default: fail)",
-    )
-    add("--mmbench-gate-allow-preprocessing", action="store_true", help="gate a candidate with its own preprocessing")
-    add("--mmbench-timings", action="store_true", help="also run the timings against reference libraries")
-    add("--mmbench-retime", action="store_true", help="time every probe again, also where its scores are stored")
+    for name, settings in OPTIONS.items():
+        group.addoption(name, **settings)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -122,6 +79,7 @@ class Session:
         self.config = config
         self.started = time.time()
         self.problems: list[str] = []
+        self.claims: set[str] = set()  # ids of the claims that were collected, before -k
         self.written: tuple[Path, ...] = ()
         self.gate: SessionGate | None = None
         self._board: Board | None = None
@@ -197,6 +155,7 @@ class Session:
             about = About(*marker.args, **marker.kwargs)
             if "claim" in metafunc.fixturenames:
                 cases = [Case(claim, kind) for claim, kind in about.cases(self.evidence)]
+                self.claims |= {case.claim.id for case in cases}
                 metafunc.parametrize("claim", cases or [ABSENT], indirect=True, ids=str)
             names = [name for name in ("model", "dataset") if name in metafunc.fixturenames]
             if names:
@@ -224,6 +183,12 @@ class Session:
         if nothing:
             config.hook.pytest_deselected(items=nothing)
             items[:] = [item for item in items if item not in set(nothing)]
+
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> list[str]:
+        """Where ``-k`` left nothing, the ids that come nearest to it: it may have been a misspelt claim."""
+        keyword = self.config.option.keyword
+        near = [] if items else difflib.get_close_matches(keyword, self.claims, n=3)
+        return [f"no claim is named {keyword!r}; did you mean {' or '.join(map(repr, near))}?"] if near else []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell the bench what will be asked, so that cells which one probe call can solve are solved together."""
@@ -319,8 +284,8 @@ class Scoreboard:
         note = self._item.stash[NOTE] = {}
         try:
             judged = self._session.board.judge(case.claim, case.evidence)
-        except MMBenchError as error:
-            pytest.fail(f"{case.claim.id} cannot be judged: {error}", pytrace=False)
+        except MMBenchError as error:  # raised anew without its context, which would say the same twice more
+            raise pytest.fail.Exception(f"{case.claim.id} cannot be judged: {error}", pytrace=False) from None
         part = note["verdict"] = judged.part
         shown = ("claim", "evidence", "outcome", "estimate", "low", "high", "p_support", "p_refute")
         self._item.user_properties += [(name, part[name]) for name in shown if part[name] is not None]
@@ -351,7 +316,7 @@ class Scoreboard:
         except Unmeasured as error:
             pytest.skip(f"unmeasured: {error}")
         except MMBenchError as error:
-            pytest.fail(f"{model} on {dataset} cannot be measured: {error}", pytrace=False)
+            raise pytest.fail.Exception(f"{model} on {dataset} cannot be measured: {error}", pytrace=False) from None
         seconds = {str(cell): board.seconds(cell) for cell in cells}
         item.user_properties.append(("recorded_seconds", json.dumps(seconds)))
         timed, rounds = board.to_time(fresh, cells, again=self._session.option("retime"))

@@ -40,7 +40,7 @@ def test_claims_as_json(root, capsys):
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == [claim.id for claim in CLAIMS if claim.study != "planted"]
     for row in rows:
-        assert {"id", "study", "section", "protocol", "expects", "published", "measurable", "last"} <= row.keys()
+        assert {"id", "study", "place", "section", "protocol", "expects", "last"} <= row.keys()
         assert isinstance(row["published"], bool)
         assert isinstance(row["measurable"], bool)
     (last,) = next(row["last"] for row in rows if row["id"] == CLAIM)
@@ -50,7 +50,7 @@ def test_claims_as_json(root, capsys):
 def test_claims_for_people(root, capsys):
     assert main(["claims", "--study", "bielawski2022", "--root", str(root)]) == 0
     out = capsys.readouterr().out
-    assert "refuted (measured on mine +1.5)" in out
+    assert f"\n    {CLAIMS.get(CLAIM).where}; mlp_head; refuted (measured on mine +1.5)" in out
     assert "devillers2021-" not in out
 
 

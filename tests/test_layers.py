@@ -10,7 +10,7 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
-    {"errors"},
+    {"errors", "options"},
     {"registry"},
     {"stats", "correlations", "metrics", "assets"},
     {"protocol", "datasets"},

@@ -295,7 +295,8 @@ def _mistaken(role: str, kind: str) -> str | None:
     if role in _KNOWN[kind]:
         return None
     near = difflib.get_close_matches(role, list(_KNOWN[kind]), n=1, cutoff=_NEAR)
-    return near[0] if near else None
+    begun = [known for known in _KNOWN[kind] if known.startswith(role)]  # bit for bit_m, fashion for fashion_mnist
+    return next(iter([*near, *begun]), None)
 
 
 def _option(option: str, kind: Kind, here: set[str]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
 from mmbench.protocol import Cell, Protocol
+from mmbench.report.exhibits import UNTRAINED
 from mmbench.report.expected import Key, Known, Standing, read_expected, standing
 from mmbench.report.families import cells_asked
 
@@ -111,6 +112,7 @@ class Board:
     _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
     _told_cells: set[Cell] = field(default_factory=set)
     _told_costs: int = 0
+    _told_twice: int = 0
     _started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
     @classmethod
@@ -155,7 +157,7 @@ class Board:
                     asked[cell.model, cell.dataset] = None
         if not asked:
             return []
-        images = dict.fromkeys(d for m, d in asked if "+" not in m and self._sees(m))
+        images = dict.fromkeys(d for m, d in asked if any(map(self._sees, m.split("+"))))
         named = named_models()
         unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
         floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
@@ -164,16 +166,18 @@ class Board:
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
 
-        A role that no claim names is asked for what is cheap: heads of several layers are left out.
+        A role that no claim names is asked for what is cheap: heads of several layers are left out, but for the
+        untrained network on a dataset that nothing else is asked of, since every dataset has its score.
         """
-        named = named_models()
+        named = model in named_models()
         asked = {
             cell.protocol.probe
             for claim in CLAIMS
             for cell in cells_asked(claim, "measured")
-            if cell.dataset == dataset
-            and (cell.model == model or (model not in named and cell.protocol.probe != "mlp"))
+            if cell.dataset == dataset and (cell.model == model or not named)
         }
+        if not named and not (model == UNTRAINED and asked == {"mlp"}):
+            asked -= {"mlp"}
         return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
 
     def plan_pair(self, protocols: Sequence[Protocol], model: str, dataset: str) -> None:
@@ -297,12 +301,18 @@ class Board:
         from mmbench.report.cells import cell_name, cell_part
 
         cells = [cell for cell in self.used if cell not in self._told_cells]
-        costs = self._bench.costs[self._told_costs :]
+        costs = [cost for cost in self._bench.costs[self._told_costs :] if cost.fresh]
         self._told_cells.update(cells)
-        self._told_costs += len(costs)
+        self._told_costs = len(self._bench.costs)
         parts = [cell_part(cell, self.used[cell], fresh=self._is_fresh(self.used[cell])) for cell in cells]
         lost = {cell_name(cell): reason for cell, reason in self.lost.items()}
-        return {"cells": parts, "costs": [vars(cost) for cost in costs if cost.fresh], "lost": lost}
+        twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
+        return {"cells": parts, "costs": [vars(cost) for cost in costs], "lost": lost, "twice": twice}
+
+    def _newly_twice(self) -> int:
+        """Items that this process encoded again under a key since the last call."""
+        before, self._told_twice = self._told_twice, len(self.bench.store.encoded_twice())
+        return self._told_twice - before
 
 
 def named_models() -> frozenset[str]:

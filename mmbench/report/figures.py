@@ -10,7 +10,7 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,13 @@ TITLES = {
     "prototypes": "Few-shot accuracy of class prototypes (as Devillers et al. 2021, Fig. 2)",
     "spectral": "Unsupervised clustering accuracy (as Devillers et al. 2021, Fig. 3)",
     "linear": "Linear probe (as Devillers et al. 2021, Fig. 4)",
+    "tasks": "Means over datasets, task by task (as Devillers et al. 2021, Fig. 5)",
     "mlp": "MLP head on human-centric data (as Bielawski 2022, Tables 5.1 to 5.3)",
     "neighbours": "Nearest neighbours, few shots (as Bielawski 2022, Fig. 5.3)",
     "logistic": "Regularised logistic regression",
     "zero_shot": "Zero-shot transfer from class names",
 }
+TASKS = {"prototypes": "few shots", "spectral": "clustering", "linear": "linear probe"}  # side by side in "tasks"
 KINDS = {
     "labels": ("trained on labels", "#0072B2"),
     "language": ("trained with language", "#D55E00"),
@@ -41,6 +43,7 @@ LANGUAGE = {"clip", "tsm", "virtex", "icmlm"}
 TEXT = {"clip_t", "bert", "bert_base", "bert_large", "gpt2"}
 UNTRAINED = {"random"}
 SHADES = (0.45, 0.7, 1.0)
+MEAN = "mean of"
 ACROSS = 3  # panels in a row
 WIDTH = 10.5  # inches
 
@@ -66,6 +69,15 @@ class Bar:
     high: float | None
 
 
+@dataclass(frozen=True)
+class Content:
+    """What a figure draws: bars, unit and, where it is known, what a constant answer scores, by panel."""
+
+    panels: dict[str, list[Bar]]
+    chance: dict[str, float]
+    units: dict[str, str]
+
+
 def kind_of(model: str) -> str:
     """Which training a role stands for, as the papers group them."""
     if "+" in model:
@@ -78,7 +90,7 @@ def kind_of(model: str) -> str:
 
 
 def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]:
-    """A figure for each family that has cells under the paper's reading.
+    """A figure for each family that has cells under the paper's reading; one of means where several families have any.
 
     Drawing takes a second each, so a figure that ``folder`` holds already, of the same numbers, is taken from there.
     """
@@ -86,8 +98,33 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     for cell in record.cells:
         if cell.reading == "paper":
             by_probe.setdefault(cell.probe, []).append(cell)
-    order = [*(probe for probe in TITLES if probe in by_probe), *(p for p in by_probe if p not in TITLES)]
-    return tuple(_figure(probe, by_probe[probe], record, folder) for probe in order)
+    found = {probe: _family(cells) for probe, cells in by_probe.items()}
+    means = _tasks(found)
+    if len(means.panels) > 1:
+        found["tasks"] = means
+    order = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
+    return tuple(_figure(name, found[name], record, folder) for name in order)
+
+
+def _family(cells: Sequence[CellPart]) -> Content:
+    chance = {cell.dataset: cell.chance for cell in cells}
+    units = {cell.dataset: cell.unit or cell.metric for cell in cells}
+    drawn = panels(cells)
+    return Content(drawn, chance, {name: units.get(name) or next(iter(units.values())) for name in drawn})
+
+
+def _tasks(families: dict[str, Content]) -> Content:
+    """The panels of means over datasets, one a task; without a constant answer, which differs from set to set."""
+    means = {
+        TASKS[probe]: (bars, families[probe].units[name])
+        for probe in TASKS
+        if probe in families
+        for name, bars in families[probe].panels.items()
+        if name.startswith(MEAN)
+    }
+    return Content(
+        {task: bars for task, (bars, _) in means.items()}, {}, {task: unit for task, (_, unit) in means.items()}
+    )
 
 
 def panels(cells: Sequence[CellPart]) -> dict[str, list[Bar]]:
@@ -101,7 +138,7 @@ def panels(cells: Sequence[CellPart]) -> dict[str, list[Bar]]:
     if len(found) > 1 and len(units) == 1:
         means = _means(found)
         if means:
-            found[f"mean of {len(found)} datasets"] = sorted(means, key=_place)
+            found[f"{MEAN} {len(found)} datasets"] = sorted(means, key=_place)
     return found
 
 
@@ -135,55 +172,57 @@ def file_name(record: Record, figure: str) -> str:
     return f"{record.stem}-{slug(figure)}.svg"
 
 
-def _figure(probe: str, cells: list[CellPart], record: Record, folder: Path | None) -> Figure:
-    title = TITLES.get(probe, probe)
-    chance = {cell.dataset: cell.chance for cell in cells}
-    units = {cell.dataset: cell.unit or cell.metric for cell in cells}
-    drawn = panels(cells)
-    mark = f"<!-- drawn from {_digest(drawn, chance, units)} -->"
-    known = folder / file_name(record, probe) if folder else None
+def _figure(name: str, content: Content, record: Record, folder: Path | None) -> Figure:
+    title = TITLES.get(name, name)
+    mark = f"<!-- drawn from {_digest(content)} -->"
+    known = folder / file_name(record, name) if folder else None
     svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""
     if not svg.rstrip().endswith(mark):
-        svg = f"{_draw(drawn, chance, units)}\n{mark}"
-    best = "; ".join(f"{name}: {max(bars, key=lambda b: b.mean).model} highest" for name, bars in drawn.items())
+        svg = f"{_draw(content)}\n{mark}"
+    best = "; ".join(
+        f"{panel}: {max(bars, key=lambda b: b.mean).model} highest" for panel, bars in content.panels.items()
+    )
     alt = f"{title}, measured on lineup {record.lineup.name}. {best}."
-    return Figure(probe, title, alt, svg.strip())
+    return Figure(name, title, alt, svg.strip())
 
 
-def _digest(*data: object) -> str:
+def _digest(data: object) -> str:
     """Of the numbers and of the code that draws them."""
     source = Path(__file__).read_bytes()
     return hashlib.sha256(source + repr(data).encode()).hexdigest()[:16]
 
 
-def _draw(drawn: dict[str, list[Bar]], chance: dict[str, float], units: dict[str, str]) -> str:
+def _draw(content: Content) -> str:
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure as Canvas
     except ImportError:
         raise MissingExtra("matplotlib", "embedded", "a figure") from None
+    drawn = content.panels
     down = math.ceil(len(drawn) / ACROSS)
     tallest = max(len(bars) for bars in drawn.values())
     style = {"svg.fonttype": "none", "svg.hashsalt": "mmbench", "text.parse_math": False, "font.size": 8}
     with mpl.rc_context(style):
         high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
-        height = down * (high + 0.7) + 0.4
+        height = down * (high + 0.7) + 0.6
         margin = 0.3 + 0.075 * max(len(bar.model) for bars in drawn.values() for bar in bars)
         figure = Canvas(figsize=(WIDTH, height))
         axes = figure.subplots(down, ACROSS, squeeze=False)
         figure.subplots_adjust(
-            left=margin / WIDTH, right=1 - 0.1 / WIDTH, top=1 - 0.3 / height, bottom=0.8 / height,
+            left=margin / WIDTH, right=1 - 0.1 / WIDTH, top=1 - 0.3 / height, bottom=1.0 / height,
             wspace=margin / ((WIDTH - margin * ACROSS) / ACROSS), hspace=0.7 / high,
         )  # fmt: skip
         for ax, (name, bars) in zip(axes.flat, drawn.items(), strict=False):
-            _panel(ax, name, bars, chance.get(name), units.get(name) or next(iter(units.values())))
+            _panel(ax, name, bars, content.chance.get(name), content.units[name])
         for ax in axes.flat[len(drawn) :]:
             ax.set_axis_off()
         kinds = dict.fromkeys(kind_of(bar.model) for bars in drawn.values() for bar in bars)
-        series = sorted({bar.series for bars in drawn.values() for bar in bars}, key=natural)
-        if len(series) > 1:
+        shaded = [bars for bars in drawn.values() if len({bar.series for bar in bars}) > 1]
+        series = sorted({bar.series for bars in shaded for bar in bars}, key=natural)
+        if series:
             figure.text(0.5, 0.45 / height, f"from light to dark: {', '.join(series)}", ha="center")
-        figure.legend(handles=_handles(kinds), loc="lower center", ncols=len(kinds) + 1, frameon=False)
+        handles = _handles(kinds, with_chance=bool(content.chance))
+        figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     svg = stream.getvalue()
@@ -211,9 +250,10 @@ def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _handles(kinds: Sequence[str] | dict[str, None]) -> list[Any]:
+def _handles(kinds: Iterable[str], *, with_chance: bool) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     line = Line2D([], [], color="#222222", linestyle="--", linewidth=0.8, label="one constant answer")
-    return [*(Patch(color=KINDS[kind][1], label=KINDS[kind][0]) for kind in kinds), line]
+    patches = [Patch(color=KINDS[kind][1], label=KINDS[kind][0]) for kind in kinds]
+    return [*patches, line] if with_chance else patches

@@ -150,7 +150,11 @@ class CostPart(_Part):
 
 
 class Record(_Part):
-    """All that a run leaves. ``code`` is the digest of the source that turns features into outcomes."""
+    """All that a run leaves. ``code`` is the digest of the source that turns features into outcomes.
+
+    ``encoded`` counts encoded items over all models, ``encoded_twice`` those of them that some model had encoded before
+    in the same process (0 unless a stored shard was damaged meanwhile); None in a record that did not count them.
+    """
 
     schema_version: int = Field(SCHEMA, alias="schema")
     label: str
@@ -167,6 +171,7 @@ class Record(_Part):
     timings: tuple[TimingPart, ...] = ()
     costs: tuple[CostPart, ...] = ()
     encoded: int = 0
+    encoded_twice: int | None = None
     calibration: str | None = None
     code: str | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,14 @@ def signed(value: float | None) -> str:
     return number(value, signed=True)
 
 
+def by_place(rows: Iterable[dict[str, Any]]) -> list[tuple[tuple[str, str], list[dict[str, Any]]]]:
+    """A verdict's rows, together where protocol and dataset are the same, in the order in which these come first."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["protocol"], row["dataset"]), []).append(row)
+    return list(found.items())
+
+
 def p_value(value: float | None) -> str:
     """A p-value as prose gives it."""
     if value is None:
@@ -97,6 +106,7 @@ def _environment(**options: Any) -> Environment:
         "signed": signed,
         "ready": Ready,
         "bar": bar,
+        "by_place": by_place,
         "p_value": p_value,
         "slug": slug,
     }

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Sheet:
-    """Notes by key, so that what two workers both tell is kept once; ``lost`` is why a cell was not to be had."""
+    """Notes by key, so that what two workers both tell is kept once.
+
+    ``lost`` is why a cell was not to be had; ``twice`` counts items that were encoded again under a key.
+    """
 
     verdicts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     cells: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     timings: dict[str, dict[str, Any]] = field(default_factory=dict)
     costs: list[dict[str, Any]] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
+    twice: int = 0
     last: Record | None = None
 
     def take(self, note: dict[str, Any]) -> None:
@@ -39,13 +43,14 @@ class Sheet:
             self.timings[note["timing"]["test"]] = note["timing"]
         self.costs += note.get("costs", ())
         self.lost |= note.get("lost", {})
+        self.twice += note.get("twice", 0)
 
     def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
         from mmbench.report.compare import adjusted
         from mmbench.run import code_digest
 
-        lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells else None
+        lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells or self.lost else None
         head, dirty = commit(folder)
         self.last = Record.model_validate(
             {
@@ -64,6 +69,7 @@ class Sheet:
                 "timings": [self.timings[key] for key in sorted(self.timings)],
                 "costs": sorted(self.costs, key=lambda cost: -cost["seconds"]),
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
+                "encoded_twice": self.twice,
                 "calibration": _calibration(folder / "reports" / "calibration.json"),
                 "code": code_digest() if self.cells else None,
             }

@@ -103,14 +103,22 @@ def _bound(record: Record) -> Lineup:
     )
 
 
+def _encoded(record: Record) -> str:
+    """How many items were encoded, and whether each was once: the store's promise, counted over the run."""
+    counted = {None: "", 0: ", none of them twice"}.get(record.encoded_twice, f", {record.encoded_twice} of them twice")
+    return f"{record.encoded} items encoded" + (counted if record.encoded else "")
+
+
 def _costs(record: Record) -> list[Line]:
     fresh = [cell for cell in record.cells if cell.fresh]
     if not record.cells:
         return []
     reused = len(record.cells) - len(fresh)
     lines: list[Line] = [
-        (f"{len(fresh)} cells measured, {reused} reused, {record.encoded} items encoded, {record.seconds:.1f} s", ())
+        (f"{len(fresh)} cells measured, {reused} reused, {_encoded(record)}, {record.seconds:.1f} s", ())
     ]
+    if record.encoded_twice:
+        lines[0] = (lines[0][0], ("red", "bold"))
     paid = sorted(record.costs, key=lambda cost: -cost.seconds)[:MOST_CELLS]
     lines += [(f"  {cost.seconds:8.2f} s  {cost.kind} {cost.name}", ()) for cost in paid if cost.seconds >= 0.01]
     return lines

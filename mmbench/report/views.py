@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Claim
+from mmbench.claims.disagreements import DISAGREEMENTS, Disagreement
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.families import cells_asked, family
 from mmbench.report.figures import Figure
@@ -50,6 +51,11 @@ class Page:
     floors: tuple[Floor, ...]
     exhibits: tuple[Exhibit, ...]
     figures: tuple[Figure, ...] = ()
+
+    @property
+    def disagreements(self) -> list[tuple[Disagreement, list[ClaimView]]]:
+        """All places where the documents disagree, each with those of the page's claims that it touches."""
+        return [(entry, [claim for claim in self.claims if claim.id in entry.claims]) for entry in DISAGREEMENTS]
 
     @property
     def studies(self) -> list[str]:

@@ -190,6 +190,7 @@ class TestBinding:
         ("clip", "--mmbench-model 'clip' is not ROLE=SPEC, such as clip=open_clip:RN50:openai"),
         ("=minilm", "--mmbench-model '=minilm' is not ROLE=SPEC"),
         ("clp=minilm", "--mmbench-model 'clp=minilm': no model role is named 'clp'; did you mean 'clip'?"),
+        ("bit=minilm", "--mmbench-model 'bit=minilm': no model role is named 'bit'; did you mean 'bit_m'?"),
         ("clip=minilmm", "role 'clip' in --mmbench-model clip=minilmm: no model named 'minilmm'. Did you mean 'minil"),
         ("clip=open_clip:RN50", "role 'clip' in --mmbench-model clip=open_clip:RN50: model 'open_clip:RN50' names no"),
     ])  # fmt: skip

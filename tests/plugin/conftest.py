@@ -9,6 +9,7 @@ import pytest
 
 from mmbench.claims import CLAIMS, Claim, Place, Printed, Table
 from mmbench.datasets.entry import DatasetEntry
+from mmbench.features.store import Store
 from mmbench.forms import Above
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.entry import Identity, ModelEntry
@@ -41,6 +42,7 @@ class StagedBench:
         self.accuracies = accuracies
         self.asked, self.timed, self.costs, self.planned = [], [], [], []
         self.stored: set[Cell] = set()
+        self.store = Store()
         entry = ModelEntry("staged", "image", 4, lambda: None, lambda: Identity("sha", "staged", "last"))
         models = {role: ModelBinding(role, f"staged:{role}") for role in accuracies}
         for binding in models.values():

@@ -78,6 +78,8 @@ def test_one_claim_in_a_cold_store_then_everything_then_warm(folder):
     assert "1 passed, 2 deselected" in alone.stdout, alone.stdout + alone.stderr
     cold = newest(folder)
     assert cold["encoded"] == 76  # each image once, for both readings of the protocol
+    assert cold["encoded_twice"] == 0
+    assert "76 items encoded, none of them twice" in alone.stdout
     assert {(cell["reading"], cell["fresh"]) for cell in cold["cells"]} == {("paper", True), ("code", True)}
     assert cold["verdicts"][0]["other_reading"]["outcome"] == "supported"
 

@@ -65,13 +65,28 @@ def test_a_missing_file_skips_and_says_how_to_get_it(stage, forms):
     result.assert_outcomes(passed=2, skipped=2)  # clip and rn50 are measured, the cell and the claim of bit_m are not
 
 
-def test_a_broken_cell_fails_with_one_line(stage, forms):
+@pytest.mark.parametrize(
+    ("test", "line"),
+    [("test_claim", "a cannot be judged: class*"), ("test_cell and bit_m", "bit_m on cub cannot be measured: class*")],
+)
+def test_a_broken_cell_fails_with_one_line(stage, forms, test, line):
     stage.claim("a", forms["supported"])
-    stage.bench.accuracies["bit_m"] = NotEnoughShots("class 'wren' has 3 rows and 5 are drawn")
-    result = stage.run("-k", "test_claim")
+    error = stage.bench.accuracies["bit_m"] = NotEnoughShots("class 'wren' has 3 rows and 5 are drawn")
+    error.__cause__ = ValueError("what broke at first")
+    result = stage.run("-k", test)
     result.assert_outcomes(failed=1, deselected=3)
-    result.stdout.fnmatch_lines(["a cannot be judged: *class 'wren' has 3 rows*"])
-    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.fnmatch_lines([line])
+    assert result.stdout.str().count("class 'wren' has 3 rows") == 1
+    for words in ("*Traceback*", "*another exception*", "*what broke at first*"):
+        result.stdout.no_fnmatch_line(words)
+
+
+def test_a_run_whose_only_claim_broke_is_recorded_as_one_of_its_lineup(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.bench.accuracies["bit_m"] = stage.bench.accuracies["clip"] = NotEnoughShots("class 'wren' has 3 rows")
+    stage.run("-k", "test_claim").assert_outcomes(failed=1, deselected=3)
+    (record,) = records(stage)
+    assert (record["label"], record["cells"]) == ("staged", [])
 
 
 def test_known_refuted_is_an_expected_failure_with_its_reason(stage, forms):
@@ -171,6 +186,15 @@ def test_misspelt_claim_is_a_usage_error_before_any_test(stage, forms):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: *no claim named 'staged-bit-m-bets'. Did you mean 'staged-bit-m-best'?"])
     assert stage.bench.asked == []
+
+
+def test_a_misspelt_claim_after_k_is_told_the_nearest(stage, forms):
+    stage.claim("staged-bit-m-best", forms["supported"])
+    result = stage.run("-k", "staged-bit-m-bets")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(["no claim is named 'staged-bit-m-bets'; did you mean 'staged-bit-m-best'?"])
+    for found in ("staged-bit-m-best", "something else"):
+        stage.run("-k", found).stdout.no_fnmatch_line("*did you mean*")
 
 
 def test_a_claim_refuted_by_a_swap_of_its_sides(stage):

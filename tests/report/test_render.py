@@ -1,6 +1,7 @@
 """Pages: what they say, that they escape what they quote, and that the committed ones are those of the records."""
 
 import re
+from html import escape as html_escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmbench.claims.disagreements import DISAGREEMENTS
 from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.probes.entry import PROBES, Arrays
@@ -66,6 +68,35 @@ def test_a_claim_is_shown_with_all_that_qualifies_it(make_record, known_claim):
         assert "the table says otherwise" in said
         assert "does not survive" in said
         assert "the document disagrees with itself" in said
+
+
+def test_both_pages_show_the_rows_that_a_verdict_rests_on(make_record):
+    rows = [
+        {"protocol": "few_shot_5", "dataset": "cub", "model": "clip", "mean": 61.25, "spread": 1.5, "trials": 10},
+        {"protocol": "few_shot_5", "dataset": "mnist", "model": "clip", "mean": 90.0, "spread": None, "trials": 1},
+        {"protocol": "few_shot_5", "dataset": "cub", "model": "rn50", "mean": 50.0, "spread": 0.25, "trials": 10},
+    ]
+    parts = (VerdictPart(**verdict(details={"rows": rows, "binding": "clip - rn50 (few_shot_5, cub)"})),)
+    record = make_record(verdicts=parts)
+    page = re.sub(r"\\(.)", r"\1", render_markdown(record))
+    assert "\n- few_shot_5 on cub: clip 61.2 ± 1.50, rn50 50.0 ± 0.250\n" in page
+    assert "\n- few_shot_5 on mnist: clip 90.0\n" in page
+    assert "Decided by: clip - rn50 (few_shot_5, cub)\n" in page
+    assert "few_shot_5 cub rn50 50.0 0.250 10" in " ".join(" ".join(Reader(render_html(record)).text).split())
+
+
+def test_both_pages_list_every_disagreement_with_the_claims_that_it_touches(make_record, known_claim):
+    record = make_record(verdicts=(VerdictPart(**verdict(known_claim.id)),))
+    markdown = re.sub(r"\\(.)", r"\1", render_markdown(record))
+    page = render_html(record)
+    html = " ".join(Reader(page).text)
+    for entry in DISAGREEMENTS:
+        said = f"{entry.where}: {entry.what}"
+        assert html_escape(said, quote=False) in markdown
+        assert said in html
+    touching = sum(known_claim.id in entry.claims for entry in DISAGREEMENTS)
+    assert markdown.count(f"[{known_claim.id}](#claim-{known_claim.id})") == touching > 0
+    assert page.count(f'<a href="#claim-{known_claim.id}">') == touching
 
 
 def test_html_is_one_file_with_filters(make_record):
@@ -134,6 +165,21 @@ def test_a_figure_a_family_with_a_panel_a_dataset_and_their_mean(make_record):
     assert figures_of(record)[0].svg == figure.svg  # the same record, the same drawing
 
 
+def test_means_of_several_tasks_are_one_figure_more(make_record):
+    def task(protocol, probe):
+        return [cell("clip", dataset, mean, protocol, probe) for dataset, mean in (("cub", 60.0), ("mnist", 90.0))]
+
+    parts = [*task("few_shot_5", "prototypes"), *task("few_shot_10", "prototypes"), *task("clustering", "spectral")]
+    figures = {figure.name: figure for figure in figures_of(make_record(cells=tuple(parts)))}
+    assert list(figures) == ["prototypes", "spectral", "tasks"]
+    drawn = figures["tasks"].svg
+    for words in ("few shots", "clustering", "from light to dark: few_shot_5, few_shot_10<"):
+        assert words in drawn
+    assert "one constant answer" not in drawn  # it differs from dataset to dataset
+    assert "few shots: clip highest; clustering: clip highest" in figures["tasks"].alt
+    assert "tasks" not in {figure.name for figure in figures_of(make_record(cells=tuple(parts[:4])))}
+
+
 def test_a_figure_of_the_same_numbers_is_not_drawn_twice(make_record, tmp_path, monkeypatch):
     write_pages(make_record(), tmp_path)
     monkeypatch.setattr("mmbench.report.figures._draw", lambda *_: "<svg>anew</svg>")
@@ -178,6 +224,22 @@ def test_summary_counts_and_names_the_refuted(make_record):
     assert "refuted (1 of 1 as recorded" in text
     assert "changed verdicts, to be looked at:\n  supported    measured  a-3" in text
     assert "stand-in upholds no paper" in text
+
+
+@pytest.mark.parametrize(
+    ("encoded", "twice", "said", "markup"),
+    [
+        (76, 0, ", 76 items encoded, none of them twice, ", ()),
+        (76, 3, ", 76 items encoded, 3 of them twice, ", ("red", "bold")),
+        (76, None, ", 76 items encoded, 12", ()),  # a record of before
+        (0, 0, ", 0 items encoded, 12", ()),
+    ],
+)
+def test_summary_tells_what_was_encoded_twice(make_record, encoded, twice, said, markup):
+    lines = summary_lines(make_record(encoded=encoded, encoded_twice=twice))
+    ((text, found),) = [line for line in lines if "items encoded" in line[0]]
+    assert said in text
+    assert found == markup
 
 
 def test_summary_tells_once_what_to_fetch(make_record, tmp_path, monkeypatch):
