@@ -202,8 +202,8 @@ def load_strictly(
     """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
 
     ``spare`` allows tensors that the module does not have. Raises BadSpec when the file is of another architecture
-    (a shape differs, or most names are unknown), and CorruptAsset when a tensor is missing or left over; each names
-    the first few.
+    (a shape differs, or most names are unknown) or its weights are no floating point numbers, and CorruptAsset when a
+    tensor is missing or left over; each names the first few.
     """
     own = module.state_dict()
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
@@ -217,6 +217,16 @@ def load_strictly(
     ]
     if shapes:
         raise BadSpec(f"{path} is of another architecture than {wish}: {_some(shapes)}")
+    # PyTorch would convert them without a word: whole numbers lack their scale, complex ones lose a part
+    kinds = [
+        f"{key} {_kind(state[key])}"
+        for key in own
+        if key in state and own[key].is_floating_point() and not _is_plain_float(state[key])
+    ]
+    if kinds:
+        raise BadSpec(
+            f"{path} holds {_some(kinds)} where {wish} has floating point weights; save them dense, as float32"
+        )
     if missing:
         raise CorruptAsset(f"{path} lacks weights that {wish} needs: {_some(missing)}")
     if extra and not spare:
@@ -289,6 +299,19 @@ def _is_tensor(value: Any) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor)
+
+
+def _kind(value: torch.Tensor) -> str:
+    layout = "on meta" if value.is_meta else str(value.layout)
+    return f"{value.dtype} {layout}".replace("torch.", "").replace(" strided", "")
+
+
+def _is_plain_float(value: torch.Tensor) -> bool:
+    """A dense tensor of 16 bits or more with values; eight-bit floats come with a scale that is kept elsewhere."""
+    import torch
+
+    dense = value.layout is torch.strided and not value.is_meta
+    return dense and value.is_floating_point() and value.dtype.itemsize > 1
 
 
 def _some(items: list[str]) -> str:

@@ -235,6 +235,29 @@ class TestLoadStrictly:
         ):
             self.load({"a": torch.zeros(1), "b": torch.zeros(1)})
 
+    @pytest.mark.parametrize("kind", [torch.int8, torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn])
+    def test_weights_of_another_kind_are_refused(self, kind):
+        """PyTorch would copy them into place without their scale or their imaginary part, and say nothing."""
+        state = self.module().state_dict()
+        state["0.weight"] = state["0.weight"].to(kind)
+        said = f"file.pt holds 0.weight {str(kind).removeprefix('torch.')} where test net has floating point weights"
+        with pytest.raises(BadSpec, match=said):
+            self.load(state)
+
+    @pytest.mark.parametrize("change", [torch.Tensor.to_sparse, lambda value: value.to("meta")])
+    def test_weights_without_dense_values_are_refused(self, change):
+        state = self.module().state_dict()
+        state["0.weight"] = change(state["0.weight"])
+        with pytest.raises(BadSpec, match=r"holds 0.weight float32 .* where test net has floating point weights"):
+            self.load(state)
+
+    @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+    def test_floats_of_other_widths_are_read_into_the_modules_own(self, kind):
+        state = {k: v.to(kind) if v.is_floating_point() else v for k, v in self.module().state_dict().items()}
+        found = self.load(state).state_dict()
+        assert found["0.weight"].dtype == torch.float32
+        assert torch.equal(found["0.weight"], state["0.weight"].float())
+
     def test_old_files_without_batch_counters_are_read(self):
         state = self.module().state_dict()
         del state["1.num_batches_tracked"]
