@@ -49,6 +49,16 @@ def require_file(path: Path, wish: str) -> Path:
     raise MissingAsset(f"{wish} needs {path}; the file is not there ({where})" + (f"; {how}" if how else ""))
 
 
+def check_page(path: Path) -> None:
+    """Raise CorruptAsset for an HTML page: what a browser or a script saves when an address asks for a login."""
+    with path.open("rb") as stream:
+        if not assets.is_page(stream.read(512)):
+            return
+    known = published.PUBLISHED.get(path.name)
+    where = f"open {known.url} in a browser" if known else "open its address in a browser"
+    raise CorruptAsset(f"{path} is an HTML page and no checkpoint; {where}, see what it asks for, and fetch it again")
+
+
 def check_digest(path: Path, stated: str, wish: str) -> None:
     """Raise CorruptAsset unless the file's SHA-256 begins with ``stated``; nothing is stated by an empty string."""
     if stated and not (found := file_digest(path)).startswith(stated):
@@ -240,6 +250,7 @@ def without(state: Mapping[str, torch.Tensor], *heads: str) -> StateDict:
 
 
 def _read(path: Path, inside: str) -> Any:
+    check_page(path)
     if path.suffix == ".npz":
         raise BadSpec(f"{path} is a NumPy archive; mmbench reads safetensors and PyTorch state dicts, so convert it")
     if path.suffix == ".safetensors":
@@ -274,7 +285,11 @@ def _read(path: Path, inside: str) -> Any:
 def reason(error: Exception) -> str:
     """The first line of what a reader said, or the name in a pickle that it stopped at."""
     asked = re.search(r"GLOBAL (\S+)", str(error))
-    return f"it asks for {asked[1]}" if asked else (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if asked:
+        return f"it asks for {asked[1]}"
+    # PyTorch begins with the advice to load without its safety; what it met stands further down
+    met = re.search(r"WeightsUnpickler error:\s*(.+)", str(error)) or re.search(r"(.+)", str(error))
+    return met[1].strip() if met else type(error).__name__
 
 
 def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:

@@ -217,6 +217,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _module(folder: Path, wish: str) -> Any:
     """The base model in ``folder`` with every one of its weights found; else raises CorruptAsset naming the first."""
+    for path in folder.glob("*.safetensors"):
+        checkpoints.check_page(path)
     if not any(folder.glob("*.safetensors")):
         for path in folder.glob("pytorch_model*.bin"):
             checkpoints.read_state_dict(path)  # refused here, with our words, when it holds more than tensors

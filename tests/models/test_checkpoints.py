@@ -16,7 +16,8 @@ import safetensors.torch
 import torch
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
-from mmbench.models import checkpoints
+from mmbench.models import checkpoints, published
+from mmbench.models.specs import resolve
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +116,49 @@ def test_damaged_files_are_told(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CorruptAsset, match=name):
         checkpoints.read_state_dict(tmp_path / name)
+
+
+PAGE = b"\n<!DOCTYPE html>\n<html><title>Log in</title></html>"
+
+
+class TestPage:
+    """The papers' checkpoints are fetched by hand, and what a browser saves may be a login."""
+
+    @pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+    def test_is_named_as_such_and_nobody_is_told_to_trust_it(self, tmp_path, name):
+        (tmp_path / name).write_bytes(PAGE)
+        with pytest.raises(CorruptAsset) as caught:
+            checkpoints.read_state_dict(tmp_path / name)
+        assert str(caught.value) == (
+            f"{tmp_path / name} is an HTML page and no checkpoint; open its address in a browser, see what it asks "
+            "for, and fetch it again"
+        )
+
+    @pytest.mark.parametrize("spec", [
+        "torchvision:resnet50@resnet50-19c8e357.pth", "open_clip:RN50:openai@RN50.pt",
+        "timm:resnetv2_50x1_bit.goog_in21k@BiT-M-R50x1.npz",
+        "tfhub:deepmind/mmv/tsm-resnet50/1@mmv_tsm_resnet_x1.safetensors",
+    ])  # fmt: skip
+    def test_every_loader_says_whose_page_it_is(self, tmp_path, monkeypatch, spec):
+        monkeypatch.setenv("MMBENCH_WEIGHTS", str(tmp_path))
+        file = spec.partition("@")[2]
+        (tmp_path / file).write_bytes(PAGE)
+        url = published.PUBLISHED[file].url
+        with pytest.raises(CorruptAsset, match=rf"{file} is an HTML page and no checkpoint; open {url} in a browser"):
+            resolve(spec).load()
+
+    @pytest.mark.parametrize("content", [b"<svg>", b"PK<html>", b"", b"\x80\x02}q\x00."])
+    def test_other_files_are_none(self, tmp_path, content):
+        (tmp_path / "w.pt").write_bytes(content)
+        checkpoints.check_page(tmp_path / "w.pt")
+
+
+def test_what_pytorch_met_is_said_and_not_its_advice_to_load_without_safety(tmp_path):
+    (tmp_path / "noise.pt").write_bytes(b"no checkpoint at all")
+    with pytest.raises(CorruptAsset) as caught:
+        checkpoints.read_state_dict(tmp_path / "noise.pt")
+    assert "weights_only" not in str(caught.value)
+    assert "was not opened (Unsupported operand 110)" in str(caught.value)
 
 
 def lying_safetensors(path, **changes):

@@ -321,6 +321,13 @@ class TestRefusals:
         with pytest.raises(CorruptAsset, match=r"model 'transformers:bert': transformers cannot read "):
             resolve("transformers:bert").load()
 
+    @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+    def test_a_page_in_place_of_weights(self, bert, name):
+        (bert[0] / "model.safetensors").unlink()
+        (bert[0] / name).write_bytes(b"<html>")
+        with pytest.raises(CorruptAsset, match=rf"{name} is an HTML page and no checkpoint"):
+            resolve("transformers:bert").load()
+
     def test_a_malicious_pickle_is_not_run(self, bert, tmp_path):
         import os
 
