@@ -2,8 +2,8 @@
 
 ``write_checkpoints(folder)`` fills ``folder``; under ``environment(folder)`` every model role of the lineups ``paper``
 and ``paper_224`` is then loaded by its real loader. Widths are the real ones, since entries declare and check them.
-Made small, as no feature depends on it: classifiers have ten classes; text encoders of the hub have one layer, a
-narrow middle and a vocabulary of letters. About 2.3 GB and fifteen seconds; roles with one layout share one file.
+Made small, as no feature depends on it: classifiers have ten classes; transformers of the hub have one layer and a
+narrow middle, those for text a vocabulary of letters. About 2.2 GB and fifteen seconds; roles of one layout share one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def write_checkpoints(folder: Path) -> None:
     _bit(folder)
     _tsm(folder)
     _clip(folder)
-    _vit(folder)
+    _nf_resnet(folder)
+    _vision_transformers(folder)
     _texts(folder)
 
 
@@ -244,13 +245,69 @@ def _clip(folder: Path) -> None:
         save_file(state, _snapshot(folder, repository) / "open_clip_model.safetensors")
 
 
-def _vit(folder: Path) -> None:
+def _nf_resnet(folder: Path) -> None:
     import timm
     from safetensors.torch import save_file
 
-    name = "vit_base_patch16_224.augreg_in21k"
+    name = "nf_resnet50.ra2_in1k"
     state = random_state(lambda: timm.create_model(name, num_classes=CLASSES), 12)
     save_file(state, _snapshot(folder, f"timm/{name}") / "model.safetensors")
+
+
+# The image processors as the hub has them: written for the feature extractors of older versions of the library.
+BEIT = "microsoft/beit-large-patch16-224-pt22k"
+_BEITS = {
+    "feature_extractor_type": "BeitFeatureExtractor", "resample": 2, "size": 224, "crop_size": 224,
+    "do_center_crop": False, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
+}  # fmt: skip
+PROCESSORS = {
+    "google/vit-base-patch16-224-in21k": {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": 224},
+    "facebook/dino-vitb16": {
+        "feature_extractor_type": "ViTFeatureExtractor", "resample": 3, "size": 224,
+        "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225],
+    },
+    BEIT: _BEITS,
+    f"{BEIT}-ft22k": _BEITS,
+}  # fmt: skip
+
+
+def vision_model(name: str) -> Any:
+    """An untrained network of the class and the config that the hub's repository has, but for its depth."""
+    import transformers
+
+    small = {"num_hidden_layers": 1, "intermediate_size": 64}
+    if name.startswith("google/"):
+        return transformers.ViTModel(transformers.ViTConfig(**small))
+    if name.startswith("facebook/"):
+        return transformers.ViTModel(transformers.ViTConfig(**small), add_pooling_layer=False)
+    wide = small | {"hidden_size": 1024, "num_attention_heads": 16, "use_mean_pooling": True}
+    if name.endswith("-ft22k"):
+        config = transformers.BeitConfig(**wide, use_relative_position_bias=True, num_labels=CLASSES)
+        return transformers.BeitForImageClassification(config)
+    options = {"use_mask_token": True, "use_shared_relative_position_bias": True, "vocab_size": 8192}
+    return transformers.BeitForMaskedImageModeling(transformers.BeitConfig(**wide, **options))
+
+
+def _vision_transformers(folder: Path) -> None:
+    """ViT, DINO and BEiT: the first two without a prefix, BEiT below its own and beside the head of its training."""
+    import torch
+    from safetensors.torch import save_file
+
+    for seed, (name, processor) in enumerate(PROCESSORS.items(), start=40):
+        place = folder / name
+        place.mkdir(parents=True)
+        with torch.device("meta"):
+            model = vision_model(name)
+        model.config.architectures = [type(model).__name__]
+        model.config.save_pretrained(place)
+        (place / "preprocessor_config.json").write_text(
+            json.dumps({"do_normalize": True, "do_resize": True} | processor)
+        )
+        state = random_state(lambda name=name: vision_model(name), seed)
+        if name.startswith("facebook/"):
+            torch.save(state, place / "pytorch_model.bin")
+        else:
+            save_file(state, place / "model.safetensors", {"format": "pt"})
 
 
 def _texts(folder: Path) -> None:

@@ -20,7 +20,7 @@ from mmbench.assets.embedded import (
     OPENMOJI,
 )
 from mmbench.assets.fetching import fetch, open_archive, open_member, read_member
-from mmbench.assets.verified import cached, digest
+from mmbench.assets.verified import cached, digest, is_page
 
 __all__ = [
     "ASSETS",
@@ -40,6 +40,7 @@ __all__ = [
     "digest",
     "fetch",
     "is_offline",
+    "is_page",
     "open_archive",
     "open_member",
     "read_member",

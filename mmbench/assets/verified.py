@@ -71,8 +71,7 @@ def verify(asset: Asset, path: Path, wanted: str | None) -> str:
     with path.open("rb") as stream:
         head = stream.read(max(512, len(asset.magic)))
     way_out = f"delete {path_of(asset)} and fetch again, or correct the declared value"
-    page = re.match(rb"\s*<(!doctype html|html)", head, re.IGNORECASE)
-    if page and not asset.magic.lstrip().startswith(b"<"):
+    if is_page(head) and not asset.magic.lstrip().startswith(b"<"):
         what = "is an HTML page and not a file; has the address moved, or does it ask for a login?"
         raise CorruptAsset(f"asset {asset.name!r} ({asset.url}) {what} ({way_out})")
     if asset.size is not None and size != asset.size:
@@ -85,6 +84,11 @@ def verify(asset: Asset, path: Path, wanted: str | None) -> str:
     if wanted is not None and found != wanted:
         raise CorruptAsset(f"asset {asset.name!r} has sha256 {found} and not {wanted}; {way_out}")
     return found
+
+
+def is_page(head: bytes) -> bool:
+    """Whether a file that begins so is an HTML page: a login, a warning or a "not found" in place of a download."""
+    return re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html)", head, re.IGNORECASE) is not None
 
 
 def first_seen(path: Path) -> str | None:

@@ -49,6 +49,16 @@ def require_file(path: Path, wish: str) -> Path:
     raise MissingAsset(f"{wish} needs {path}; the file is not there ({where})" + (f"; {how}" if how else ""))
 
 
+def check_page(path: Path) -> None:
+    """Raise CorruptAsset for an HTML page: what a browser or a script saves when an address asks for a login."""
+    with path.open("rb") as stream:
+        if not assets.is_page(stream.read(512)):
+            return
+    known = published.PUBLISHED.get(path.name)
+    where = f"open {known.url} in a browser" if known else "open its address in a browser"
+    raise CorruptAsset(f"{path} is an HTML page and no checkpoint; {where}, see what it asks for, and fetch it again")
+
+
 def check_digest(path: Path, stated: str, wish: str) -> None:
     """Raise CorruptAsset unless the file's SHA-256 begins with ``stated``; nothing is stated by an empty string."""
     if stated and not (found := file_digest(path)).startswith(stated):
@@ -202,8 +212,8 @@ def load_strictly(
     """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
 
     ``spare`` allows tensors that the module does not have. Raises BadSpec when the file is of another architecture
-    (a shape differs, or most names are unknown), and CorruptAsset when a tensor is missing or left over; each names
-    the first few.
+    (a shape differs, or most names are unknown) or its weights are no floating point numbers, and CorruptAsset when a
+    tensor is missing or left over; each names the first few.
     """
     own = module.state_dict()
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
@@ -217,6 +227,16 @@ def load_strictly(
     ]
     if shapes:
         raise BadSpec(f"{path} is of another architecture than {wish}: {_some(shapes)}")
+    # PyTorch would convert them without a word: whole numbers lack their scale, complex ones lose a part
+    kinds = [
+        f"{key} {_kind(state[key])}"
+        for key in own
+        if key in state and own[key].is_floating_point() and not _is_plain_float(state[key])
+    ]
+    if kinds:
+        raise BadSpec(
+            f"{path} holds {_some(kinds)} where {wish} has floating point weights; save them dense, as float32"
+        )
     if missing:
         raise CorruptAsset(f"{path} lacks weights that {wish} needs: {_some(missing)}")
     if extra and not spare:
@@ -230,6 +250,7 @@ def without(state: Mapping[str, torch.Tensor], *heads: str) -> StateDict:
 
 
 def _read(path: Path, inside: str) -> Any:
+    check_page(path)
     if path.suffix == ".npz":
         raise BadSpec(f"{path} is a NumPy archive; mmbench reads safetensors and PyTorch state dicts, so convert it")
     if path.suffix == ".safetensors":
@@ -264,7 +285,11 @@ def _read(path: Path, inside: str) -> Any:
 def reason(error: Exception) -> str:
     """The first line of what a reader said, or the name in a pickle that it stopped at."""
     asked = re.search(r"GLOBAL (\S+)", str(error))
-    return f"it asks for {asked[1]}" if asked else (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if asked:
+        return f"it asks for {asked[1]}"
+    # PyTorch begins with the advice to load without its safety; what it met stands further down
+    met = re.search(r"WeightsUnpickler error:\s*(.+)", str(error)) or re.search(r"(.+)", str(error))
+    return met[1].strip() if met else type(error).__name__
 
 
 def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:
@@ -289,6 +314,19 @@ def _is_tensor(value: Any) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor)
+
+
+def _kind(value: torch.Tensor) -> str:
+    layout = "on meta" if value.is_meta else str(value.layout)
+    return f"{value.dtype} {layout}".replace("torch.", "").replace(" strided", "")
+
+
+def _is_plain_float(value: torch.Tensor) -> bool:
+    """A dense tensor of 16 bits or more with values; eight-bit floats come with a scale that is kept elsewhere."""
+    import torch
+
+    dense = value.layout is torch.strided and not value.is_meta
+    return dense and value.is_floating_point() and value.dtype.itemsize > 1
 
 
 def _some(items: list[str]) -> str:

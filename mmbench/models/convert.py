@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
-from mmbench.models import published
+from mmbench.models import checkpoints, published
 
 WARNING = (
     "Opening {file} runs whatever code is in it, with all that you may do on this machine. Do so only if you trust "
@@ -82,6 +82,7 @@ def convert(file: Path, out: Path, inside: str = "", prefix: str = "", *, trust:
         raise BadSpec(f"{file} is in safetensors format already")
     if out.exists():
         raise BadSpec(f"{out} exists; remove it, or name another file")
+    checkpoints.check_page(file)
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".mmbench-convert-") as folder:
         written = Path(folder) / "out.safetensors"
         try:
@@ -111,10 +112,8 @@ def _tensors_only(file: Path) -> Any:
 
 
 def _distrust(file: Path, out: Path, inside: str, error: Exception) -> BadSpec:
-    from mmbench.models.checkpoints import reason
-
     return BadSpec(
-        f"{file} cannot be opened without running code ({reason(error)}). {WARNING.format(file='it')} "
+        f"{file} cannot be opened without running code ({checkpoints.reason(error)}). {WARNING.format(file='it')} "
         f"Then: {published.convert(file, inside, out)}"
     )
 

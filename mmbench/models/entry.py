@@ -6,10 +6,12 @@ cannot be identified says so, and then nothing of it is cached.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from mmbench.errors import BadSpec
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class Preprocess:
     """From an RGB image to a float tensor ``[3, size, size]``: resize the short side, centre crop, scale, normalise.
 
     ``fit`` is ``crop`` (short side to ``resize``, then centre crop of ``size``) or ``squash`` (both sides to ``size``).
+    Raises BadSpec for sizes, a mean or a std that no image could be prepared with.
     """
 
     size: int
@@ -32,6 +35,23 @@ class Preprocess:
     std: tuple[float, float, float]
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     fit: Literal["crop", "squash"] = "crop"
+
+    def __post_init__(self) -> None:
+        sizes = (self.size, self.resize)
+        if not all(isinstance(side, int) and side > 0 for side in sizes):
+            raise BadSpec(f"a Preprocess has size={self.size!r} and resize={self.resize!r}; give whole pixels above 0")
+        if self.fit == "crop" and self.resize < self.size:
+            raise BadSpec(f"a Preprocess has resize={self.resize}, smaller than the crop of size={self.size}")
+        for name, row in (("mean", self.mean), ("std", self.std)):
+            # three values, one a channel: a single one would be spread over all of them without a word
+            if not (isinstance(row, tuple) and len(row) == 3 and all(map(_is_finite, row))):
+                raise BadSpec(f"a Preprocess has {name}={row!r}; give a tuple of three numbers, one a channel")
+        if min(self.std) <= 0:
+            raise BadSpec(f"a Preprocess has std={self.std!r}; what pixels are divided by lies above 0")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ _OPENAI = "https://openaipublic.azureedge.net/clip/models"
 _TEXTURE = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
 _HUB_ROBUST = "https://huggingface.co/madrylab/robust-imagenet-models/resolve/main"
 _ALL = (
+    Published("https://download.pytorch.org/models/resnet50-19c8e357.pth"),
     Published(f"{_TEXTURE}/6f41d2e86fc60566f78de64ecff35cc61eb6436f/resnet50_train_60_epochs-c8e5653e.pth.tar"),
     Published(
         f"{_TEXTURE}/60b770e128fffcbd8562a3ab3546c1a735432d03/resnet50_train_45_epochs_combined_IN_SF-2a0d100e.pth.tar"
@@ -94,6 +95,14 @@ _HUB = {
     "open_clip:ViT-B-32:openai": ("timm/vit_base_patch32_clip_224.openai", "MIT"),
     "timm:resnetv2_50x1_bit.goog_in21k": ("timm/resnetv2_50x1_bit.goog_in21k", "Apache-2.0"),
     "timm:vit_base_patch16_224.augreg_in21k": ("timm/vit_base_patch16_224.augreg_in21k", "Apache-2.0"),
+    "timm:nf_resnet50.ra2_in1k": ("timm/nf_resnet50.ra2_in1k", "Apache-2.0"),
+    "transformers:google/vit-base-patch16-224-in21k": ("google/vit-base-patch16-224-in21k", "Apache-2.0"),
+    "transformers:facebook/dino-vitb16": ("facebook/dino-vitb16", "Apache-2.0"),
+    "transformers:microsoft/beit-large-patch16-224-pt22k": ("microsoft/beit-large-patch16-224-pt22k", "Apache-2.0"),
+    "transformers:microsoft/beit-large-patch16-224-pt22k-ft22k": (
+        "microsoft/beit-large-patch16-224-pt22k-ft22k",
+        "Apache-2.0",
+    ),
     "transformers:bert-base-uncased": ("bert-base-uncased", "Apache-2.0"),
     "transformers:gpt2": ("gpt2", "MIT"),
     "transformers:sentence-transformers/bert-base-nli-cls-token": (

@@ -167,10 +167,11 @@ def adjusted(preprocess: Preprocess, spec: ModelSpec) -> Preprocess:
 def weights_file(spec: ModelSpec, cached: Callable[[], Path]) -> Path:
     """The file that ``spec`` names, or else the one that ``cached`` finds, with the digest that ``spec`` states.
 
-    Raises MissingAsset when there is none, and CorruptAsset when it has another digest.
+    Raises MissingAsset when there is none, and CorruptAsset when it has another digest or is an HTML page.
     """
     wish = f"model {str(spec)!r}"
     path = checkpoints.require_file(checkpoints.weights_path(spec.file), wish) if spec.file else cached()
+    checkpoints.check_page(path)
     checkpoints.check_digest(path, spec.option("sha256"), wish)
     return path
 

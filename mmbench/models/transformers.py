@@ -20,6 +20,7 @@ from mmbench.models.specs import ModelSpec
 if TYPE_CHECKING:
     import torch
 
+_BYTE = 1 / 255
 _TOKENS = 512  # where neither tokenizer nor config states a limit
 _SPARE = ("pooler.", "embeddings.position_ids")  # may be missing: no pooling of ours reads them
 _HEADS = ("cls.", "lm_head", "classifier.", "qa_outputs.", "vocab_", "pooler.", "score.", "position_ids")
@@ -111,23 +112,64 @@ def load_image(folder: Path, spec: ModelSpec, wish: str) -> Encoder:
 
 
 def preprocess_of(folder: Path, wish: str) -> Preprocess:
-    """The preprocessing that ``preprocessor_config.json`` states; raises BadSpec when it is not a crop or a squash."""
+    """The preprocessing that ``preprocessor_config.json`` states.
+
+    Raises BadSpec when it is not a crop or a squash to a square, CorruptAsset when the file cannot be read or states
+    no mean and std.
+    """
     path = checkpoints.require_file(folder / "preprocessor_config.json", wish)
-    config = json.loads(path.read_text())
+    config = _processor(path, wish)
     how = {2: "bilinear", 3: "bicubic"}.get(config.get("resample", 2))
-    size, crop = config.get("size", 224), config.get("crop_size")
     if how is None or not config.get("do_resize", True):
         raise BadSpec(f"{wish}: {path} resizes with resample={config.get('resample')}; only 2 and 3 are read")
-    mean = tuple(config["image_mean"]) if config.get("do_normalize", True) else (0.0, 0.0, 0.0)
-    std = tuple(config["image_std"]) if config.get("do_normalize", True) else (1.0, 1.0, 1.0)
-    short = size.get("shortest_edge") if isinstance(size, dict) else None
-    side = size["height"] if isinstance(size, dict) and "height" in size else size
+    size, resize, fit = _fit(config, path, wish)
+    mean, std = _normalisation(config, path, wish)
+    try:
+        return Preprocess(size, resize, mean, std, how, fit)  # type: ignore[arg-type]
+    except BadSpec as error:
+        raise BadSpec(f"{wish}: {path} cannot be followed: {error}") from error
+
+
+def _processor(path: Path, wish: str) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise CorruptAsset(f"{wish}: {path} is no JSON ({error}); fetch it again") from error
+    if not isinstance(config, dict):
+        raise CorruptAsset(f"{wish}: {path} holds a {type(config).__name__} and no image processor; fetch it again")
+    return config
+
+
+def _fit(config: dict[str, Any], path: Path, wish: str) -> tuple[int, int, str]:
+    """Size, resize and fit; a ``size`` of height and width is a squash, and must be square as features are."""
+    size, crop = config.get("size", 224), config.get("crop_size")
+    sides = size if isinstance(size, dict) else {"height": size, "width": size}
+    short = sides.get("shortest_edge")
     if short and config.get("do_center_crop", True):
-        target = crop.get("height", short) if isinstance(crop, dict) else crop or short
-        return Preprocess(target, short, mean, std, how)  # type: ignore[arg-type]
-    if not isinstance(side, int) or config.get("do_center_crop"):
-        raise BadSpec(f"{wish}: {path} has size={size} and crop_size={crop}: neither a centre crop nor a squash")
-    return Preprocess(side, side, mean, std, how, "squash")  # type: ignore[arg-type]
+        cut = crop if isinstance(crop, dict) else {"height": crop or short, "width": crop or short}
+        if cut.get("height") == cut.get("width"):
+            return cut["height"], short, "crop"
+    elif sides.get("height") and sides["height"] == sides.get("width") and not config.get("do_center_crop"):
+        return sides["height"], sides["height"], "squash"
+    raise BadSpec(
+        f"{wish}: {path} has size={size} and crop_size={crop}: neither a centre crop nor a squash to a square"
+    )
+
+
+def _normalisation(config: dict[str, Any], path: Path, wish: str) -> tuple[Any, Any]:
+    """Mean and std of pixels in [0, 1], to which they are scaled first."""
+    factor = config.get("rescale_factor", _BYTE) if config.get("do_rescale", True) else 1
+    if not isinstance(factor, int | float) or abs(factor / _BYTE - 1) > 1e-3:
+        raise BadSpec(f"{wish}: {path} scales bytes by {factor}; only 1/255, to pixels in [0, 1], is read")
+    if not config.get("do_normalize", True):
+        return (0.0,) * 3, (1.0,) * 3
+    rows = [config.get("image_mean"), config.get("image_std")]
+    if not all(isinstance(row, list) for row in rows):
+        raise CorruptAsset(
+            f"{wish}: {path} normalises, with image_mean={rows[0]} and image_std={rows[1]}; give three numbers each, "
+            "as the weights were trained"
+        )
+    return tuple(rows[0]), tuple(rows[1])  # type: ignore[arg-type]
 
 
 def _load(spec: ModelSpec) -> Encoder:
@@ -175,6 +217,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _module(folder: Path, wish: str) -> Any:
     """The base model in ``folder`` with every one of its weights found; else raises CorruptAsset naming the first."""
+    for path in folder.glob("*.safetensors"):
+        checkpoints.check_page(path)
     if not any(folder.glob("*.safetensors")):
         for path in folder.glob("pytorch_model*.bin"):
             checkpoints.read_state_dict(path)  # refused here, with our words, when it holds more than tensors

@@ -26,6 +26,7 @@ from mmbench.metrics import METRICS
 from mmbench.report.record import Record, read_record
 from mmbench.scores import Scores
 
+FEWER = (1, 4, 12, 36)  # cells of smaller gates
 LOSSES = tuple(0.25 * step for step in range(13))  # in margins
 NOISE = 1.0  # points of accuracy, hundredths of F1
 FALSE_FAIL, CAUGHT = 0.02, 0.8  # what the gate must keep: below the one, above the other
@@ -181,14 +182,49 @@ def rates(found: Array, *, margin: float = 1.0, rule: Settle = settle) -> dict[s
     return {outcome: said.count(outcome) / len(said) for outcome in OUTCOMES}
 
 
-def on_one_cell(sizes: Sequence[Size], unchanged: Array, damaged: Array, seed: int = 0) -> Array:
-    """The unchanged candidate but for one damaged cell a run, drawn from those that have as much to lose."""
-    room = [s.mean - s.chance >= LOSSES[-1] * DEFAULT_MARGINS[s.metric] / METRICS.get(s.metric).scale for s in sizes]
-    runs = np.arange(unchanged.shape[1])
-    drawn = np.random.default_rng(seed).choice(np.flatnonzero(room), len(runs))
-    out = unchanged.copy()
-    out[:, runs, drawn] = damaged[:, runs, drawn]
+def cells_with_room(sizes: Sequence[Size]) -> list[list[int]]:
+    """Every cell that can lose the largest of LOSSES before it is at chance, as a part of its own."""
+    return [[cell] for cell, size in enumerate(sizes) if _room(size)]
+
+
+def datasets_with_room(sizes: Sequence[Size]) -> list[list[int]]:
+    """The cells of each dataset of which every cell can lose as much."""
+    parts: dict[str, list[int]] = {}
+    for cell, size in enumerate(sizes):
+        parts.setdefault(size.dataset, []).append(cell)
+    return [cells for cells in parts.values() if all(_room(sizes[cell]) for cell in cells)]
+
+
+def _room(size: Size) -> bool:
+    return size.mean - size.chance >= LOSSES[-1] * DEFAULT_MARGINS[size.metric] / METRICS.get(size.metric).scale
+
+
+def on_one(parts: Sequence[Sequence[int]], unchanged: Array, damaged: Array, seed: int = 0) -> Array:
+    """The unchanged candidate but for one damaged part a run, drawn from ``parts``; ``[3, runs, cells]``."""
+    rng, out = np.random.default_rng(seed), unchanged.copy()
+    for run in range(unchanged.shape[1]):
+        cells = list(parts[int(rng.integers(len(parts)))])
+        out[:, run, cells] = damaged[:, run, cells]
     return out
+
+
+def among(
+    count: int, parts: Sequence[Sequence[int]], unchanged: Array, damaged: Array, seed: int = 0
+) -> tuple[Array, Array]:
+    """A gate of ``count`` cells, drawn anew each run: with a damaged one among them, and as it was before.
+
+    ``parts`` are single cells; both results are ``[3, runs, count]``.
+    """
+    rng = np.random.default_rng(seed)
+    rows, cells = np.arange(unchanged.shape[1]), np.empty((unchanged.shape[1], count), dtype=np.intp)
+    for run in rows:
+        (hurt,) = parts[int(rng.integers(len(parts)))]
+        others = np.delete(np.arange(unchanged.shape[2]), hurt)
+        cells[run] = [hurt, *rng.choice(others, count - 1, replace=False)]
+    before = unchanged[:, rows[:, None], cells]
+    after = before.copy()
+    after[..., 0] = damaged[:, rows, cells[:, 0]]
+    return after, before
 
 
 # Wrong gates, which the check must flag
@@ -221,6 +257,8 @@ def simulate(runs: int, seed: int = 0, record: Path | None = None) -> dict[str, 
     sizes = sizes_of(read_record(path))
     found = dict(zip(VARIANTS, judged(sizes, VARIANTS, runs, seed), strict=True))
     unchanged, twice, near = found[Variant()], found[Variant(loss=2.0)], found[NEAR[0]]
+    cells, datasets = cells_with_room(sizes), datasets_with_room(sizes)
+    counts = [count for count in FEWER if count < len(sizes)]
     families = {f: [i for i, s in enumerate(sizes) if s.family == f] for f in sorted({s.family for s in sizes})}
     return {
         "command": f"python -m mmbench.report.gate_calibration --runs {runs} --seed {seed} --sizes {shown}",
@@ -229,7 +267,10 @@ def simulate(runs: int, seed: int = 0, record: Path | None = None) -> dict[str, 
         "margins": dict(DEFAULT_MARGINS),
         "noise": NOISE,
         "every": [{"loss": v.loss, **rates(found[v])} for v in RETRAINED],
-        "single": [{"loss": v.loss, **rates(on_one_cell(sizes, unchanged, found[v], seed))} for v in RETRAINED],
+        "dataset": [{"loss": v.loss, **rates(on_one(datasets, unchanged, found[v], seed))} for v in RETRAINED],
+        "datasets": len(datasets),
+        "single": [{"loss": v.loss, **rates(on_one(cells, unchanged, found[v], seed))} for v in RETRAINED],
+        "among": [_among(count, cells, unchanged, twice, seed) for count in counts],
         "near": [{"loss": v.loss, **rates(found[v])} for v in NEAR],
         "edge": rates(found[EDGE]),
         "other_margins": [
@@ -254,13 +295,19 @@ def simulate(runs: int, seed: int = 0, record: Path | None = None) -> dict[str, 
     }
 
 
+def _among(count: int, cells: Sequence[Sequence[int]], unchanged: Array, twice: Array, seed: int) -> dict[str, float]:
+    after, before = among(count, cells, unchanged, twice, seed)
+    return {"cells": count, "caught": rates(after)["fail"], "unchanged": rates(before)["fail"]}
+
+
 def faults(gate: dict[str, Any]) -> list[str]:
     """What a simulated gate does not keep; the edge is allowed three standard errors of the simulation."""
-    at = {row["loss"]: row for row in gate["every"]}
+    at, local = ({row["loss"]: row for row in gate[key]} for key in ("every", "dataset"))
     edge = LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / gate["runs"])
     checks = (
         (at[0.0]["fail"] < FALSE_FAIL, "an unchanged model retrained fails in", at[0.0]["fail"]),
         (at[2.0]["fail"] >= CAUGHT, "a loss of twice the margin is caught only in", at[2.0]["fail"]),
+        (local[2.0]["fail"] >= CAUGHT, "such a loss on one dataset only is caught only in", local[2.0]["fail"]),
         (gate["edge"]["fail"] <= edge, "a loss of just the margin, without seed noise, fails in", gate["edge"]["fail"]),
         (gate["near"][0]["pass"] >= CAUGHT, "nearly the same weights pass only in", gate["near"][0]["pass"]),
     )

@@ -328,7 +328,7 @@ def changes():
     for name, value in other.items():
         yield pytest.param(dataclasses.replace(IDENTITY, **{name: value}), {}, id=f"identity.{name}")
     steps = {
-        "size": 9,
+        "size": 7,
         "resize": 9,
         "mean": (0.5, 0.5, 0.4),
         "std": (0.25, 0.25, 0.2),

@@ -16,7 +16,8 @@ import safetensors.torch
 import torch
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
-from mmbench.models import checkpoints
+from mmbench.models import checkpoints, published
+from mmbench.models.specs import resolve
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +116,49 @@ def test_damaged_files_are_told(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CorruptAsset, match=name):
         checkpoints.read_state_dict(tmp_path / name)
+
+
+PAGE = b"\n<!DOCTYPE html>\n<html><title>Log in</title></html>"
+
+
+class TestPage:
+    """The papers' checkpoints are fetched by hand, and what a browser saves may be a login."""
+
+    @pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+    def test_is_named_as_such_and_nobody_is_told_to_trust_it(self, tmp_path, name):
+        (tmp_path / name).write_bytes(PAGE)
+        with pytest.raises(CorruptAsset) as caught:
+            checkpoints.read_state_dict(tmp_path / name)
+        assert str(caught.value) == (
+            f"{tmp_path / name} is an HTML page and no checkpoint; open its address in a browser, see what it asks "
+            "for, and fetch it again"
+        )
+
+    @pytest.mark.parametrize("spec", [
+        "torchvision:resnet50@resnet50-19c8e357.pth", "open_clip:RN50:openai@RN50.pt",
+        "timm:resnetv2_50x1_bit.goog_in21k@BiT-M-R50x1.npz",
+        "tfhub:deepmind/mmv/tsm-resnet50/1@mmv_tsm_resnet_x1.safetensors",
+    ])  # fmt: skip
+    def test_every_loader_says_whose_page_it_is(self, tmp_path, monkeypatch, spec):
+        monkeypatch.setenv("MMBENCH_WEIGHTS", str(tmp_path))
+        file = spec.partition("@")[2]
+        (tmp_path / file).write_bytes(PAGE)
+        url = published.PUBLISHED[file].url
+        with pytest.raises(CorruptAsset, match=rf"{file} is an HTML page and no checkpoint; open {url} in a browser"):
+            resolve(spec).load()
+
+    @pytest.mark.parametrize("content", [b"<svg>", b"PK<html>", b"", b"\x80\x02}q\x00."])
+    def test_other_files_are_none(self, tmp_path, content):
+        (tmp_path / "w.pt").write_bytes(content)
+        checkpoints.check_page(tmp_path / "w.pt")
+
+
+def test_what_pytorch_met_is_said_and_not_its_advice_to_load_without_safety(tmp_path):
+    (tmp_path / "noise.pt").write_bytes(b"no checkpoint at all")
+    with pytest.raises(CorruptAsset) as caught:
+        checkpoints.read_state_dict(tmp_path / "noise.pt")
+    assert "weights_only" not in str(caught.value)
+    assert "was not opened (Unsupported operand 110)" in str(caught.value)
 
 
 def lying_safetensors(path, **changes):
@@ -234,6 +278,29 @@ class TestLoadStrictly:
             BadSpec, match=r"file.pt does not hold the weights of test net: it lacks 0.weight, .* has a, b"
         ):
             self.load({"a": torch.zeros(1), "b": torch.zeros(1)})
+
+    @pytest.mark.parametrize("kind", [torch.int8, torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn])
+    def test_weights_of_another_kind_are_refused(self, kind):
+        """PyTorch would copy them into place without their scale or their imaginary part, and say nothing."""
+        state = self.module().state_dict()
+        state["0.weight"] = state["0.weight"].to(kind)
+        said = f"file.pt holds 0.weight {str(kind).removeprefix('torch.')} where test net has floating point weights"
+        with pytest.raises(BadSpec, match=said):
+            self.load(state)
+
+    @pytest.mark.parametrize("change", [torch.Tensor.to_sparse, lambda value: value.to("meta")])
+    def test_weights_without_dense_values_are_refused(self, change):
+        state = self.module().state_dict()
+        state["0.weight"] = change(state["0.weight"])
+        with pytest.raises(BadSpec, match=r"holds 0.weight float32 .* where test net has floating point weights"):
+            self.load(state)
+
+    @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+    def test_floats_of_other_widths_are_read_into_the_modules_own(self, kind):
+        state = {k: v.to(kind) if v.is_floating_point() else v for k, v in self.module().state_dict().items()}
+        found = self.load(state).state_dict()
+        assert found["0.weight"].dtype == torch.float32
+        assert torch.equal(found["0.weight"], state["0.weight"].float())
 
     def test_old_files_without_batch_counters_are_read(self):
         state = self.module().state_dict()

@@ -203,6 +203,11 @@ class TestRefusals:
         with pytest.raises(BadSpec, match=r"it has teacher \(is not there\), student \(is\); choose with --inside"):
             convert.convert(weights / "w.pt", weights / "o.safetensors", "teacher")
 
+    def test_a_page_is_named_before_anybody_trusts_it(self, weights):
+        (weights / "imagenet_l2_3_0.pt").write_bytes(b"<!doctype HTML><html>")
+        with pytest.raises(CorruptAsset, match=r"imagenet_l2_3_0.pt is an HTML page and no checkpoint"):
+            convert.convert(weights / "imagenet_l2_3_0.pt", weights / "o.safetensors")
+
     def test_noise_and_nothing_left_behind(self, weights):
         (weights / "noise.pt").write_bytes(b"no checkpoint")
         with pytest.raises(CorruptAsset, match=r"noise.pt cannot be opened \("):

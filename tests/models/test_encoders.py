@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision import transforms
 
-from mmbench.errors import BadItem
+from mmbench.errors import BadItem, BadSpec
 from mmbench.models import encoders
 from mmbench.models.entry import Preprocess
 
@@ -140,3 +140,21 @@ def test_versions_are_read_without_imports():
     assert found == {"torch": torch.__version__.split("+")[0], "no-such-distribution": "not installed"} or (
         found["torch"] == torch.__version__
     )
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"size": 0}, r"has size=0 and resize=8; give whole pixels above 0"),
+    ({"size": 8.0}, r"has size=8.0 and resize=8; give whole pixels"),
+    ({"resize": 7}, r"has resize=7, smaller than the crop of size=8"),
+    ({"mean": 0.5}, r"has mean=0.5; give a tuple of three numbers, one a channel"),
+    ({"mean": (0.5,)}, r"has mean=\(0.5,\); give a tuple of three numbers"),
+    ({"mean": [0.5] * 3}, r"has mean=\[0.5, 0.5, 0.5\]; give a tuple"),
+    ({"std": (0.5, 0.5, float("nan"))}, r"has std=\(0.5, 0.5, nan\); give a tuple of three numbers"),
+    ({"std": (0.5, 0.0, 0.5)}, r"has std=\(0.5, 0.0, 0.5\); what pixels are divided by lies above 0"),
+])  # fmt: skip
+def test_a_preprocess_that_cannot_be_is_refused_where_it_is_written(changes, words):
+    whole = {"size": 8, "resize": 8, "mean": (0.5,) * 3, "std": (0.5,) * 3}
+    Preprocess(**whole)
+    Preprocess(**whole | {"resize": 7, "fit": "squash"})
+    with pytest.raises(BadSpec, match=f"a Preprocess {words}"):
+        Preprocess(**whole | changes)

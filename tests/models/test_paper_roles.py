@@ -12,11 +12,13 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import transformers
 import tsm_by_hand
-from paper_files import REVISION, SIN, environment, tsm_haiku, write_checkpoints
+from paper_files import BEIT, PROCESSORS, REVISION, SIN, environment, tsm_haiku, vision_model, write_checkpoints
 from PIL import Image
 
 from mmbench.lineups import load_lineup
+from mmbench.models.specs import resolve
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +27,8 @@ CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5,) * 3, (0.5,) * 3
 PLAIN = (0.0,) * 3, (1.0,) * 3
 # Mean and std (as their authors give them), and the SHA-256 of the bytes that are normalised: resized, cropped, RGB.
-CROP_256, CROP_224, CROP_248_224 = "8b2cf8f0f9786b35", "b94206758ca0d8f1", "432853e17e8b3966"
+CROP_256, CROP_224, CROP_272_256 = "8b2cf8f0f9786b35", "b94206758ca0d8f1", "cc9b6ff421c995ff"
+SQUASH_LINEAR, SQUASH_CUBIC = "de4932afc55eab94", "19b3c77609230443"
 PREPROCESSED = {
     **dict.fromkeys(("rn50", "sin", "sin_in", "sin_in_fin", "ar_l2", "ar_li4", "ar_li8"), (256, IMAGENET, CROP_256)),
     **dict.fromkeys(("virtex", "icmlm"), (256, IMAGENET, CROP_256)),
@@ -33,7 +36,10 @@ PREPROCESSED = {
     "tsm": (256, PLAIN, CROP_256),
     "clip": (224, CLIP, CROP_224),
     "clip_vitb32": (224, CLIP, CROP_224),
-    "vit_unimodal": (224, HALF, CROP_248_224),
+    "vit_unimodal": (224, HALF, SQUASH_LINEAR),
+    "dino_vitb16": (224, IMAGENET, SQUASH_CUBIC),
+    **dict.fromkeys(("limber_beit", "limber_beit_ft"), (224, HALF, SQUASH_LINEAR)),
+    "limber_nfrn50": (256, PLAIN, CROP_272_256),
 }
 CAPTIONS = ["a photo of a tench", "a photo of a cock, male of the domestic fowl", "a photo of an axolotl"]
 PAPER = load_lineup("paper")
@@ -118,6 +124,25 @@ def timm_model(name):
     return build
 
 
+def vision_transformer(name, pool):
+    """transformers' own class for the repository; its base model's last hidden state, pooled."""
+
+    def build(at):
+        module = getattr(transformers, type(vision_model(name)).__name__).from_pretrained(at / name).eval()
+        body = getattr(module, "beit", module)
+        return lambda batch: pool(body(pixel_values=batch).last_hidden_state)
+
+    return build
+
+
+def cls(hidden):
+    return hidden[:, 0]
+
+
+def mean(hidden):
+    return hidden.mean(dim=1)
+
+
 def clip_model(name):
     import open_clip
 
@@ -134,7 +159,11 @@ REFERENCE = {
     "virtex": lambda at: resnet(torch_file(at / "backbone_bicaptioning_R_50_L1_H2048.pth")),
     "icmlm": lambda at: resnet(torch_file(at / "icmlm-attfc_r50_coco_5K.pth")["cnn"]),
     "bit_m": timm_model("resnetv2_50x1_bit.goog_in21k"),
-    "vit_unimodal": timm_model("vit_base_patch16_224.augreg_in21k"),
+    "limber_nfrn50": timm_model("nf_resnet50.ra2_in1k"),
+    "vit_unimodal": vision_transformer("google/vit-base-patch16-224-in21k", cls),
+    "dino_vitb16": vision_transformer("facebook/dino-vitb16", cls),
+    "limber_beit": vision_transformer(BEIT, mean),
+    "limber_beit_ft": vision_transformer(f"{BEIT}-ft22k", mean),
     "tsm": lambda at: lambda batch: torch.stack([tsm_by_hand.features(tsm_haiku(), image[None]) for image in batch]),
     "clip": lambda at: clip_model("RN50").encode_image,
     "clip_vitb32": lambda at: clip_model("ViT-B-32").encode_image,
@@ -187,8 +216,6 @@ def test_text_features_equal_open_clips(folder):
 
 def hidden(folder, name, text):
     """transformers' own last layer for one text, which so has no padding."""
-    import transformers
-
     module = transformers.AutoModel.from_pretrained(folder / name).eval()
     tokens = transformers.AutoTokenizer.from_pretrained(folder / name)(text, return_tensors="pt")
     return module(**tokens).last_hidden_state[0]
@@ -206,6 +233,15 @@ def test_text_features_equal_transformers(folder, role, name, position):
     with torch.inference_mode():
         wanted = torch.stack([hidden(folder, name, text)[position] for text in CAPTIONS])
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_images_are_prepared_as_transformers_does(folder, name):
+    kind = transformers.BeitImageProcessorPil if "beit" in name else transformers.ViTImageProcessorPil
+    processor = kind.from_pretrained(folder / name)
+    wanted = processor(picture(), return_tensors="pt")["pixel_values"][0]
+    found = resolve(f"transformers:{name}#image").load().prepare(picture())
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "role"), [(name, role) for name, roles in CHANGED.items() for role in roles])

@@ -185,6 +185,11 @@ class TestRefusals:
         with pytest.raises(CorruptAsset, match=r"more.pth has weights that timm test_resnet does not use: more$"):
             resolve("timm:test_resnet@more.pth").load()
 
+    def test_group_norm_in_place_of_batch_norm(self, weights):
+        torch.save(timm.create_model("resnet50_gn", num_classes=2).state_dict(), weights / "gn.pth")
+        with pytest.raises(CorruptAsset, match=r"lacks weights that timm resnet50 needs: bn1.running_mean, bn1.runn"):
+            resolve("timm:resnet50@gn.pth").load()
+
     def test_unknown_architecture_and_tag(self, weights):
         with pytest.raises(UnknownName, match=r"no timm model named 'tset_resnet'. Did you mean 'test_resnet'"):
             resolve("timm:tset_resnet?random=0").load()

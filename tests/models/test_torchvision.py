@@ -27,6 +27,7 @@ def encode(spec, pictures):
 LAYOUTS = {
     "bare": lambda state: state,
     "no classifier (VirTex)": lambda state: {k: v for k, v in state.items() if not k.startswith("fc.")},
+    "without counters (resnet50-19c8e357)": lambda state: {k: v for k, v in state.items() if "batches" not in k},
     "texture-vs-shape": paper_files.texture_vs_shape,
     "half precision": lambda state: {k: v.half() if v.is_floating_point() else v for k, v in state.items()},
 }
@@ -147,6 +148,13 @@ class TestRefusals:
             resolve("torchvision:resnet18@less.pth").load()
         with pytest.raises(CorruptAsset, match=r"has weights that torchvision resnet18 does not use: more$"):
             resolve("torchvision:resnet18@more.pth").load()
+
+    def test_group_norm_in_place_of_batch_norm(self, weights):
+        """The same convolutions under another normalisation: its running mean and variance are not there."""
+        group = torchvision.models.resnet18(weights=None, norm_layer=lambda width: torch.nn.GroupNorm(4, width))
+        torch.save(group.state_dict(), weights / "gn.pth")
+        with pytest.raises(CorruptAsset, match=r"lacks weights that torchvision resnet18 needs: bn1.running_mean, bn1"):
+            resolve("torchvision:resnet18@gn.pth").load()
 
     def test_unknown_names(self, weights):
         with pytest.raises(UnknownName, match=r"no torchvision model named 'resnet19'. Did you mean 'resnet1"):

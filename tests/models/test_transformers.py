@@ -236,6 +236,33 @@ def test_another_fit_is_refused(weights, quiet):
         resolve("transformers:vit#image").load()
 
 
+@pytest.mark.parametrize(("processor", "words"), [
+    ({"image_mean": None}, r"normalises, with image_mean=None and image_std=\[0.5, 0.5, 0.5\]; give three"),
+    ({"image_mean": 0.5}, r"normalises, with image_mean=0.5"),
+    ({"image_mean": [0.5]}, r"cannot be followed: a Preprocess has mean=\(0.5,\); give a tuple of three numbers"),
+    ({"image_mean": ["a", "b", "c"]}, r"cannot be followed: a Preprocess has mean=\('a', 'b', 'c'\)"),
+    ({"image_std": [0.5, 0.0, 0.5]}, r"has std=\(0.5, 0.0, 0.5\); what pixels are divided by lies above 0"),
+    ({"do_rescale": False}, r"scales bytes by 1; only 1/255, to pixels in \[0, 1\], is read"),
+    ({"rescale_factor": 0.0078}, r"scales bytes by 0.0078; only 1/255"),
+    ({"size": {"height": 32, "width": 64}}, r"neither a centre crop nor a squash to a square"),
+    ({"size": {"shortest_edge": 40}, "crop_size": {"height": 32, "width": 16}, "do_center_crop": True}, r"crop_size="),
+    ({"size": {"shortest_edge": 30}, "crop_size": 32, "do_center_crop": True}, r"resize=30, smaller than the crop of"),
+    ({"do_resize": False}, r"resizes with resample=2"),
+])  # fmt: skip
+def test_a_wrong_normalisation_or_size_is_told(weights, quiet, processor, words):
+    vision_folder(weights, **processor)
+    with pytest.raises((BadSpec, CorruptAsset), match=rf"model 'transformers:vit#image': .*_config.json .*{words}"):
+        resolve("transformers:vit#image").load()
+
+
+@pytest.mark.parametrize(("content", "words"), [("{", "is no JSON"), ("[1]", "holds a list and no image processor")])
+def test_a_processor_that_cannot_be_read_is_told(weights, quiet, content, words):
+    vision_folder(weights)
+    (weights / "vit" / "preprocessor_config.json").write_text(content)
+    with pytest.raises(CorruptAsset, match=rf"preprocessor_config.json {words}.*; fetch it again"):
+        resolve("transformers:vit#image").load()
+
+
 class TestIdentity:
     def test_follows_weights_and_tokenizer_and_not_the_folders_name(self, bert, weights):
         folder, _ = bert
@@ -292,6 +319,13 @@ class TestRefusals:
     def test_damaged_weights(self, bert):
         (bert[0] / "model.safetensors").write_bytes(b"no weights")
         with pytest.raises(CorruptAsset, match=r"model 'transformers:bert': transformers cannot read "):
+            resolve("transformers:bert").load()
+
+    @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+    def test_a_page_in_place_of_weights(self, bert, name):
+        (bert[0] / "model.safetensors").unlink()
+        (bert[0] / name).write_bytes(b"<html>")
+        with pytest.raises(CorruptAsset, match=rf"{name} is an HTML page and no checkpoint"):
             resolve("transformers:bert").load()
 
     def test_a_malicious_pickle_is_not_run(self, bert, tmp_path):

@@ -15,10 +15,13 @@ from mmbench.report.gate_simulation import (
     NEAR,
     Size,
     Variant,
+    among,
+    cells_with_room,
+    datasets_with_room,
     faults,
     judged,
     latest_record,
-    on_one_cell,
+    on_one,
     planted,
     rates,
     sizes_of,
@@ -44,7 +47,8 @@ def part(found: np.ndarray, **how) -> dict:
     """What ``faults`` reads of a record, from the four small variants."""
     unchanged, twice, edge, near = (rates(at, **how) for at in found)
     every = [{"loss": 0.0, **unchanged}, {"loss": 2.0, **twice}]
-    return {"runs": RUNS, "every": every, "edge": edge, "near": [near]}
+    local = [{"loss": 2.0, **rates(on_one(datasets_with_room(FEW), found[0], found[1]), **how)}]
+    return {"runs": RUNS, "every": every, "dataset": local, "edge": edge, "near": [near]}
 
 
 # The gate and gates that are wrong
@@ -72,7 +76,19 @@ def test_a_gate_that_never_fails_is_flagged(found: np.ndarray) -> None:
     def meek(worse, not_worse):
         return ["pass" if outcome == "fail" else outcome for outcome in settle(worse, not_worse)]
 
-    assert faults(part(found, rule=meek)) == ["a loss of twice the margin is caught only in 0.0 %"]
+    assert faults(part(found, rule=meek)) == [
+        "a loss of twice the margin is caught only in 0.0 %",
+        "such a loss on one dataset only is caught only in 0.0 %",
+    ]
+
+
+def test_a_gate_that_looks_at_the_mean_of_all_cells_is_flagged(found: np.ndarray) -> None:
+    """A liar that sees a loss on every cell and none on a part of them."""
+
+    def at_large(worse, not_worse):
+        return [settle([np.quantile(worse, 0.75)], [1.0])[0]] * len(worse)
+
+    assert "such a loss on one dataset only is caught only in 0.0 %" in faults(part(found, rule=at_large))
 
 
 # What is simulated is the gate
@@ -144,11 +160,39 @@ def test_planted_differences_are_as_uncertain_as_real_ones() -> None:
 
 def test_one_cell_is_damaged_and_it_has_as_much_to_lose() -> None:
     unchanged, damaged = np.zeros((3, 500, len(SIZES))), np.ones((3, 500, len(SIZES)))
-    changed = on_one_cell(SIZES, unchanged, damaged)[0].astype(bool)
+    changed = on_one(cells_with_room(SIZES), unchanged, damaged)[0].astype(bool)
     assert (changed.sum(axis=1) == 1).all()
     assert not unchanged.any()
     for cell in np.flatnonzero(changed.any(axis=0)):
         assert SIZES[cell].mean - SIZES[cell].chance >= 0.15
+
+
+def test_one_dataset_is_damaged_and_all_of_it() -> None:
+    unchanged, damaged = np.zeros((3, 200, len(SIZES))), np.ones((3, 200, len(SIZES)))
+    changed = on_one(datasets_with_room(SIZES), unchanged, damaged)[0].astype(bool)
+    drawn = set()
+    for row in changed:
+        (name,) = {SIZES[cell].dataset for cell in np.flatnonzero(row)}
+        assert row.sum() == sum(size.dataset == name for size in SIZES)
+        drawn.add(name)
+    assert len(drawn) == len(datasets_with_room(SIZES)) > 2
+
+
+@pytest.mark.parametrize("count", [1, 7, len(SIZES)])
+def test_a_smaller_gate_has_its_damaged_cell_and_others(count: int) -> None:
+    numbered = np.broadcast_to(np.arange(float(len(SIZES))), (3, 50, len(SIZES)))
+    after, before = among(count, cells_with_room(SIZES), numbered, numbered + 1000)
+    assert after.shape == before.shape == (3, 50, count)
+    assert (after[..., 0] == before[..., 0] + 1000).all()
+    assert (after[..., 1:] == before[..., 1:]).all()
+    assert all(len(set(row)) == count for row in before[0])
+    assert {int(cell) for cell in before[0, :, 0]} <= {cell for (cell,) in cells_with_room(SIZES)}
+
+
+def test_fewer_cells_show_a_loss_of_one_more_often() -> None:
+    unchanged, twice = judged(FEW, (Variant(), Variant(loss=2.0)), RUNS, seed=7)
+    caught = [rates(among(n, cells_with_room(FEW), unchanged, twice)[0])["fail"] for n in (1, len(FEW))]
+    assert caught[0] > caught[1] + 0.1
 
 
 # Sizes
@@ -186,12 +230,23 @@ def test_the_stored_record_keeps_the_bounds_at_todays_margins() -> None:
     assert gate["runs"] >= 500
     assert gate["margins"] == dict(DEFAULT_MARGINS), "the defaults changed; simulate again"
     assert gate["noise"] == gate_simulation.NOISE
-    assert [row["loss"] for row in gate["every"]] == list(gate_simulation.LOSSES)
+    for key in ("every", "dataset", "single"):
+        assert [row["loss"] for row in gate[key]] == list(gate_simulation.LOSSES)
+
+
+def test_the_page_says_what_a_single_cell_may_hide() -> None:
+    gate = json.loads((REPORTS / "calibration.json").read_text())["gate"]
+    page = "\n".join(gate_calibration.render(gate))
+    caught = {row["loss"]: row["fail"] for row in gate["single"]}[2.0]
+    assert caught < gate_simulation.CAUGHT
+    assert f"a loss of twice the margin on one cell of 135 is caught in {100 * caught:.3g} %" in page
+    for row in gate["among"]:
+        assert f"| {row['cells']} | {100 * row['caught']:.3g} % | {100 * row['unchanged']:.3g} % |" in page
 
 
 def test_faults_are_printed_on_the_page() -> None:
     gate = json.loads((REPORTS / "calibration.json").read_text())["gate"]
-    assert "All four are kept." in gate_calibration.render(gate)
+    assert "All five are kept." in gate_calibration.render(gate)
     gate["edge"]["fail"] = 0.2
     assert "**Broken:** a loss of just the margin, without seed noise, fails in 20.0 %." in gate_calibration.render(
         gate
