@@ -11,7 +11,7 @@ import mmbench
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
     {"errors"},
-    {"registry"},
+    {"registry", "halves"},
     {"stats", "correlations", "metrics", "assets"},
     {"protocol", "datasets"},
     {"scores", "terms", "probes", "zoo"},
