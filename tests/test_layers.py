@@ -14,7 +14,7 @@ FLOORS = [
     {"registry", "halves"},
     {"stats", "correlations", "metrics", "assets"},
     {"protocol", "datasets"},
-    {"scores", "terms", "probes", "zoo"},
+    {"scores", "terms", "planning", "probes", "zoo"},
     {"forms", "models"},
     {"claims", "lineups", "features"},
     {"plant", "run", "verdict", "gate", "timing_gate"},
