@@ -10,7 +10,6 @@ import functools
 import hashlib
 import os
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +21,10 @@ from numpy.typing import NDArray
 from mmbench.errors import BadFeatures, MMBenchError, NotEnoughShots, Unmeasured
 from mmbench.features.keys import feature_key, score_key
 from mmbench.features.store import Store
+from mmbench.halves import two_at_a_time
 from mmbench.metrics import METRICS
-from mmbench.protocol import Cell, MLPSettings, Protocol
+from mmbench.planning import Plan, raw_roles
+from mmbench.protocol import Cell, MLPSettings, Protocol, Settings
 from mmbench.scores import Scores
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Cost:
 class Bench:
     """A lineup measured into a store.
 
-    ``encoded`` in the store counts encodes; ``costs`` lists what was paid and what was reused, in order.
+    ``encoded`` in the store counts encodes; ``costs`` lists what was paid and what was reused, in order. With ``pairs``
+    a probe that trains solves the next planned cells as well, each on half of the cores.
     """
 
     lineup: Lineup
@@ -59,11 +61,13 @@ class Bench:
     precision: str = "float32"
     batch_size: int = 64
     progress: bool = True
+    pairs: bool = True
     costs: list[Cost] = field(default_factory=list)
     _known: dict[Cell, Scores] = field(default_factory=dict, repr=False)
-    _planned: dict[tuple[Any, ...], dict[Cell, None]] = field(default_factory=dict, repr=False)
+    _plan: Plan = field(default_factory=Plan, repr=False)
     _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
     _failed: dict[Cell, MMBenchError] = field(default_factory=dict, repr=False)
+    _alone: set[Cell] = field(default_factory=set, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _unstored: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
@@ -78,6 +82,7 @@ class Bench:
         device: str = "cpu",
         precision: str = "float32",
         progress: bool = True,
+        pairs: bool = True,
     ) -> Bench:
         """The bench of a lineup (a name or a TOML file) with ``ROLE=SPEC`` bindings laid over it.
 
@@ -93,14 +98,13 @@ class Bench:
             bound = bound.bind_model(binding)
         for binding in datasets:
             bound = bound.bind_dataset(binding)
-        return cls(bound, Store(store), device=device, precision=precision, progress=progress)
+        return cls(bound, Store(store), device=device, precision=precision, progress=progress, pairs=pairs)
 
     # asking
 
     def plan(self, cells: Iterable[Cell]) -> None:
         """Note cells that will be asked for, so that those one probe call can solve together are solved together."""
-        for cell in cells:
-            self._planned.setdefault(_together(cell), {})[cell] = None
+        self._plan.add(cells)
 
     def scores(self, cell: Cell) -> Scores:
         """The scores of ``cell``: known, stored, or measured now together with its planned neighbours.
@@ -112,8 +116,7 @@ class Bench:
         if cell in self._failed:
             raise self._failed[cell]
         if cell not in self._known:
-            wanted = [cell, *(c for c in self._planned.get(_together(cell), {}) if c != cell)]
-            missing = [c for c in wanted if not self._recall(c) and c not in self._failed]
+            missing = [c for c in self._plan.group(cell) if not self._recall(c) and c not in self._failed]
             if missing:
                 try:
                     self._measure(missing)
@@ -137,7 +140,7 @@ class Bench:
         from mmbench.probes.entry import Arrays
 
         dataset = self._dataset(cell.dataset)
-        towers = self._towers(cell.model, _raw(cell))
+        towers = self._towers(cell.model, raw_roles(cell))
         probe = self._probe(cell.protocol)
         prompts = None
         if PROMPTS in probe.needs:
@@ -171,38 +174,71 @@ class Bench:
         return True
 
     def _measure(self, cells: list[Cell]) -> None:
-        """Solve cells that differ in settings only with one probe call, and store each."""
+        """Solve cells that differ in settings only with one probe call, and store each; so those beside them."""
+        groups = [(cells, self._ready(cells[0]))]
+        beside = self._beside(cells[0])
+        if beside:
+            try:
+                groups.append((beside, self._ready(beside[0])))
+            except MMBenchError:  # it is raised again when they are asked for
+                self._alone.update(beside)
+        solved = map(self._solve, groups) if len(groups) == 1 else two_at_a_time(self._solve, groups)
+        for (group, arrays), found in zip(groups, list(solved), strict=True):
+            if not isinstance(found, MMBenchError):
+                self._keep(group, arrays, *found)
+            elif group is cells:
+                raise found
+            else:
+                self._alone.update(group)
 
-        first = cells[0]
-        probe, dataset = self._probe(first.protocol), self._dataset(first.dataset)
-        metric = METRICS.get(_metric_name(first, dataset.task))
-        arrays: Arrays = self.arrays(first)
-        started = time.perf_counter()
-        protocol = first.protocol
+    def _beside(self, cell: Cell) -> list[Cell]:
+        """The next planned cells that the same probe can train for while it trains for ``cell``'s group."""
+        if not self.pairs or self.device != "cpu" or not self._probe(cell.protocol).trains:
+            return []
+        for group in self._plan.others(cell):
+            missing = [c for c in group if c not in self._failed and c not in self._alone and not self._recall(c)]
+            if missing:
+                return missing
+        return []
+
+    def _ready(self, cell: Cell) -> Arrays:
+        """The cell's arrays; raises Unmeasured when its metric cannot judge them, before anything is solved."""
+        _metric_name(cell, self._dataset(cell.dataset).task)
+        return self.arrays(cell)
+
+    def _solve(self, group: tuple[list[Cell], Arrays]) -> tuple[dict[Settings, NDArray[Any]], float] | MMBenchError:
+        """Predictions by settings, and seconds; or the error. Touches nothing of the bench: two run at a time."""
+        (cells, arrays), p, started = group, group[0][0].protocol, time.perf_counter()
         settings = list(dict.fromkeys(cell.protocol.settings.for_probe() for cell in cells))
         try:
-            solved = probe.run(arrays, settings, trials=protocol.trials, seed=protocol.seed, device=self.device)
+            solved = self._probe(p).run(arrays, settings, trials=p.trials, seed=p.seed, device=self.device)
         except BadFeatures as error:
-            raise BadFeatures(f"{first}: {error}") from error
-        predictions = dict(zip(settings, solved, strict=True))
-        seconds = (time.perf_counter() - started) / len(cells)
+            return BadFeatures(f"{cells[0]}: {error}")
+        except MMBenchError as error:
+            return error
+        return dict(zip(settings, solved, strict=True)), time.perf_counter() - started
+
+    def _keep(self, cells: list[Cell], arrays: Arrays, found: dict[Settings, NDArray[Any]], seconds: float) -> None:
+        """Turn predictions into scores and store them."""
+        dataset = self._dataset(cells[0].dataset)
+        metric = METRICS.get(_metric_name(cells[0], dataset.task))
         test = dataset.split("test")
-        seen = self._stages(first, dataset, arrays)
+        seen = self._stages(cells[0], dataset, arrays) | {"seconds": seconds / len(cells)}
         for cell in cells:
-            predicted = predictions[cell.protocol.settings.for_probe()]
+            predicted = found[cell.protocol.settings.for_probe()]
             kept = _kept(cell.protocol, len(test))
             scores = Scores(
                 metric.outcome(predicted, test.labels)[:, :kept],
                 metric.name,
                 examples=test.digest() if kept == len(test) else f"{test.digest()}:{kept}",
                 chance=metric.chance(test.labels),
-                provenance=self._provenance_of(cell) | seen | {"predictions": _digest(predicted), "seconds": seconds},
+                provenance=self._provenance_of(cell) | seen | {"predictions": _digest(predicted)},
             )
             key = self._key(cell)
             if key is not None:
                 self.store.save_scores(key, scores)
             self._known[cell] = scores
-            self.costs.append(Cost("cell", str(cell), seconds, fresh=True))
+            self.costs.append(Cost("cell", str(cell), seen["seconds"], fresh=True))
 
     def _features(self, towers: Sequence[ModelEntry], split: Split, where: str) -> NDArray[np.float32]:
         # The thesis concatenates text before image (its code, for chapter 5).
@@ -284,7 +320,7 @@ class Bench:
     def _key(self, cell: Cell) -> str | None:
         features = [
             feature_key(tower.identity(), tower.modality, device=self.device, precision=self.precision)
-            for tower in self._towers(cell.model, _raw(cell))
+            for tower in self._towers(cell.model, raw_roles(cell))
         ]
         entry = self.lineup.dataset(cell.dataset).entry
         dataset = f"{entry.identity()}:{entry.task}"
@@ -294,7 +330,7 @@ class Bench:
         """Digests of what a cell is made from, stage by stage, so that two runs can be told where they part."""
         from mmbench.features.extract import item_digests
 
-        towers = self._towers(cell.model, _raw(cell))
+        towers = self._towers(cell.model, raw_roles(cell))
         kinds = dict.fromkeys(tower.modality for tower in towers)
         items = {
             name: _digest(*(item_digests(part, kind)[0] for kind in kinds if _has(part, kind)))
@@ -316,25 +352,12 @@ class Bench:
             "protocol": cell.protocol.name,
             "fingerprint": cell.protocol.fingerprint(),
             "reading": cell.protocol.reading,
-            "models": {tower.name: tower.identity().weights for tower in self._towers(cell.model, _raw(cell))},
+            "models": {tower.name: tower.identity().weights for tower in self._towers(cell.model, raw_roles(cell))},
             "dataset": self.lineup.dataset(cell.dataset).entry.identity(),
             "device": self.device,
             "precision": self.precision,
             "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-
-
-def _together(cell: Cell) -> tuple[Any, ...]:
-    """Cells with equal keys differ in settings only, on the same features: one probe call solves them all."""
-    p = cell.protocol
-    how = (p.probe, type(p.settings), p.metric, p.multilabel_metric, p.trials, p.seed)
-    return (*how, _raw(cell), cell.model, cell.dataset)
-
-
-def _raw(cell: Cell) -> tuple[str, ...]:
-    """The cell's roles whose input is not normalised under its reading (D-10)."""
-    named = getattr(cell.protocol.settings, "raw_input", ())
-    return tuple(role for role in cell.model.split("+") if role in named)
 
 
 def _has(split: Split, modality: str) -> bool:
@@ -374,12 +397,3 @@ def code_digest() -> str:
     for path in [root / "metrics.py", Path(__file__), *sorted((root / "probes").glob("*.py"))]:
         hasher.update(path.read_bytes())
     return hasher.hexdigest()[:16]
-
-
-def cost_table(costs: Iterable[Cost], most: int = 10) -> list[tuple[str, float]]:
-    """The most expensive fresh pieces of work, dearest first."""
-    paid: dict[str, float] = defaultdict(float)
-    for cost in costs:
-        if cost.fresh:
-            paid[f"{cost.kind}: {cost.name}"] += cost.seconds
-    return sorted(paid.items(), key=lambda pair: -pair[1])[:most]

@@ -11,10 +11,10 @@ import mmbench
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
     {"errors", "options"},
-    {"registry"},
+    {"registry", "halves"},
     {"stats", "correlations", "metrics", "assets"},
     {"protocol", "datasets"},
-    {"scores", "terms", "probes", "zoo"},
+    {"scores", "terms", "planning", "probes", "zoo"},
     {"forms", "models"},
     {"claims", "lineups", "features"},
     {"plant", "run", "verdict", "gate", "timing_gate"},

@@ -252,3 +252,28 @@ def test_scores_tell_the_stages_they_come_from(bench, tmp_path):
 
 def _with_test(dataset, part):
     return dataclasses.replace(dataset, splits=dataset.splits | {"test": part})
+
+
+def test_heads_that_train_are_solved_with_the_next_planned_ones_beside_them(bench, tmp_path):
+    other = colours("other", weights="w2")[0]
+    asked, beside = (Cell(MLP_HEAD, role, "cifar10") for role in ("clip", "other"))
+    pairs = bench({"other": other})
+    pairs.plan([asked, beside])
+    pairs.scores(asked)
+    assert not pairs.fresh(beside)
+    alone = bench({"other": other}, store=tmp_path / "alone")
+    alone.pairs = False
+    alone.plan([asked, beside])
+    for cell in (asked, beside):
+        np.testing.assert_array_equal(pairs.scores(cell).outcomes, alone.scores(cell).outcomes)
+        assert alone.fresh(beside) == (cell == asked)
+
+
+def test_a_broken_cell_beside_another_fails_when_it_is_asked_for(bench):
+    broken = colours("broken", weights="w3", spoil=lambda out: out * float("nan"))[0]
+    few = bench({"broken": broken})
+    asked, beside = (Cell(MLP_HEAD, role, "cifar10") for role in ("clip", "broken"))
+    few.plan([asked, beside])
+    assert few.scores(asked).outcomes.size
+    with pytest.raises(BadFeatures, match="NaN"):
+        few.scores(beside)

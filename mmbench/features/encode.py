@@ -7,8 +7,9 @@ sizes choose different kernels. mmbench.features.invariance states the tolerance
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadFeatures, BadItem, BadSpec
 from mmbench.features.keys import autocast_dtype
+from mmbench.halves import two_at_a_time
 from mmbench.models.entry import Encoder
 
 if TYPE_CHECKING:
@@ -104,6 +106,21 @@ def forward(encoder: Encoder, batch: Sequence[Any], device: str, precision: str,
     return rows
 
 
+def forward_all(
+    encoder: Encoder, batches: Iterable[Sequence[Any]], device: str, precision: str, name: str
+) -> Generator[NDArray[np.float32], None, None]:
+    """``forward`` of each batch, in order; on a CPU two batches of images at a time, while the next is prepared.
+
+    Texts go one batch after another, since a tokenizer must not be asked by two threads at once.
+    """
+
+    def rows(batch: Sequence[Any]) -> NDArray[np.float32]:
+        return forward(encoder, batch, device, precision, name)
+
+    side_by_side = encoder.modality == "image" and device == "cpu"
+    yield from two_at_a_time(rows, batches) if side_by_side else map(rows, batches)
+
+
 def check_shape(shape: tuple[int, ...], items: int, dim: int, name: str) -> None:
     """Raise BadFeatures unless ``shape`` is ``(items, dim)``, saying what is likely wrong."""
     if shape == (items, dim):
@@ -152,13 +169,14 @@ def encode_rows(
 ) -> NDArray[np.float32]:
     """Features float32 ``[len(rows), dim]`` of these rows of a split, kept in memory; raises BadItem."""
     place(encoder, device)
-    out = np.empty((len(rows), encoder.dim), np.float32)
-    ready: list[Any] = []
-    for done, item in enumerate(prepared(encoder, split, rows, workers), start=1):
-        if isinstance(item, BadItem):
-            raise item
-        ready.append(item)
-        if len(ready) == batch_size or done == len(rows):
-            out[done - len(ready) : done] = forward(encoder, ready, device, precision, name)
-            ready = []
-    return out
+    items = iter(prepared(encoder, split, rows, workers))
+
+    def batches() -> Iterator[list[Any]]:
+        while ready := list(itertools.islice(items, batch_size)):
+            for item in ready:
+                if isinstance(item, BadItem):
+                    raise item
+            yield ready
+
+    found = list(forward_all(encoder, batches(), device, precision, name))
+    return np.concatenate(found) if found else np.empty((0, encoder.dim), np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, BadItem, BadSpec
-from mmbench.features.encode import check_finite, check_ready, forward, place, prepared
+from mmbench.features.encode import check_finite, check_ready, forward_all, place, prepared
 from mmbench.features.keys import feature_key, feature_parts
 from mmbench.features.shards import DIGEST_BYTES
 from mmbench.features.store import Shelf, Store, StoreWarning
@@ -186,35 +187,51 @@ class _Job:
         return absent[np.sort(first)]
 
     def encode(self, encoder: Encoder, missing: NDArray[np.int64], advance: Callable[[int], None]) -> None:
-        """Encode ``missing`` in batches cut on a grid of the split's rows: a resumed run has the same batches."""
+        """Encode ``missing`` in batches cut on a grid of places: a resumed run has the same batches."""
         place(encoder, self.device)
+        places = self.places(encoder.modality)
+        missing = missing[np.argsort(places[missing])]
         source = prepared(encoder, self.split, missing.tolist(), self.workers)
         pending = _Pending(self)
-        cells = np.split(missing, np.flatnonzero(np.diff(missing // self.batch_size)) + 1)
-        try:
+        kept: deque[list[int]] = deque()  # rows of the batches that are under way
+        cells = np.split(missing, np.flatnonzero(np.diff(places[missing] // self.batch_size)) + 1)
+
+        def batches() -> Iterator[list[Any]]:
             for cell in cells:
-                ready, kept = [], []
-                for row in cell.tolist():
-                    item = next(source)
-                    if isinstance(item, BadItem):
-                        self.bad[row] = str(item)
-                        if self.on_bad == "stop":
-                            self.stop(row)
-                    else:
-                        ready.append(item)
-                        kept.append(row)
-                if kept:
-                    values = forward(encoder, ready, self.device, self.precision, self.name)
-                    check_finite(values, [self.split.ids[row] for row in kept], self.name)
-                    self.fresh += len(kept)
-                    self.store.count(self.count_as, self.items[kept])
-                    pending.add(kept, values)
+                found = dict(zip(cell.tolist(), source, strict=False))
+                bad = {row: str(item) for row, item in found.items() if isinstance(item, BadItem)}
+                self.bad |= bad
+                if bad and self.on_bad == "stop":
+                    return
+                if len(bad) < len(found):
+                    kept.append([row for row in found if row not in bad])
+                    yield [item for row, item in found.items() if row not in bad]
                 advance(len(cell))
+
+        try:
+            with contextlib.closing(forward_all(encoder, batches(), self.device, self.precision, self.name)) as encoded:
+                for values in encoded:
+                    rows = kept.popleft()
+                    check_finite(values, [self.split.ids[row] for row in rows], self.name)
+                    self.fresh += len(rows)
+                    self.store.count(self.count_as, self.items[rows])
+                    pending.add(rows, values)
+            if self.bad and self.on_bad == "stop":
+                self.stop(min(self.bad))
         except BaseException:
             source.close()  # type: ignore[attr-defined]
             pending.rescue()
             raise
         pending.flush()
+
+    def places(self, modality: Modality) -> NDArray[np.int64]:
+        """Where each row of the split stands in the order of encoding: its row; texts by length, to pad little."""
+        if modality == "image":
+            return np.arange(len(self.split))
+        assert self.split.texts is not None
+        places = np.empty(len(self.split), np.int64)
+        places[np.argsort([len(text) for text in self.split.texts], kind="stable")] = np.arange(len(places))
+        return places
 
 
 class _Pending:

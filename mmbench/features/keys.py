@@ -19,7 +19,7 @@ from mmbench.models.entry import Identity, Modality
 Precision = Literal["float32", "bf16", "fp16"]
 
 # Raise it when the arithmetic of mmbench.features.encode changes, so that nothing older is reused.
-FEATURE_SCHEMA = 1
+FEATURE_SCHEMA = 2
 SCORE_SCHEMA = 1
 
 _AUTOCAST: dict[str, str | None] = {"float32": None, "bf16": "bfloat16", "fp16": "float16"}

@@ -73,7 +73,8 @@ class Encoder:
     """A loaded tower in eval mode.
 
     ``forward`` maps a batch to float features ``[batch, dim]``: a float tensor ``[batch, 3, size, size]`` for images,
-    a list of strings for texts. ``prepare`` maps one RGB image to its tensor, on any worker.
+    a list of strings for texts; for images two threads may call it at once. ``prepare`` maps one RGB image to its
+    tensor, on any worker.
     """
 
     modality: Modality

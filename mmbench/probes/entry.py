@@ -98,7 +98,8 @@ class Probe:
     Settings come together so that a probe can solve all shots as one tensor problem. A prediction is int64
     ``[trials, m]``, or bool ``[trials, m, classes]`` for several labels. Trials are independent draws or
     initialisations derived from ``seed`` alone, the same whatever the model, so that models can be compared in pairs.
-    ``needs`` lists what must be present: ``train``, ``prompts``; ``multilabel`` says whether it takes several labels.
+    ``needs`` lists what must be present: ``train``, ``prompts``; ``multilabel`` says whether it takes several labels;
+    ``trains`` whether it takes many small steps, so that two runs side by side are faster than each on all cores.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Probe:
     settings: type[Settings]
     needs: tuple[str, ...] = ("train",)
     multilabel: bool = False
+    trains: bool = False
     about: str = ""
 
 

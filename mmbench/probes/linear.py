@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmbench.probes.draws import trial_seeds
 from mmbench.probes.entry import PROBES, Arrays, Probe
 from mmbench.probes.tensors import to_tensor
-from mmbench.probes.training import Heads, target
+from mmbench.probes.training import Heads, rows_at, target
 from mmbench.protocol import LinearSettings
 
 
@@ -44,8 +44,8 @@ def fit_linear(
     )
     for _ in range(s.epochs):
         for batch in heads.batches(len(rows), s.batch_size, drop_last=False):
-            heads.step(rows[batch], labels[batch])
+            heads.step(rows_at(rows, batch), rows_at(labels, batch))
     return heads
 
 
-PROBES.add(Probe("linear", linear, LinearSettings, about="one linear layer by Adam, all seeds in one run"))
+PROBES.add(Probe("linear", linear, LinearSettings, trains=True, about="one linear layer by Adam, all seeds in one run"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmbench.probes.draws import cut_rows, trial_seeds
 from mmbench.probes.entry import PROBES, Arrays, Probe
 from mmbench.probes.tensors import to_tensor
-from mmbench.probes.training import Heads, target
+from mmbench.probes.training import Heads, rows_at, target
 from mmbench.protocol import MLPSettings
 
 Rows = tuple[NDArray[Any], NDArray[Any]]
@@ -58,19 +58,18 @@ def fit_mlp(train: Rows, valid: Rows, classes: int, s: MLPSettings, seeds: Seque
     x, y = to_tensor(train[0], device), target(train[1], device)
     held_x, held_y = to_tensor(valid[0], device), target(valid[1], device)
     heads = Heads((x.shape[1], s.hidden, classes), seeds, several=y.ndim == 2, device=device, lr=s.learning_rate)
-    best = [p.clone() for p in heads.parameters]
+    best = heads.values.clone()
     lowest, age = np.full(len(seeds), np.inf), np.zeros(len(seeds), dtype=int)
     alive = np.arange(len(seeds))
     for _ in range(s.max_epochs):
         for batch in heads.batches(len(x), s.batch_size, drop_last=True):
-            heads.step(x[batch], y[batch])
+            heads.step(rows_at(x, batch), rows_at(y, batch))
         losses = heads.loss(held_x, held_y).cpu().numpy()
         better = np.flatnonzero(losses < lowest[alive])
         lowest[alive[better]] = losses[better]
         age[alive] += 1
         age[alive[better]] = 0
-        for kept, p in zip(best, heads.parameters, strict=True):
-            kept[alive[better]] = p[better]
+        best[alive[better]] = heads.values[better]
         going = np.flatnonzero(age[alive] < s.patience)
         if len(going) == 0:
             break
@@ -81,4 +80,6 @@ def fit_mlp(train: Rows, valid: Rows, classes: int, s: MLPSettings, seeds: Seque
     return heads
 
 
-PROBES.add(Probe("mlp", mlp, MLPSettings, multilabel=True, about="one hidden layer by Adam with early stopping"))
+PROBES.add(
+    Probe("mlp", mlp, MLPSettings, multilabel=True, trains=True, about="one hidden layer by Adam with early stopping")
+)

@@ -22,6 +22,8 @@ class Heads:
 
     ``several`` chooses the loss: binary cross-entropy summed over batch and classes (Bielawski 2022), or else softmax
     cross-entropy averaged over the batch. Initial weights are PyTorch's default for ``nn.Linear`` under each seed.
+    ``values`` float32 ``[seeds, numbers]`` holds all weights and biases of a seed in one row, so that Adam is one pass
+    over one array; ``layers`` are views of it, weights ``[seeds, out, in]`` and biases ``[seeds, 1, out]``.
     """
 
     def __init__(
@@ -29,24 +31,34 @@ class Heads:
     ) -> None:
         import torch
 
-        self.several, self.device, self.adam = several, device, adam
+        self.widths, self.several, self.device = tuple(widths), several, device
+        self.adam = {"weight_decay": 0.0} | adam
         # shuffles are drawn on the CPU, so that every device sees the same batches
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.layers: list[tuple[Tensor, Tensor]] = []
-        for inputs, outputs in itertools.pairwise(widths):
-            weight, bias = torch.empty(len(seeds), outputs, inputs), torch.empty(len(seeds), 1, outputs)
+        values = torch.empty(len(seeds), sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(widths)))
+        for weight, bias in self._layers(values):
             for w, b, generator in zip(weight, bias, self.generators, strict=True):
-                w.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
-                b.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
-            self.layers.append((weight.to(device), bias.to(device)))
-        self._new_optimiser()
+                for part in (w, b):
+                    part.uniform_(-(w.shape[1] ** -0.5), w.shape[1] ** -0.5, generator=generator)
+        self._hold(values.to(device))
+        self.moments = torch.zeros_like(self.values), torch.zeros_like(self.values)
+        self.steps = torch.zeros((), device=device)
 
-    def _new_optimiser(self) -> None:
+    def _layers(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Weights and biases of each layer as views of ``values`` ``[seeds, numbers]``."""
+        shapes = list(itertools.pairwise(self.widths))
+        parts = values.split([size for inputs, outputs in shapes for size in (inputs * outputs, outputs)], dim=1)
+        return [
+            (weight.view(-1, outputs, inputs), bias.unsqueeze(1))
+            for (inputs, outputs), weight, bias in zip(shapes, parts[::2], parts[1::2], strict=True)
+        ]
+
+    def _hold(self, values: Tensor) -> None:
         import torch
 
-        for p in self.parameters:
-            p.grad = torch.zeros_like(p)
-        self.optimiser = torch.optim.Adam(self.parameters, fused=True, **self.adam)
+        self.values, self.slopes = values, torch.empty_like(values)
+        self.layers = self._layers(values)
+        self._slopes = self._layers(self.slopes)
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -80,6 +92,7 @@ class Heads:
     def step(self, x: Tensor, y: Tensor) -> None:
         """One Adam step of every seed on its own rows ``x`` ``[seeds, batch, in]``, ``y`` ``[seeds, batch(, out)]``."""
         import torch
+        from torch.optim.adam import adam
 
         outputs = self.activations(x)
         if self.several:
@@ -89,12 +102,16 @@ class Heads:
             slope.scatter_add_(2, y[..., None], slope.new_full((*y.shape, 1), -1.0))
             slope /= y.shape[1]
         for depth in reversed(range(len(self.layers))):
-            weight, bias = self.layers[depth]
-            torch.bmm(slope.transpose(1, 2), outputs[depth], out=weight.grad)
-            torch.sum(slope, dim=1, keepdim=True, out=bias.grad)
+            weight_slope, bias_slope = self._slopes[depth]
+            torch.bmm(slope.transpose(1, 2), outputs[depth], out=weight_slope)
+            torch.sum(slope, dim=1, keepdim=True, out=bias_slope)
             if depth:
-                slope = torch.bmm(slope, weight).mul_(outputs[depth] > 0)
-        self.optimiser.step()
+                slope = torch.bmm(slope, self.layers[depth][0]).mul_(outputs[depth] > 0)
+        first, second = self.moments
+        adam(
+            [self.values], [self.slopes], [first], [second], [], [self.steps],
+            fused=True, amsgrad=False, maximize=False, beta1=0.9, beta2=0.999, eps=1e-8, **self.adam,
+        )  # fmt: skip
 
     def batches(self, rows: int, size: int, *, drop_last: bool) -> Iterator[Tensor]:
         """Row numbers ``[seeds, batch]`` of one epoch, shuffled for each seed by its own generator."""
@@ -106,17 +123,13 @@ class Heads:
 
     def keep(self, alive: Sequence[int]) -> None:
         """Go on with the seeds at these positions only, their Adam moments included."""
-        before = [self.optimiser.state[p] for p in self.parameters]
         self.generators = [self.generators[i] for i in alive]
-        self.layers = [(w[alive].clone(), b[alive].clone()) for w, b in self.layers]
-        self._new_optimiser()
-        for p, state in zip(self.parameters, before, strict=True):
-            moments = {k: v if k == "step" else v[alive].clone() for k, v in state.items()}
-            self.optimiser.state[p] = moments
+        self.moments = self.moments[0][alive], self.moments[1][alive]
+        self._hold(self.values[alive])
 
-    def adopt(self, parameters: Sequence[Tensor]) -> None:
-        """Take these parameters, in the order of ``parameters``; the number of seeds may differ."""
-        self.layers = list(zip(parameters[::2], parameters[1::2], strict=True))
+    def adopt(self, values: Tensor) -> None:
+        """Take these ``values`` ``[seeds, numbers]``; the number of seeds may differ."""
+        self._hold(values)
 
     def scores(self, x: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Logits of ``x`` ``[m, in]``, in blocks of rows ``[seeds, rows, out]``, so that memory stays bounded."""
@@ -128,3 +141,8 @@ class Heads:
 def target(y: NDArray[Any], device: str) -> Tensor:
     """Labels as the losses take them: int64 classes, or float32 zeros and ones for several labels."""
     return to_tensor(y.astype(np.float32 if y.ndim == 2 else np.int64), device)
+
+
+def rows_at(rows: Tensor, batch: Tensor) -> Tensor:
+    """``rows[batch]`` for row numbers ``[seeds, batch]``; torch's own indexing takes five times as long."""
+    return rows.index_select(0, batch.reshape(-1)).unflatten(0, batch.shape)

@@ -1,0 +1,48 @@
+"""Two pieces of torch's work at a time, each on half of the cores.
+
+Threads that share one small operation wait for each other hundreds of times a second, and all wait when a busy machine
+takes a core from one of them. Two pieces that share nothing do not: on two cores they take a third less time together.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def two_at_a_time(work: Callable[[Given], Made], given: Iterable[Given]) -> Generator[Made, None, None]:
+    """Yield ``work(each)`` in the order of ``given``, two at work while a third is being fetched from ``given``.
+
+    With one core, one after another. ``given`` is read on the caller's thread. What it raises, and what ``work``
+    raises, is raised after the results before it. ``work`` must bear to run twice at once, and torch's number of
+    threads is halved until the last result or ``close()``.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads < 2:
+        yield from map(work, given)
+        return
+    at_work: deque[Future[Made]] = deque()
+    pool = ThreadPoolExecutor(2, "mmbench-half", initializer=torch.set_num_threads, initargs=(threads // 2,))
+    try:
+        broken, items = None, iter(given)
+        while broken is None:
+            try:
+                at_work.append(pool.submit(work, next(items)))
+            except Exception as error:
+                broken = error
+            if len(at_work) > 2:
+                yield at_work.popleft().result()
+        while at_work:
+            yield at_work.popleft().result()
+        if not isinstance(broken, StopIteration):
+            raise broken
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
