@@ -296,7 +296,7 @@ def _mistaken(role: str, kind: str) -> str | None:
         return None
     near = difflib.get_close_matches(role, list(_KNOWN[kind]), n=1, cutoff=_NEAR)
     begun = [known for known in _KNOWN[kind] if known.startswith(role)]  # bit for bit_m, fashion for fashion_mnist
-    return next(iter([*near, *begun]), None)
+    return next(iter([*begun, *near]), None)
 
 
 def _option(option: str, kind: Kind, here: set[str]) -> tuple[str, str]:

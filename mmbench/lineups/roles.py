@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+# In no paper: the zoo's own study, references and floors.
+OURS = {
+    "simclr": "contrast of two views, without labels; of our own study",
+    "dino": "self-distillation, without labels; of our own study",
+    "slip": "captions and two views together; of our own study",
+    "vit": "a transformer trained on fine labels; of our own study",
+    "beit": "a transformer trained to paint masked patches; of our own study",
+    **{
+        f"{name}_seed{seed}": f"{name}, trained again with seed {seed}"
+        for name in ("bit_m", "rn50", "clip")
+        for seed in (1, 2)
+    },
+    "smollm2": "a further language model with real pretraining; in no paper, a reference of ours",
+    "efficientnet": "a further network with real ImageNet training; in no paper, a reference of ours",
+    "random": "an untrained network; in no paper, the floor of ours",
+}
+
 MODEL_ROLES = {
     "rn50": "ResNet-50 trained on the 1,000 labels of ImageNet",
     "bit_m": "BiT-M ResNet-50x1 trained on the labels of ImageNet-21k",
@@ -22,19 +39,7 @@ MODEL_ROLES = {
     "gpt2": "GPT-2, 12 layers",
     "clip_vitb32": "image tower of CLIP ViT-B/32",
     "vit_unimodal": "ViT-B/16 trained on the labels of ImageNet-21k",
-    "simclr": "contrast of two views, without labels; of our own study",
-    "dino": "self-distillation, without labels; of our own study",
-    "slip": "captions and two views together; of our own study",
-    "vit": "a transformer trained on fine labels; of our own study",
-    "beit": "a transformer trained to paint masked patches; of our own study",
-    **{
-        f"{name}_seed{seed}": f"{name}, trained again with seed {seed}"
-        for name in ("bit_m", "rn50", "clip")
-        for seed in (1, 2)
-    },
-    "smollm2": "a further language model with real pretraining; in no paper, a reference of ours",
-    "efficientnet": "a further network with real ImageNet training; in no paper, a reference of ours",
-    "random": "an untrained network; in no paper, the floor of ours",
+    **OURS,
 }
 
 DATASET_ROLES = {

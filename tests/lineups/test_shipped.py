@@ -9,12 +9,13 @@ import pytest
 
 from mmbench.errors import MissingAsset
 from mmbench.lineups import DATASET_ROLES, MODEL_ROLES, lineup_names, load_lineup
+from mmbench.lineups.roles import OURS
 from mmbench.models.entry import ModelEntry
 
 LINEUPS = ("embedded", "paper", "paper_224", "paper_hub_robust")
 # Roles that no measured claim asks for yet; the paper lineups bind their checkpoints.
 BACKBONES = {"dino_vitb16", "limber_beit", "limber_beit_ft", "limber_nfrn50"}
-PAPER_MODELS = set(MODEL_ROLES) - {"efficientnet", "random"} | BACKBONES
+PAPER_MODELS = set(MODEL_ROLES) - set(OURS) | BACKBONES
 
 
 def bindings():
