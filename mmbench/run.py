@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mmbench.probes.entry import Arrays, Probe
 
 PROMPTS = "prompts"
+BESIDE = 3  # groups solved with the one asked for: where one of two is done first, another takes its core
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Bench:
     """A lineup measured into a store.
 
     ``encoded`` in the store counts encodes; ``costs`` lists what was paid and what was reused, in order. With ``pairs``
-    a probe that trains solves the next planned cells as well, each on half of the cores.
+    a probe that is faster so solves the next planned cells as well, two groups at a time, each on half of the cores.
     """
 
     lineup: Lineup
@@ -176,8 +178,7 @@ class Bench:
     def _measure(self, cells: list[Cell]) -> None:
         """Solve cells that differ in settings only with one probe call, and store each; so those beside them."""
         groups = [(cells, self._ready(cells[0]))]
-        beside = self._beside(cells[0])
-        if beside:
+        for beside in self._beside(cells[0]):
             try:
                 groups.append((beside, self._ready(beside[0])))
             except MMBenchError:  # it is raised again when they are asked for
@@ -191,15 +192,15 @@ class Bench:
             else:
                 self._alone.update(group)
 
-    def _beside(self, cell: Cell) -> list[Cell]:
-        """The next planned cells that the same probe can train for while it trains for ``cell``'s group."""
-        if not self.pairs or self.device != "cpu" or not self._probe(cell.protocol).trains:
+    def _beside(self, cell: Cell) -> list[list[Cell]]:
+        """The next planned groups of cells that the same probe can solve while it solves ``cell``'s."""
+        if not self.pairs or self.device != "cpu" or not self._probe(cell.protocol).side_by_side:
             return []
-        for group in self._plan.others(cell):
-            missing = [c for c in group if c not in self._failed and c not in self._alone and not self._recall(c)]
-            if missing:
-                return missing
-        return []
+        left = ([c for c in group if self._left(c)] for group in self._plan.others(cell))
+        return list(itertools.islice(filter(None, left), BESIDE))
+
+    def _left(self, cell: Cell) -> bool:
+        return cell not in self._failed and cell not in self._alone and not self._recall(cell)
 
     def _ready(self, cell: Cell) -> Arrays:
         """The cell's arrays; raises Unmeasured when its metric cannot judge them, before anything is solved."""

@@ -99,7 +99,7 @@ class Probe:
     ``[trials, m]``, or bool ``[trials, m, classes]`` for several labels. Trials are independent draws or
     initialisations derived from ``seed`` alone, the same whatever the model, so that models can be compared in pairs.
     ``needs`` lists what must be present: ``train``, ``prompts``; ``multilabel`` says whether it takes several labels;
-    ``trains`` whether it takes many small steps, so that two runs side by side are faster than each on all cores.
+    ``side_by_side`` whether two runs, each on half of the cores, are done before one after the other on all cores.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Probe:
     settings: type[Settings]
     needs: tuple[str, ...] = ("train",)
     multilabel: bool = False
-    trains: bool = False
+    side_by_side: bool = False
     about: str = ""
 
 

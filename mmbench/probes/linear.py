@@ -48,4 +48,6 @@ def fit_linear(
     return heads
 
 
-PROBES.add(Probe("linear", linear, LinearSettings, trains=True, about="one linear layer by Adam, all seeds in one run"))
+PROBES.add(
+    Probe("linear", linear, LinearSettings, side_by_side=True, about="one linear layer by Adam, all seeds in one run")
+)

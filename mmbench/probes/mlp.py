@@ -81,5 +81,12 @@ def fit_mlp(train: Rows, valid: Rows, classes: int, s: MLPSettings, seeds: Seque
 
 
 PROBES.add(
-    Probe("mlp", mlp, MLPSettings, multilabel=True, trains=True, about="one hidden layer by Adam with early stopping")
+    Probe(
+        "mlp",
+        mlp,
+        MLPSettings,
+        multilabel=True,
+        side_by_side=True,
+        about="one hidden layer by Adam with early stopping",
+    )
 )
