@@ -53,8 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
     from mmbench.models.convert import add_arguments as add_convert_arguments
     from mmbench.models.convert import run as run_convert
     from mmbench.report.commands import add_commands
-    from mmbench.zoo.commands import add_arguments as add_zoo_arguments
-    from mmbench.zoo.commands import run as run_zoo
+    from mmbench.zoo_cli import add_arguments as add_zoo_arguments
+    from mmbench.zoo_cli import run as run_zoo
 
     parser = argparse.ArgumentParser(
         prog="mmbench",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mmbench.probes.entry import Arrays, Probe
 
 PROMPTS = "prompts"
-BESIDE = 3  # groups solved with the one asked for: where one of two is done first, another takes its core
+BESIDE = 7  # groups solved with the one asked for: where one of two is done first, another takes its core
 
 
 @dataclass(frozen=True)

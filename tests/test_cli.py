@@ -70,7 +70,7 @@ def test_one_claim_explained(root, capsys):
         (["lineup", "embeded"], "no lineup named 'embeded'. Did you mean 'embedded'?"),
         (["report", "none.json"], "there is no record at none.json"),
         (["expect", "none.json"], "there is no record at none.json"),
-        (["zoo", "train"], "needs the name of a recipe"),
+        (["zoo", "train", "rn51"], "Did you mean"),
     ],
 )
 def test_errors_are_one_line_and_exit_1(arguments, message, capsys):

@@ -19,7 +19,7 @@ FLOORS = [
     {"claims", "lineups", "features"},
     {"plant", "run", "verdict", "gate", "timing_gate"},
     {"report"},
-    {"checks", "plugin", "cli"},
+    {"checks", "plugin", "zoo_cli", "cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS, start=1) for room in rooms}
 # What `pytest --collect-only` and an unrelated pytest run must not pay for.

@@ -128,12 +128,5 @@ def _blockwise(x: NDArray[Any], affinity: str, device: str) -> tuple[Product, Ma
 
 
 PROBES.add(
-    Probe(
-        "spectral",
-        spectral,
-        ClusteringSettings,
-        needs=(),
-        side_by_side=True,
-        about="clusters of the test rows, named after classes",
-    )
+    Probe("spectral", spectral, ClusteringSettings, needs=(), about="clusters of the test rows, named after classes")
 )

@@ -161,13 +161,14 @@ class Board:
         named = named_models()
         unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
         floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
-        return [*asked, *floor]
+        return list(dict.fromkeys([*asked, *floor]))
 
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
 
-        A role that no claim names is asked for what is cheap: heads of several layers are left out, but for the
-        untrained network on a dataset that nothing else is asked of, since every dataset has its score.
+        A role that no claim names is asked for what image encoders are judged by on their own: heads of several layers
+        and nearest neighbours, which also judge text and pairs, are left out. The untrained network is the floor of
+        every dataset, and asked for neighbours too, or for a head where nothing else is asked of a dataset.
         """
         named = model in named_models()
         asked = {
@@ -176,8 +177,10 @@ class Board:
             for cell in cells_asked(claim, "measured")
             if cell.dataset == dataset and (cell.model == model or not named)
         }
-        if not named and not (model == UNTRAINED and asked == {"mlp"}):
-            asked -= {"mlp"}
+        if model == UNTRAINED:
+            asked -= {"mlp"} if asked != {"mlp"} else set()
+        elif not named:
+            asked -= {"mlp", "neighbours"}
         return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
 
     def plan_pair(self, protocols: Sequence[Protocol], model: str, dataset: str) -> None:
@@ -316,9 +319,9 @@ class Board:
 
 
 def named_models() -> frozenset[str]:
-    """Every model, alone or joined, and every single role that some claim names."""
+    """Every model, alone or joined, and every single role that some claim names; the floor, wanted anyway, is not."""
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+")))
+    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+"))) - {UNTRAINED}
 
 
 def _roles(claim: Claim) -> list[str]:

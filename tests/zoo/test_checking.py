@@ -96,18 +96,3 @@ def test_losses_that_do_not_come_again_fail_the_check(monkeypatch):
     monkeypatch.setattr(checking, "retrained", lambda *_: "losses differ")
     with pytest.raises(CorruptAsset, match="losses differ"):
         zoo.verify(steps=1)
-
-
-def test_the_command_lists_and_verifies(capsys):
-    from mmbench.zoo.commands import main
-
-    assert main(["list"]) == 0
-    assert "clip_t" in capsys.readouterr().out
-    assert main(["list", "--json"]) == 0
-    assert {card["name"] for card in json.loads(capsys.readouterr().out)} == set(weight_files.shipped())
-    assert main(["verify", "--steps", "0"]) == 0
-    assert "rn50           as its recipe says" in capsys.readouterr().out
-    assert main(["train", "rn50", "clipp"]) == 1
-    assert "Did you mean 'clip'" in capsys.readouterr().err
-    assert main(["train", "clip", "--threads", "0"]) == 1
-    assert "--threads must be at least 1" in capsys.readouterr().err

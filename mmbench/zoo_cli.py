@@ -48,21 +48,6 @@ def run(options: argparse.Namespace) -> int:
     return {"list": _list, "train": _train, "verify": _verify, "cards": _cards}[options.action](options)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command on its own, ``python -m mmbench.zoo``."""
-    import sys
-
-    from mmbench.errors import MMBenchError
-
-    parser = argparse.ArgumentParser(prog="python -m mmbench.zoo", description=__doc__)
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(arguments))
-    except MMBenchError as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
 def _list(options: argparse.Namespace) -> int:
     from mmbench import zoo
 
