@@ -49,7 +49,7 @@ def write(out: Path) -> list[Path]:
     record, page = out / RECORD, out / PAGE
     known = json.loads(record.read_text(encoding="utf-8"))["models"] if record.exists() else {}
     told = {"schema": SCHEMA, "models": {name: _model(name, known.get(name)) for name in [*shipped(), RANDOM]}}
-    for path, text in ((record, json.dumps(told, indent=1, sort_keys=True) + "\n"), (page, render(told))):
+    for path, text in ((record, json.dumps(told, indent=1) + "\n"), (page, render(told))):
         with atomic(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return [record, page]

@@ -63,21 +63,23 @@ def train(
             if trainer.step % every == 0 or trainer.step == recipe.steps:
                 seconds = spent + time.monotonic() - started
                 write(checkpoint, {"state": trainer.state(), "seconds": seconds})
-    written = save(trainer, folder, seconds=spent + time.monotonic() - started)
+    spent += time.monotonic() - started
+    written = save(trainer, folder, seconds=spent)
     if corpus is None:  # an ordinary training, whose models can be shown the drawings that they have not seen
-        save(trainer, folder, seconds=spent, told={"packing": f"{_lost(trainer, written[0]):.2f}"})
+        save(trainer, folder, seconds=spent, told=_lost(trainer, written[0]))
     return written
 
 
-def _lost(trainer: Trainer, path: Path) -> float:
-    """What packing took from the first model that a recipe ships, in points of one-shot accuracy; 0 of a text model."""
+def _lost(trainer: Trainer, path: Path) -> dict[str, str]:
+    """What packing took from the first model that a recipe ships, in points of one-shot accuracy; not of texts."""
     from mmbench.zoo import sanity, weight_files
 
     if weight_files.card(path.stem, path.parent).modality == "text":
-        return 0.0
+        return {}
     part = weight_files.metadata(path.stem, path.parent).get("part", "tower")
     trainer.network.eval()
-    return sanity.lost_by_packing(trainer.network[part], weight_files.image_tower(path.stem, path.parent))
+    lost = sanity.lost_by_packing(trainer.network[part], weight_files.image_tower(path.stem, path.parent))
+    return {"packing": f"{lost:.2f}"}
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
