@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadFeatures, BadItem, BadSpec
 from mmbench.features.keys import autocast_dtype
+from mmbench.features.recent import Kept
 from mmbench.halves import two_at_a_time
 from mmbench.models.entry import Encoder
 
@@ -26,24 +27,26 @@ if TYPE_CHECKING:
     import torch
 
 
-def prepared(encoder: Encoder, split: Split, rows: Sequence[int], workers: int = 0) -> Iterator[Any]:
+def prepared(
+    encoder: Encoder, split: Split, rows: Sequence[int], workers: int = 0, kept: Kept | None = None
+) -> Iterator[Any]:
     """Yield, in the order of ``rows``, each item ready for a batch: a tensor, a string, or the BadItem it raised.
 
     With workers, images are decoded and prepared on threads (decoders release the interpreter lock), a bounded
-    distance ahead.
+    distance ahead. Rows in ``kept`` are taken from there, others put there.
     """
     if encoder.modality == "text":
         assert split.texts is not None
         yield from (split.texts[row] for row in rows)
         return
     if workers <= 0:
-        yield from (_prepare(encoder, split, row) for row in rows)
+        yield from (_prepare(encoder, split, row, kept) for row in rows)
         return
     ahead: deque[Future[Any]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mmbench-decode")
     try:
         for row in rows:
-            ahead.append(pool.submit(_prepare, encoder, split, row))
+            ahead.append(pool.submit(_prepare, encoder, split, row, kept))
             if len(ahead) > 16 * workers:
                 yield ahead.popleft().result()
         while ahead:
@@ -52,9 +55,11 @@ def prepared(encoder: Encoder, split: Split, rows: Sequence[int], workers: int =
         pool.shutdown(cancel_futures=True)
 
 
-def _prepare(encoder: Encoder, split: Split, row: int) -> Any:
+def _prepare(encoder: Encoder, split: Split, row: int, kept: Kept | None) -> Any:
     assert split.images is not None
     assert encoder.prepare is not None
+    if kept is not None and row in kept.rows:
+        return kept.rows[row]
     try:
         image = split.images.image(row)
     except BadItem as error:
@@ -64,10 +69,13 @@ def _prepare(encoder: Encoder, split: Split, row: int) -> Any:
     except Exception as error:  # decoders raise anything, from struct.error to SyntaxError, on a broken file
         return BadItem(f"{type(error).__name__}: {error}")
     try:
-        return encoder.prepare(image)
+        tensor = encoder.prepare(image)
     except Exception as error:
         error.add_note(f"while preparing item {split.ids[row]!r} (mode {image.mode}, size {image.size})")
         raise
+    if kept is not None:
+        kept.add(row, tensor)
+    return tensor
 
 
 def place(encoder: Encoder, device: str) -> None:

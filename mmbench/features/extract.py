@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, BadItem, BadSpec
+from mmbench.features import recent
 from mmbench.features.encode import check_finite, check_ready, forward_all, place, prepared
 from mmbench.features.keys import feature_key, feature_parts
 from mmbench.features.shards import DIGEST_BYTES
@@ -191,7 +192,8 @@ class _Job:
         place(encoder, self.device)
         places = self.places(encoder.modality)
         missing = missing[np.argsort(places[missing])]
-        source = prepared(encoder, self.split, missing.tolist(), self.workers)
+        known = encoder.prepare and recent.kept(self.split.images, encoder.prepare)
+        source = prepared(encoder, self.split, missing.tolist(), self.workers, known)
         pending = _Pending(self)
         kept: deque[list[int]] = deque()  # rows of the batches that are under way
         cells = np.split(missing, np.flatnonzero(np.diff(places[missing] // self.batch_size)) + 1)

@@ -26,7 +26,7 @@ TEXT_LICENCE = "weights: CC BY-SA 4.0, trained on names of OpenMoji drawings and
 
 
 def _image(name: str, folder: Path, preprocess: Preprocess) -> Encoder:
-    return encoders.image_encoder(weight_files.image_tower(name, folder), preprocess, backbone.DIM)
+    return encoders.image_encoder(encoders.folded(weight_files.image_tower(name, folder)), preprocess, backbone.DIM)
 
 
 def _text(name: str, folder: Path) -> Encoder:
@@ -51,7 +51,7 @@ def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity
     code, trained = _code(*network.modules), name != weight_files.RANDOM
     return Identity(
         weights=weight_files.digest(name, folder) if trained else f"{code}, seed {weight_files.RANDOM_SEED}",
-        architecture=f"{network.architecture} ({code})",
+        architecture=f"{network.architecture} ({code}, folded)",
         layer="projection" if trained and RECIPES.get(name).projection else network.layer,
         preprocess=preprocess,
         versions=dict(encoders.versions("torch", "pillow")),

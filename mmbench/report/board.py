@@ -145,7 +145,7 @@ class Board:
         """Models and datasets that claims ask of these protocols' probes and that the lineup can play.
 
         Roles that no claim names (an untrained network, a reference, a model of the user's own) are measured on every
-        dataset of images that the claims ask for.
+        dataset of images that the claims ask for. Dataset by dataset, so that its images are prepared once for all.
         """
         probes = {protocol.probe for protocol in protocols}
         asked: dict[tuple[str, str], None] = {}
@@ -161,7 +161,8 @@ class Board:
         named = named_models()
         unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
         floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
-        return list(dict.fromkeys([*asked, *floor]))
+        place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in [*asked, *floor]))}
+        return sorted(dict.fromkeys([*asked, *floor]), key=lambda pair: place[pair[1]])
 
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).

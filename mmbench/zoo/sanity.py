@@ -135,7 +135,7 @@ def names_probe(name: str) -> float:
 
 
 def lost_by_packing(tower: Callable[[Tensor], Tensor], packed: Callable[[Tensor], Tensor]) -> float:
-    """One-shot accuracy of ``tower`` less that of ``packed``, in points, over ``PAIRS`` pairs of views of unseen drawings."""
+    """One-shot accuracy of ``tower`` less that of ``packed``, in points: the mean over ``PAIRS`` pairs of views."""
     import torch
 
     drawings, rng, lost = unseen().drawings, torch.Generator().manual_seed(4321), []

@@ -24,6 +24,7 @@ from tiny_encoders import (
 
 from mmbench.errors import BadDataset, BadFeatures, BadItem, BadSpec
 from mmbench.features import extract as extract_module
+from mmbench.features import recent
 from mmbench.features.encode import encode_rows
 from mmbench.features.extract import UnreadableItem, extract, item_digests
 from mmbench.features.keys import feature_key
@@ -160,6 +161,31 @@ def test_decoding_on_threads_gives_the_same_features(store, tmp_path):
     alone = extract(image_encoder(), IDENTITY, split, store, batch_size=16)
     helped = extract(image_encoder(), IDENTITY, split, Store(tmp_path / "other"), batch_size=16, workers=3)
     same(alone.array, helped.array)
+
+
+def test_images_are_prepared_once_for_encoders_that_are_fed_alike(store):
+    split, alike = pictures(range(21)), image_encoder()
+    first = extract(alike, IDENTITY, split, store, batch_size=8)
+    assert sorted(split.images.decoded) == list(range(21))
+    second = extract(image_encoder(), dataclasses.replace(IDENTITY, weights="b" * 64), split, store, batch_size=8)
+    assert len(split.images.decoded) == 21
+    same(second.array, first.array)
+    other = image_encoder(prepare=lambda image: prepare(image) / 2)
+    third = extract(other, dataclasses.replace(IDENTITY, weights="c" * 64), split, store, batch_size=8)
+    assert len(split.images.decoded) == 42
+    assert not np.allclose(third.array, first.array)
+
+
+def test_what_is_kept_of_prepared_images_is_bounded(store, monkeypatch):
+    monkeypatch.setattr(recent, "BYTES", 5 * 3 * 8 * 8 * 4)
+    split = pictures(range(21))
+    extract(image_encoder(), IDENTITY, split, store)
+    found = extract(image_encoder(), dataclasses.replace(IDENTITY, weights="b" * 64), split, store)
+    assert sorted(split.images.decoded) == sorted([*range(21), *range(5, 21)])
+    same(found.array, extract(image_encoder(), IDENTITY, split, store).array)
+    for seed in range(recent.SPLITS):
+        extract(image_encoder(), IDENTITY, pictures([100 + seed]), store)
+    assert all(kept.images is not split.images for kept in recent._recent)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

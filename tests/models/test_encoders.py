@@ -135,6 +135,23 @@ def test_an_encoder_is_frozen_and_in_eval_mode():
     assert {weight.dtype for weight in encoder.module.parameters()} == {torch.float32}
 
 
+def test_batch_norm_is_folded_where_it_follows_a_convolution_and_nowhere_else():
+    torch.manual_seed(0)
+    inner = torch.nn.Sequential(torch.nn.Conv2d(4, 5, 3, stride=2), torch.nn.BatchNorm2d(5), torch.nn.ReLU())
+    layers = (torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 4, 3, bias=False), torch.nn.BatchNorm2d(4), inner)
+    module = torch.nn.Sequential(*layers, torch.nn.Flatten())
+    for _ in range(3):
+        module(torch.randn(8, 3, 9, 9) * 2 + 1)  # moves the running means and variances
+    images, plain = torch.randn(6, 3, 9, 9), module.eval()
+    with torch.inference_mode():
+        wanted = plain(images)
+        folded = encoders.folded(module)
+        torch.testing.assert_close(folded(images), wanted, rtol=1e-5, atol=1e-5)
+    kinds = [type(layer).__name__ for layer in folded.modules() if not list(layer.children())]
+    assert kinds == ["BatchNorm2d", "Conv2d", "Conv2d", "ReLU", "Flatten"]
+    assert not any(layer.training for layer in folded.modules())
+
+
 def test_versions_are_read_without_imports():
     found = dict(encoders.versions("torch", "no-such-distribution"))
     assert found == {"torch": torch.__version__.split("+")[0], "no-such-distribution": "not installed"} or (
