@@ -1,7 +1,8 @@
 """One shard on disk: rows of features, the digests of their items, and a name that is the checksum of the file.
 
 A safetensors file with ``rows`` float32 ``[n, d]`` and ``items`` uint8 ``[n, 32]`` (SHA-256 of each item), so
-any tool can read it. It is written whole (temporary file, fsync, rename, fsync of the folder) and not changed after.
+any tool can read it. It is written whole (temporary file, fsync, rename, fsync of the folder) and not changed after:
+features are dear. Scores and notes are written without the fsyncs: their checksum tells, and they are cheap to redo.
 """
 
 from __future__ import annotations
@@ -28,20 +29,26 @@ class DamagedFile(Exception):
     """A stored file that is not what was written; internal, callers turn it into a warning."""
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` so that a reader, or a crash, sees all of it or nothing; raises OSError."""
+def write_atomic(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Put ``data`` at ``path`` so that a reader, or a killed process, sees all of it or nothing; raises OSError.
+
+    ``durable``: it is on the disk when this returns, which takes milliseconds. Without it a power cut may cost the
+    file or damage it, which readers notice.
+    """
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}-{path.name[-24:]}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -139,11 +139,11 @@ class Store:
 
     # writing
 
-    def write(self, path: Path, data: bytes, what: str) -> None:
+    def write(self, path: Path, data: bytes, what: str, *, durable: bool = False) -> None:
         """Write ``data`` atomically; an OSError becomes a StoreError: what, where, how much, and the way out."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, data)
+            write_atomic(path, data, durable=durable)
         except OSError as error:
             raise self.refusal(error, f"{what} ({len(data):,} bytes)") from error
 
@@ -269,7 +269,7 @@ class Shelf:
             items,
             rows,
             seconds,
-            lambda path, data: self.store.write(path, data, f"{len(rows):,} features of {what}"),
+            lambda path, data: self.store.write(path, data, f"{len(rows):,} features of {what}", durable=True),
         )
         self.refresh()
 

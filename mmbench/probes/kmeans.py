@@ -6,7 +6,7 @@ and no inertia to choose a start by. This one solves all starts of all trials as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,38 +29,45 @@ def kmeans(points: Points, clusters: int, seeds: Sequence[int], n_init: int = 10
     draws = np.concatenate([np.random.default_rng(s).random((n_init, clusters, candidates)) for s in seeds])
     found = np.empty((len(draws), len(points)), dtype=np.int64)
     inertia = np.empty(len(draws))
+    from_rows = _from_rows(points)
     for some in blocks(len(draws), len(points) * max(clusters, candidates), limit=2**20):
-        centres = _plus_plus(points, draws[some])
+        centres = points[_plus_plus(from_rows, len(points), draws[some])]
         found[some], inertia[some] = _lloyd(points, centres, max_iter)
     best = inertia.reshape(len(seeds), n_init).argmin(axis=1) + n_init * np.arange(len(seeds))
     return found[best]
 
 
-def _distances(points: Points, centres: Points) -> Points:
-    """Squared distances ``[n, runs, clusters]`` to centres ``[runs, clusters, d]``."""
-    flat = centres.reshape(-1, centres.shape[-1])
-    square = points @ (-2 * flat.T)
-    square += (points * points).sum(axis=1)[:, None]
-    square += (flat * flat).sum(axis=1)
-    return np.maximum(square, 0, out=square).reshape(len(points), *centres.shape[:2])
+Distances = Callable[[NDArray[np.int64]], Points]
 
 
-def _plus_plus(points: Points, draws: Points) -> Points:
-    """Centres ``[runs, clusters, d]``; ``draws`` are uniform numbers ``[runs, clusters, candidates]``."""
+def _from_rows(points: Points) -> Distances:
+    """Squared distances ``[..., n]`` of all points to the rows asked for; looked up where all pairs fit (32 MB)."""
+
+    def between(rows: NDArray[np.int64]) -> Points:
+        some = points[rows.ravel()]
+        square = some @ (-2 * points.T) + (some * some).sum(axis=1)[:, None] + (points * points).sum(axis=1)
+        return np.maximum(square, 0, out=square).reshape(*rows.shape, len(points))
+
+    return between(np.arange(len(points))).__getitem__ if len(points) <= 2048 else between
+
+
+def _plus_plus(from_rows: Distances, rows: int, draws: Points) -> NDArray[np.int64]:
+    """Rows ``[runs, clusters]`` to start from; ``draws`` are uniform numbers ``[runs, clusters, candidates]``."""
     runs, clusters, _ = draws.shape
-    centres = np.empty((runs, clusters, points.shape[1]))
-    centres[:, 0] = points[(draws[:, 0, 0] * len(points)).astype(int)]
-    nearest = _distances(points, centres[:, :1])[..., 0]  # [n, runs]
+    each, chosen = np.arange(runs), np.empty((runs, clusters), dtype=np.int64)
+    chosen[:, 0] = (draws[:, 0, 0] * rows).astype(int)
+    nearest = from_rows(chosen[:, 0])  # [runs, n]
     for step in range(1, clusters):
-        heap = np.cumsum(nearest, axis=0)
-        wanted = draws[:, step] * heap[-1][:, None]  # [runs, candidates]
-        picked = np.stack([np.searchsorted(heap[:, run], wanted[run]) for run in range(runs)])
-        tried = points[np.minimum(picked, len(points) - 1)]
-        closer = np.minimum(_distances(points, tried), nearest[..., None])  # [n, runs, candidates]
-        best = closer.sum(axis=0).argmin(axis=1)
-        centres[:, step] = tried[np.arange(runs), best]
-        nearest = closer[:, np.arange(runs), best]
-    return centres
+        heap = np.cumsum(nearest, axis=1)
+        wanted = draws[:, step] * heap[:, -1:]  # [runs, candidates]
+        picked = np.stack([np.searchsorted(heap[run], wanted[run]) for run in each])
+        picked = np.minimum(picked, rows - 1)
+        closer = from_rows(picked)  # [runs, candidates, n]
+        np.minimum(closer, nearest[:, None], out=closer)
+        best = closer.sum(axis=2).argmin(axis=1)
+        chosen[:, step] = picked[each, best]
+        nearest = closer[each, best]
+    return chosen
 
 
 def _lloyd(points: Points, centres: Points, max_iter: int) -> tuple[NDArray[np.int64], Points]:
@@ -68,10 +75,15 @@ def _lloyd(points: Points, centres: Points, max_iter: int) -> tuple[NDArray[np.i
     labels = np.full((len(centres), len(points)), -1, dtype=np.int64)
     inertia = np.empty(len(centres))
     moving = np.arange(len(centres))
+    own = (points * points).sum(axis=1)[:, None]
     for _ in range(max_iter):
-        square = _distances(points, centres[moving])
+        flat = centres[moving].reshape(-1, points.shape[1])
+        square = points @ (-2 * flat.T)
+        square += (flat * flat).sum(axis=1)  # a row's own square is the same for all centres, and added behind
+        square = square.reshape(len(points), len(moving), -1)
         nearest = square.argmin(axis=2)
         gap = np.take_along_axis(square, nearest[..., None], axis=2)[..., 0]  # [n, moving]
+        gap = np.maximum(gap + own, 0)
         settled = (nearest.T == labels[moving]).all(axis=1)
         labels[moving], inertia[moving] = nearest.T, gap.sum(axis=0)
         moving, nearest, gap = moving[~settled], nearest[:, ~settled], gap[:, ~settled]

@@ -304,10 +304,10 @@ def test_scores_under_another_key_are_damaged(store):
 
 
 def test_scores_on_a_full_disk(store, monkeypatch):
-    def fsync(handle):
+    def replace(path, target):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(shards.os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(StoreError, match=r"cannot take scores cccccccccccc \([\d,]+ bytes\): No space left"):
         store.save_scores("c" * 64, some_scores())
 
