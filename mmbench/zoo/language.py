@@ -168,10 +168,17 @@ def causal_tower(words: int) -> nn.Module:
 
 
 class Prediction:
-    """What both objectives are made of: ``text``, the tower that is shipped, and ``head``, which says words."""
+    """Mean cross-entropy of the words that ``told`` picks: ``text`` is the tower that is shipped, ``head`` says words.
+
+    The recipe's ``wikipedia`` is the share of texts that are not captions.
+    """
 
     architecture: str
     causal: bool
+
+    def told(self, tokens: Tokens, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Of texts ``[n, 32]``, features float ``[m, 256]`` and the words int64 ``[m]`` that are told from them."""
+        raise NotImplementedError
 
     def __init__(self, corpus: Corpus, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -184,6 +191,13 @@ class Prediction:
         self.ships: dict[str, tuple[str, ...]] = {recipe.name: ("text",)}
         notes = {"architecture": self.architecture, "words": tokenizer.dump(), "images_seen": "0"}
         self.notes: dict[str, dict[str, str]] = {recipe.name: notes}
+
+    def loss(self, tower: nn.Module, batch: Batch) -> Tensor:
+        rng = batch.rng()
+        texts = self.reading.batch(batch, self.recipe.options["wikipedia"], rng)
+        told = [self.told(tokens, rng) for tokens in texts if len(tokens)]
+        losses = [self.cross_entropy(states, words) for states, words in told]
+        return sum(losses[1:], losses[0]) / sum(len(words) for _, words in told)
 
     def cross_entropy(self, states: Tensor, words: Tensor) -> Tensor:
         """Summed cross-entropy, in nats, of ``words`` [n] told from features ``[n, 256]``."""

@@ -10,33 +10,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmbench.zoo import language
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.loop import Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    import numpy as np
+    from torch import Tensor
 
 
 class MaskedWords(language.Prediction):
-    """Mean cross-entropy of the hidden words; the recipe's ``hidden`` is their share of each text."""
+    """Tells the hidden words; the recipe's ``hidden`` is their share of each text."""
 
     architecture = language.MASKED
     causal = False
 
-    def loss(self, tower: nn.Module, batch: Batch) -> Tensor:
+    def told(self, tokens: language.Tokens, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         import torch
 
-        rng, options = batch.rng(), self.recipe.options
-        losses, count = [], 0
-        for tokens in self.reading.batch(batch, options["wikipedia"], rng):
-            if len(tokens) == 0:
-                continue
-            seen, chosen = language.hidden(tokens, len(self.reading.tokenizer), options["hidden"], rng)
-            states = self.parts["text"].states(torch.from_numpy(seen))
-            at = torch.from_numpy(chosen[:, : states.shape[1]])
-            losses.append(self.cross_entropy(states[at], torch.from_numpy(tokens[chosen])))
-            count += int(chosen.sum())
-        return torch.stack(losses).sum() / count
+        seen, chosen = language.hidden(tokens, len(self.reading.tokenizer), self.recipe.options["hidden"], rng)
+        states = self.parts["text"].states(torch.from_numpy(seen))
+        return states[torch.from_numpy(chosen[:, : states.shape[1]])], torch.from_numpy(tokens[chosen])
 
 
 RECIPE = RECIPES.add(

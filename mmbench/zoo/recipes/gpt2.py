@@ -9,33 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmbench.zoo import language, text
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.loop import Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    import numpy as np
+    from torch import Tensor
 
 
 class NextWord(language.Prediction):
-    """Mean cross-entropy of each token of a text given those before it."""
+    """Tells each token of a text from those before it."""
 
     architecture = language.CAUSAL
     causal = True
 
-    def loss(self, tower: nn.Module, batch: Batch) -> Tensor:
+    def told(self, tokens: language.Tokens, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         import torch
 
-        losses, count = [], 0
-        for tokens in self.reading.batch(batch, self.recipe.options["wikipedia"], batch.rng()):
-            if len(tokens) == 0:
-                continue
-            following = torch.from_numpy(tokens[:, 1:])
-            states = self.parts["text"].states(torch.from_numpy(tokens))[:, :-1]
-            following = following[:, : states.shape[1]]
-            told = following != text.PAD
-            losses.append(self.cross_entropy(states[told], following[told]))
-            count += int(told.sum())
-        return torch.stack(losses).sum() / count
+        states = self.parts["text"].states(torch.from_numpy(tokens))[:, :-1]
+        following = torch.from_numpy(tokens[:, 1:])[:, : states.shape[1]]
+        real = following != text.PAD
+        return states[real], following[real]
 
 
 RECIPE = RECIPES.add(
