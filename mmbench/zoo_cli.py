@@ -86,7 +86,10 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _cards(options: argparse.Namespace) -> int:
+    from mmbench.report import zoo_figure
     from mmbench.zoo import model_cards
 
-    print(*model_cards.write(options.out), sep="\n")
+    record, page = model_cards.write(options.out)
+    picture = zoo_figure.write(json.loads(record.read_text(encoding="utf-8")), options.out)
+    print(record, page, picture, sep="\n")
     return 0

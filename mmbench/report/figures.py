@@ -35,17 +35,20 @@ TASKS = {"prototypes": "few shots", "spectral": "clustering", "linear": "linear 
 KINDS = {
     "labels": ("trained on labels", "#0072B2"),
     "language": ("trained with language", "#D55E00"),
+    "images": ("trained on images alone", "#E69F00"),
     "text": ("text encoder", "#009E73"),
     "joined": ("image and text joined", "#CC79A7"),
     "untrained": ("untrained", "#999999"),
 }
-LANGUAGE = {"clip", "tsm", "virtex", "icmlm"}
+LANGUAGE = {"clip", "tsm", "virtex", "icmlm", "slip"}
+IMAGES = {"simclr", "dino", "beit"}
 TEXT = {"clip_t", "bert", "bert_base", "bert_large", "gpt2"}
 UNTRAINED = {"random"}
 SHADES = (0.45, 0.7, 1.0)
 MEAN = "mean of"
 ACROSS = 3  # panels in a row
 WIDTH = 10.5  # inches
+STYLE = {"svg.fonttype": "none", "svg.hashsalt": "mmbench", "text.parse_math": False, "font.size": 8}
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,9 @@ def kind_of(model: str) -> str:
     """Which training a role stands for, as the papers group them."""
     if "+" in model:
         return "joined"
-    if model in UNTRAINED:
-        return "untrained"
-    if model in TEXT:
-        return "text"
-    return "language" if model in LANGUAGE else "labels"
+    model = model.partition("_seed")[0]
+    kinds = {"untrained": UNTRAINED, "text": TEXT, "language": LANGUAGE, "images": IMAGES}
+    return next((kind for kind, models in kinds.items() if model in models), "labels")
 
 
 def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]:
@@ -201,8 +202,7 @@ def _draw(content: Content) -> str:
     drawn = content.panels
     down = math.ceil(len(drawn) / ACROSS)
     tallest = max(len(bars) for bars in drawn.values())
-    style = {"svg.fonttype": "none", "svg.hashsalt": "mmbench", "text.parse_math": False, "font.size": 8}
-    with mpl.rc_context(style):
+    with mpl.rc_context(STYLE):
         high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
         height = down * (high + 0.7) + 0.6
         margin = 0.3 + 0.075 * max(len(bar.model) for bars in drawn.values() for bar in bars)
