@@ -76,6 +76,7 @@ class Store:
         self.root = (Path(root) if root is not None else default_root()).absolute()
         self.shard_items, self.flush_seconds = shard_items, flush_seconds
         self.encoded: dict[str, Counter[str]] = {}
+        self._twice: dict[tuple[str, str], None] = {}
         self._shelves: dict[str, Shelf] = {}
 
     def shelf(self, key: str, parts: Mapping[str, Any] | None = None) -> Shelf:
@@ -86,11 +87,13 @@ class Store:
 
     def count(self, key: str, items: NDArray[np.uint8]) -> None:
         """Note that ``items`` ``[n, 32]`` were encoded under ``key``."""
-        self.encoded.setdefault(key, Counter()).update(bytes(item).hex() for item in items)
+        counts, names = self.encoded.setdefault(key, Counter()), [bytes(item).hex() for item in items]
+        counts.update(names)
+        self._twice |= {(key, name): None for name in names if counts[name] > 1}
 
     def encoded_twice(self) -> list[tuple[str, str]]:
         """(key, item) pairs that this process encoded more than once; empty when the store did its work."""
-        return [(key, item) for key, counts in self.encoded.items() for item, n in counts.items() if n > 1]
+        return list(self._twice)
 
     def stored_twice(self) -> list[tuple[str, str]]:
         """(key, item) pairs that lie in more than one place: what two runs, in whatever processes, both encoded."""
