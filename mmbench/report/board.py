@@ -161,8 +161,9 @@ class Board:
         named = named_models()
         unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
         floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
-        place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in [*asked, *floor]))}
-        return sorted(dict.fromkeys([*asked, *floor]), key=lambda pair: place[pair[1]])
+        found = dict.fromkeys([*asked, *floor])
+        place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in found))}
+        return sorted(found, key=lambda pair: place[pair[1]])
 
     def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).

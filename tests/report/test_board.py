@@ -1,5 +1,6 @@
 """What a lineup is asked for."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from mmbench.claims import CLAIMS
 from mmbench.features.store import Store
+from mmbench.lineups.roles import OURS
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT
 from mmbench.report.board import Board
 from mmbench.report.families import cells_asked
@@ -39,6 +41,18 @@ def test_dear_heads_are_trained_on_unnamed_roles_only_for_the_floor_that_nothing
     assert probes(board, "random", "mvsa") == {"neighbours"}
     assert probes(board, "efficientnet", "plotster_recent") == set()
     assert "efficientnet" not in {model for model, _ in board.pairs((MLP_HEAD,))}
+
+
+def test_datasets_come_one_after_another_so_that_their_images_are_prepared_once(board):
+    datasets = [dataset for _, dataset in board.pairs(PROTOCOLS)]
+    changes = sum(a != b for a, b in itertools.pairwise(datasets))
+    assert changes == len(set(datasets)) - 1
+
+
+def test_the_zoos_own_models_are_measured_only_where_a_claim_asks(board):
+    asked = {(cell.model, cell.dataset) for claim in CLAIMS for cell in cells_asked(claim, "measured")}
+    own = [pair for pair in board.pairs(PROTOCOLS) if pair[0] in OURS and pair[0] not in ("random", "efficientnet")]
+    assert set(own) <= asked
 
 
 def test_news_counts_what_was_encoded_twice_once(board):
