@@ -54,7 +54,7 @@ def test_a_page_by_hand():
         },
     }
     page = model_cards.render(told)
-    assert "2 models, 3.0 MB, trained in 0.3 hours in all." in page
+    assert "2 models, 3.0 MB. Their trainings took 0.3 hours together" in page
     assert "| `rn50` | stand-in for ResNet-50" in page
     assert "| `rn50` | – | 44.0 | – | – | – | – | – | 60.0 |" in page
     assert "| `bert` | 70.0 |" in page
