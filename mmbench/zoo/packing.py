@@ -2,7 +2,8 @@
 
 A tensor is cut into groups of 256 values as they lie in memory; a group has one scale in half precision, and a value
 is a whole multiple of it between -511 and 511. Eight bits of each stand in one array, the other two, of four values
-a byte, in a second. Tensors that are no matrices, or that do not divide into groups, stay as they are.
+a byte, in a second. The last group is filled up with zeros. Tensors that are no matrices, or smaller than a group, stay
+as they are.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ def pack(tensors: Arrays) -> Arrays:
     """Float32 arrays by name, those of two and more axes in ten bits a value; others are passed through."""
     packed: Arrays = {}
     for name, tensor in tensors.items():
-        if tensor.dtype != np.float32 or tensor.ndim < 2 or tensor.size % GROUP:
+        if tensor.dtype != np.float32 or tensor.ndim < 2 or tensor.size < GROUP:
             packed[name] = tensor
             continue
-        values = tensor.reshape(-1, GROUP)
+        values = np.pad(tensor.reshape(-1), (0, -tensor.size % GROUP)).reshape(-1, GROUP)
         scale = np.maximum(np.abs(values).max(axis=1, keepdims=True) / MOST, np.finfo(np.float16).tiny)
         scale = scale.astype(np.float16)
         whole = np.clip(np.rint(values / scale.astype(np.float32)), -MOST, MOST).astype(np.int16) + (MOST + 1)
@@ -54,5 +55,7 @@ def unpack(packed: Arrays) -> Arrays:
         quarters = (low[:, None] >> np.array([0, 2, 4, 6], np.uint8)) & 3
         whole = (high.astype(np.int16) << 2 | quarters.reshape(-1)) - (MOST + 1)
         values = whole.reshape(-1, GROUP) * scale.astype(np.float32)[:, None]
-        tensors[name] = values.astype(np.float32).reshape(shape)
+        if not 0 <= values.size - np.prod(shape) < GROUP:
+            raise ValueError(f"{name} has {values.size} values for a shape of {shape.tolist()}")
+        tensors[name] = values.astype(np.float32).reshape(-1)[: np.prod(shape)].reshape(shape)
     return tensors

@@ -37,7 +37,17 @@ def test_a_weight_takes_ten_bits():
     assert sum(array.nbytes for array in packed.values()) / 256**2 < 1.27
 
 
-def test_what_is_no_matrix_or_does_not_divide_is_kept():
+def test_the_last_group_may_be_short():
+    matrix = np.random.default_rng(0).standard_normal((29, 127)).astype(np.float32)
+    packed = packing.pack({"w": matrix})
+    assert sum(array.nbytes for array in packed.values()) < 1.3 * matrix.size
+    np.testing.assert_allclose(packing.unpack(packed)["w"], matrix, atol=0.76 * np.abs(matrix).max() / packing.MOST)
+    for shape in ((29, 128 + 127), (20, 127)):
+        with pytest.raises(ValueError, match="values for a shape of"):
+            packing.unpack(packed | {"w:shape": np.array(shape)})
+
+
+def test_what_is_no_matrix_or_smaller_than_a_group_is_kept():
     plain = {"b": np.ones(5, np.float32), "n": np.array(3), "odd": np.ones((3, 9), np.float32)}
     packed = packing.pack(plain)
     assert packed.keys() == plain.keys()
