@@ -40,7 +40,7 @@ def test_a_weight_takes_ten_bits():
 def test_the_last_group_may_be_short():
     matrix = np.random.default_rng(0).standard_normal((29, 127)).astype(np.float32)
     packed = packing.pack({"w": matrix})
-    assert sum(array.nbytes for array in packed.values()) < 1.3 * matrix.size
+    assert sum(array.nbytes for array in packed.values()) < 1.35 * matrix.size
     np.testing.assert_allclose(packing.unpack(packed)["w"], matrix, atol=0.76 * np.abs(matrix).max() / packing.MOST)
     for shape in ((29, 128 + 127), (20, 127)):
         with pytest.raises(ValueError, match="values for a shape of"):
