@@ -1,4 +1,7 @@
-"""The picture of the zoo's page of cards: what each training signal is good at, one mark a model."""
+"""The picture of the zoo's page of cards: what each training signal is good at, one mark a model.
+
+A hollow mark is a model trained again with another seed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import hashlib
 import io
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mmbench.report.figures import KINDS, STYLE, kind_of
 from mmbench.zoo.training import atomic
@@ -44,10 +49,13 @@ def draw(found: dict[str, tuple[float, float]]) -> str:
         ax = canvas.subplots()
         for kind, (label, colour) in KINDS.items():
             names = [name for name in found if kind_of(name) == kind]
-            if names:
-                x, y = ([found[name][at] for name in names] for at in (0, 1))
-                ax.scatter(x, y, s=22, color=colour, label=label)
-        for name, offset in _offsets(found).items():
+            for again in (False, True):  # hollow and without a name: trained again with another seed
+                given = [found[name] for name in names if ("_seed" in name) == again]
+                look: dict[str, Any] = {"facecolors": "none"} if again else {"color": colour, "label": label}
+                if given:
+                    x, y = np.transpose(given)
+                    ax.scatter(x, y, s=22, edgecolors=colour, **look)
+        for name, offset in _offsets({name: at for name, at in found.items() if "_seed" not in name}).items():
             ax.annotate(name, found[name], offset, textcoords="offset points", fontsize=7)
         ax.margins(x=0.08)
         ax.set_xlabel("instances: one view finds the other among all unseen drawings, %")

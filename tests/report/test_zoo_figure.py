@@ -12,6 +12,7 @@ TOLD = {
     "models": {
         "random": {"figures": {"one_shot": 1.0, "categories": 18.0}},
         "clip": {"figures": {"one_shot": 60.0, "categories": 39.5}},
+        "bit_m": {"figures": {"one_shot": 75.0, "categories": 41.0}},
         "bit_m_seed1": {"figures": {"one_shot": 65.0, "categories": 40.0}},
         "clip_t": {"figures": {"categories": 40.0}},
     }
@@ -20,12 +21,8 @@ TOLD = {
 
 def test_each_image_model_is_drawn_in_the_colour_of_its_training(tmp_path):
     svg = zoo_figure.write(TOLD, tmp_path).read_text(encoding="utf-8")
-    assert [f">{name}</text>" in svg for name in ("random", "clip", "bit_m_seed1", "clip_t")] == [
-        True,
-        True,
-        True,
-        False,
-    ]
+    names = ("random", "clip", "bit_m", "clip_t", "bit_m_seed1")
+    assert [f">{name}</text>" in svg for name in names] == [True, True, True, False, False]
     labels = ("untrained", "trained with language", "trained on labels", "trained on images alone")
     assert [f">{label}</text>" in svg for label in labels] == [True, True, True, False]
 
@@ -40,4 +37,4 @@ def test_the_committed_picture_is_of_the_committed_record():
     picture = (REPORTS / zoo_figure.NAME).read_text(encoding="utf-8")
     found = zoo_figure.points(told)
     assert picture.endswith(zoo_figure.mark(found) + "\n")
-    assert all(f">{name}</text>" in picture for name in found)
+    assert all(f">{name}</text>" in picture for name in found if "_seed" not in name)
