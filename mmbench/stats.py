@@ -35,6 +35,7 @@ LEVEL = 0.05
 FLOOR_DF = 8.0
 RULE_OF_THREE = 3.0 / 1.8595480375228424  # 3 / t(0.95, 8)
 MOST_NEEDED = 1_000_000
+TOGETHER = 2**20  # outcomes in double precision at a time, 8 MB: more would leave the cache
 
 Array = NDArray[np.float64]
 
@@ -239,12 +240,15 @@ def _group(outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], tria
     means = by_example.mean(axis=1)
     residual = np.zeros((size, size))
     by_trial = np.empty((size, trials))
-    for t in range(trials if trials > 1 else 0):  # one trial at a time bounds the memory
-        rows = np.stack([scale * x[t].astype(np.float64) for x, scale in zip(outcomes, scales, strict=True)])
-        by_trial[:, t] = rows.mean(axis=1)
-        rows -= by_example
-        rows -= rows.mean(axis=1, keepdims=True)
-        residual += rows @ rows.T
+    some = max(TOGETHER // (size * n), 1)
+    for first in range(0, trials if trials > 1 else 0, some):
+        part = slice(first, first + some)
+        rows = np.stack([x[part] for x in outcomes], dtype=np.float64) * scales[:, None, None]
+        by_trial[:, part] = rows.mean(axis=2)
+        rows -= by_example[:, None]
+        rows -= rows.mean(axis=2, keepdims=True)
+        flat = rows.reshape(size, -1)
+        residual += flat @ flat.T
     if trials == 1:
         return _Group(cells, np.zeros((size, size)), np.zeros((size, size)), math.inf), by_example
     centred = by_trial - means[:, None]
