@@ -22,7 +22,9 @@ def top_eigenvectors(apply: Callable[[Matrix], Matrix], start: Matrix, count: in
     products without that.
     """
     width = start.shape[1]
-    if 12 * width >= len(start):  # the search space would fill much of the whole one: solve it there, 6-15 times faster
+    if 12 * width >= len(
+        start
+    ):  # the search space would fill much of the whole: 3 to 11 times faster so
         from scipy.linalg import eigh
 
         dense, wanted = apply(np.eye(len(start))), [len(start) - count, len(start) - 1]

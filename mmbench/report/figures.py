@@ -10,16 +10,18 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
 from mmbench.report.record import CellPart, Record, slug
+from mmbench.zoo.recipes.seeds import first_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 TITLES = {
     "prototypes": "Few-shot accuracy of class prototypes (as Devillers et al. 2021, Fig. 2)",
@@ -48,7 +50,6 @@ SHADES = (0.45, 0.7, 1.0)
 MEAN = "mean of"
 ACROSS = 3  # panels in a row
 WIDTH = 10.5  # inches
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "mmbench", "text.parse_math": False, "font.size": 8}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def kind_of(model: str) -> str:
     """Which training a role stands for, as the papers group them."""
     if "+" in model:
         return "joined"
-    model = model.partition("_seed")[0]
+    model = first_run(model)
     kinds = {"untrained": UNTRAINED, "text": TEXT, "language": LANGUAGE, "images": IMAGES}
     return next((kind for kind, models in kinds.items() if model in models), "labels")
 
@@ -193,20 +194,32 @@ def _digest(data: object) -> str:
     return hashlib.sha256(source + repr(data).encode()).hexdigest()[:16]
 
 
-def _draw(content: Content) -> str:
+def svg_of(paint: Callable[[Canvas], None], width: float, height: float) -> str:
+    """What ``paint`` draws on an empty canvas of so many inches, as an SVG element; raises MissingExtra."""
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure as Canvas
     except ImportError:
         raise MissingExtra("matplotlib", "embedded", "a figure") from None
+    style = {"svg.fonttype": "none", "svg.hashsalt": "mmbench", "text.parse_math": False, "font.size": 8}
+    stream = io.StringIO()
+    with mpl.rc_context(style):
+        canvas = Canvas(figsize=(width, height))
+        paint(canvas)
+        canvas.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    svg = stream.getvalue()
+    return svg[svg.index("<svg") :].strip()
+
+
+def _draw(content: Content) -> str:
     drawn = content.panels
     down = math.ceil(len(drawn) / ACROSS)
     tallest = max(len(bars) for bars in drawn.values())
-    with mpl.rc_context(STYLE):
-        high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
-        height = down * (high + 0.7) + 0.6
-        margin = 0.3 + 0.075 * max(len(bar.model) for bars in drawn.values() for bar in bars)
-        figure = Canvas(figsize=(WIDTH, height))
+    high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
+    height = down * (high + 0.7) + 0.6
+    margin = 0.3 + 0.075 * max(len(bar.model) for bars in drawn.values() for bar in bars)
+
+    def paint(figure: Canvas) -> None:
         axes = figure.subplots(down, ACROSS, squeeze=False)
         figure.subplots_adjust(
             left=margin / WIDTH, right=1 - 0.1 / WIDTH, top=1 - 0.3 / height, bottom=1.0 / height,
@@ -223,10 +236,8 @@ def _draw(content: Content) -> str:
             figure.text(0.5, 0.45 / height, f"from light to dark: {', '.join(series)}", ha="center")
         handles = _handles(kinds, with_chance=bool(content.chance))
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    svg = stream.getvalue()
-    return svg[svg.index("<svg") :].strip()
+
+    return svg_of(paint, WIDTH, height)
 
 
 def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str) -> None:

@@ -6,14 +6,17 @@ A hollow mark is a model trained again with another seed.
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmbench.report.figures import KINDS, STYLE, kind_of
+from mmbench.report.figures import KINDS, kind_of, svg_of
+from mmbench.zoo.recipes.seeds import first_run
 from mmbench.zoo.training import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAME = "zoo.svg"
 ACROSS, UP = "one_shot", "categories"
@@ -41,31 +44,26 @@ def mark(found: dict[str, tuple[float, float]]) -> str:
 
 def draw(found: dict[str, tuple[float, float]]) -> str:
     """The points as an SVG element."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    firsts = {name: point for name, point in found.items() if first_run(name) == name}
 
-    with mpl.rc_context(STYLE):
-        canvas = Figure(figsize=(7.5, 4.8), layout="constrained")
+    def paint(canvas: Figure) -> None:
         ax = canvas.subplots()
         for kind, (label, colour) in KINDS.items():
-            names = [name for name in found if kind_of(name) == kind]
-            for again in (False, True):  # hollow and without a name: trained again with another seed
-                given = [found[name] for name in names if ("_seed" in name) == again]
+            for again in (False, True):
+                given = [found[name] for name in found if kind_of(name) == kind and (name in firsts) != again]
                 look: dict[str, Any] = {"facecolors": "none"} if again else {"color": colour, "label": label}
                 if given:
                     x, y = np.transpose(given)
                     ax.scatter(x, y, s=22, edgecolors=colour, **look)
-        for name, offset in _offsets({name: at for name, at in found.items() if "_seed" not in name}).items():
-            ax.annotate(name, found[name], offset, textcoords="offset points", fontsize=7)
+        for name, offset in _offsets(firsts).items():
+            ax.annotate(name, firsts[name], offset, textcoords="offset points", fontsize=7)
         ax.margins(x=0.08)
         ax.set_xlabel("instances: one view finds the other among all unseen drawings, %")
         ax.set_ylabel("categories of unseen concepts, %")
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False)
-        stream = io.StringIO()
-        canvas.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    svg = stream.getvalue()
-    return svg[svg.index("<svg") :].strip()
+
+    return svg_of(paint, 7.5, 4.8)
 
 
 def _offsets(found: dict[str, tuple[float, float]]) -> dict[str, tuple[int, int]]:
