@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from mmbench.errors import BadDataset
 from mmbench.probes import spectral as module
 from mmbench.probes.eigen import top_eigenvectors
-from mmbench.probes.kmeans import kmeans
+from mmbench.probes.kmeans import _from_rows, _plus_plus, kmeans
 from mmbench.probes.spectral import embedding, spectral
 from mmbench.protocol import ClusteringSettings
 
@@ -166,3 +166,20 @@ print((memory("VmHWM") - before) / (10_000**2 * 8))
 def test_ten_thousand_rows_take_less_than_a_tenth_of_the_dense_affinity(path):
     ran = subprocess.run([sys.executable, "-c", MEMORY, path], capture_output=True, text=True, check=True)
     assert float(ran.stdout) < 0.1
+
+
+def test_starts_of_kmeans_lie_one_in_each_of_clusters_far_apart():
+    rng = np.random.default_rng(0)
+    of = np.arange(120) % 6
+    points = 100.0 * np.eye(6)[of] + rng.standard_normal((120, 6))
+    draws = rng.random((40, 6, 3))
+    starts = _plus_plus(_from_rows(points), len(points), draws)
+    assert [sorted(of[row]) for row in starts] == [[0, 1, 2, 3, 4, 5]] * 40
+
+
+@pytest.mark.parametrize("rows", [60, 2100], ids=["looked up", "worked out"])
+def test_distances_from_rows(rows):
+    points = np.random.default_rng(0).standard_normal((rows, 5))
+    wanted = np.array([[3, 1], [50, 3]])
+    expected = ((points[wanted][:, :, None] - points) ** 2).sum(axis=3)
+    np.testing.assert_allclose(_from_rows(points)(wanted), expected, atol=1e-12)

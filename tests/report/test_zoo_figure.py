@@ -15,6 +15,7 @@ TOLD = {
         "bit_m": {"figures": {"one_shot": 75.0, "categories": 41.0}},
         "bit_m_seed1": {"figures": {"one_shot": 65.0, "categories": 40.0}},
         "clip_t": {"figures": {"categories": 40.0}},
+        "dino": {"figures": {"one_shot": 20.0, "categories": 34.0}},
     }
 }
 
@@ -23,8 +24,8 @@ def test_each_image_model_is_drawn_in_the_colour_of_its_training(tmp_path):
     svg = zoo_figure.write(TOLD, tmp_path).read_text(encoding="utf-8")
     names = ("random", "clip", "bit_m", "clip_t", "bit_m_seed1")
     assert [f">{name}</text>" in svg for name in names] == [True, True, True, False, False]
-    labels = ("untrained", "trained with language", "trained on labels", "trained on images alone")
-    assert [f">{label}</text>" in svg for label in labels] == [True, True, True, False]
+    labels = ("untrained", "trained with language", "trained on labels", "trained on images alone", "text encoder")
+    assert [f">{label}</text>" in svg for label in labels] == [True, True, True, True, False]
 
 
 def test_a_name_gives_way_to_a_higher_neighbours():
