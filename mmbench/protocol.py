@@ -28,6 +28,10 @@ class Settings:
         """These settings without what decides the probe's input or the metric: equal ones need one probe run."""
         return self
 
+    def counted(self, examples: int) -> int:
+        """How many of ``examples`` test examples, from the first on, the metric sees."""
+        return examples
+
 
 @dataclass(frozen=True)
 class PrototypeSettings(Settings):
@@ -105,6 +109,10 @@ class MLPSettings(Settings):
 
     def for_probe(self) -> MLPSettings:
         return dataclasses.replace(self, raw_input=(), full_batches_only=False)
+
+    def counted(self, examples: int) -> int:
+        dropped = examples % self.batch_size if self.full_batches_only and examples >= self.batch_size else 0
+        return examples - dropped
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,13 @@ from mmbench.features.store import Store
 from mmbench.halves import two_at_a_time
 from mmbench.metrics import METRICS
 from mmbench.planning import Plan, raw_roles
-from mmbench.protocol import Cell, MLPSettings, Protocol, Settings
+from mmbench.protocol import Cell, Protocol, Settings
 from mmbench.scores import Scores
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, Split
     from mmbench.lineups import Lineup
-    from mmbench.models.entry import Encoder, ModelEntry
+    from mmbench.models.entry import Encoder, Identity, ModelEntry
     from mmbench.probes.entry import Arrays, Probe
 
 PROMPTS = "prompts"
@@ -71,6 +71,7 @@ class Bench:
     _failed: dict[Cell, MMBenchError] = field(default_factory=dict, repr=False)
     _alone: set[Cell] = field(default_factory=set, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
+    _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
     _unstored: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -227,7 +228,7 @@ class Bench:
         seen = self._stages(cells[0], dataset, arrays) | {"seconds": seconds / len(cells)}
         for cell in cells:
             predicted = found[cell.protocol.settings.for_probe()]
-            kept = _kept(cell.protocol, len(test))
+            kept = cell.protocol.settings.counted(len(test))
             scores = Scores(
                 metric.outcome(predicted, test.labels)[:, :kept],
                 metric.name,
@@ -255,7 +256,7 @@ class Bench:
             return self._unstored[tower.name, where]
         found = extract(
             lambda: self._loaded(tower),
-            tower.identity(),
+            self._identity(tower),
             split,
             self.store,
             modality=tower.modality,
@@ -275,6 +276,11 @@ class Bench:
         if tower.name not in self._encoders:
             self._encoders[tower.name] = tower.load()
         return self._encoders[tower.name]
+
+    def _identity(self, tower: ModelEntry) -> Identity:
+        if tower.name not in self._identities:  # asked for with every cell, and read from files
+            self._identities[tower.name] = tower.identity()
+        return self._identities[tower.name]
 
     def _check_modality(self, tower: ModelEntry, split: Split, where: str) -> None:
         if not _has(split, tower.modality):
@@ -320,7 +326,7 @@ class Bench:
 
     def _key(self, cell: Cell) -> str | None:
         features = [
-            feature_key(tower.identity(), tower.modality, device=self.device, precision=self.precision)
+            feature_key(self._identity(tower), tower.modality, device=self.device, precision=self.precision)
             for tower in self._towers(cell.model, raw_roles(cell))
         ]
         entry = self.lineup.dataset(cell.dataset).entry
@@ -349,11 +355,12 @@ class Bench:
         return found | ({"preprocessed": prepared} if prepared else {})
 
     def _provenance_of(self, cell: Cell) -> dict[str, Any]:
+        towers = self._towers(cell.model, raw_roles(cell))
         return {
             "protocol": cell.protocol.name,
             "fingerprint": cell.protocol.fingerprint(),
             "reading": cell.protocol.reading,
-            "models": {tower.name: tower.identity().weights for tower in self._towers(cell.model, raw_roles(cell))},
+            "models": {tower.name: self._identity(tower).weights for tower in towers},
             "dataset": self.lineup.dataset(cell.dataset).entry.identity(),
             "device": self.device,
             "precision": self.precision,
@@ -380,14 +387,6 @@ def _metric_name(cell: Cell, task: str) -> str:
     if cell.protocol.multilabel_metric is None:
         raise Unmeasured(f"{cell} judges one label an item, and {cell.dataset} has several; bind another dataset")
     return cell.protocol.multilabel_metric
-
-
-def _kept(protocol: Protocol, examples: int) -> int:
-    """How many test examples count: all, or full batches only where the reading drops the remainder (D-11)."""
-    settings = protocol.settings
-    if isinstance(settings, MLPSettings) and settings.full_batches_only and examples >= settings.batch_size:
-        return examples - examples % settings.batch_size
-    return examples
 
 
 @functools.cache

