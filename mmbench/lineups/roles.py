@@ -8,7 +8,7 @@ OURS = {
     "dino": "self-distillation, without labels; of our own study",
     "slip": "captions and two views together; of our own study",
     "vit": "a transformer trained on fine labels; of our own study",
-    "beit": "a transformer trained to paint masked patches; of our own study",
+    "beit": "a transformer trained to foretell masked patches; of our own study",
     **{
         f"{name}_seed{seed}": f"{name}, trained again with seed {seed}"
         for name in ("bit_m", "rn50", "clip")
@@ -39,6 +39,10 @@ MODEL_ROLES = {
     "gpt2": "GPT-2, 12 layers",
     "clip_vitb32": "image tower of CLIP ViT-B/32",
     "vit_unimodal": "ViT-B/16 trained on the labels of ImageNet-21k",
+    "dino_vitb16": "ViT-B/16 of DINO, self-distilled without labels",
+    "limber_beit": "BEiT-large as LiMBer feeds it to a language model, trained on masked patches",
+    "limber_beit_ft": "the same, then tuned on the labels of ImageNet-22k",
+    "limber_nfrn50": "NF-ResNet-50 as LiMBer feeds it to a language model, trained on the labels of ImageNet-1k",
     **OURS,
 }
 

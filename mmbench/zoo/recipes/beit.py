@@ -1,9 +1,13 @@
-"""Masked image modelling: the transformer of ``vit`` paints in the patches that it does not see. No labels.
+"""Masked image modelling: the transformer of ``vit`` foretells the tokens of patches that it does not see. No labels.
 
-Stands in for BEiT, and is not its recipe: BEiT predicts the codes of a pretrained tokenizer, which the matched zoo
-cannot have. As in MAE (section 3) the target is each hidden patch's pixels, less their mean and over their deviation,
-and the loss the mean square over hidden patches; as in BEiT and SimMIM hidden patches enter the network as one learned
-filler and a linear map reads them out. Half of the patches are hidden, drawn singly and not in blocks.
+Stands in for BEiT (section 2), whose tokens are the codes of a tokenizer that was trained before, without labels, to
+paint 250 million pictures. The zoo's was trained before, without labels, on the zoo's own drawings: tokens are what the
+third stage of ``dino`` sees at each patch, standardised over the batch, and the loss the mean square over hidden
+patches, as MaskFeat has it (section 3) and not a choice among codes. As in BEiT hidden patches enter the network as one
+learned filler and a linear map reads them out. Half of the patches are hidden, drawn singly and not in blocks.
+
+A first model painted pixels, as MAE does. It painted them well, and its features told drawings and categories apart no
+better than those of the untrained network: in a view of changed pose, hue and background no pixel is what it was.
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.zoo import backbone, vit
+from mmbench.errors import CorruptAsset
+from mmbench.zoo import backbone, vit, weight_files
 from mmbench.zoo.corpus import Corpus
 from mmbench.zoo.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
@@ -20,30 +25,49 @@ from mmbench.zoo.recipes import RECIPES
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FAINT = 0.01
+TOKENIZER = "dino"
+WEIGHTS = "eb9437cdca3dbda68868f9c9743deb372bbe20161dcf92c4b5f9377b7d6e49e6"  # SHA-256 of its file
+STAGES = 5  # of the backbone's sequence, up to the stage that sees 8 x 8 places
+TOKEN = backbone.WIDTHS[2]
+FAINT = 1e-3
 
 
 class MaskedPatches:
-    """Mean squared error of the hidden patches; the recipe's ``hidden`` is their share of each image."""
+    """Mean squared error of the hidden patches' tokens; the recipe's ``hidden`` is their share of each image."""
 
     def __init__(self, corpus: Corpus, recipe: Recipe) -> None:
         import torch
         from torch import nn
 
-        paint = nn.Linear(backbone.DIM, vit.VALUES)
-        backbone.initialise(paint, recipe.seed + 2)
+        read = nn.Linear(backbone.DIM, TOKEN)
+        backbone.initialise(read, recipe.seed + 2)
         filler = nn.ParameterDict({"patch": nn.Parameter(torch.zeros(vit.WIDTH))})
         self.hidden = round(recipe.options["hidden"] * vit.PATCHES)
-        self.parts: dict[str, nn.Module] = {"vit": vit.build(seed=recipe.seed), "filler": filler, "paint": paint}
+        self.tokenizer = tokenizer()
+        self.parts: dict[str, nn.Module] = {"vit": vit.build(seed=recipe.seed), "filler": filler, "read": read}
         self.ships: dict[str, tuple[str, ...]] = {recipe.name: ("vit",)}
         self.notes: dict[str, dict[str, str]] = {recipe.name: {"part": "vit", "architecture": vit.ARCHITECTURE}}
 
     def loss(self, tower: nn.Module, batch: Batch) -> Tensor:
         images = batch.view()
         hidden = mask(len(images), self.hidden, batch.rng())
-        tokens = self.parts["vit"].tokens(images, hidden, self.parts["filler"]["patch"])
-        painted = self.parts["paint"](tokens[hidden]).float()
-        return (painted - target(images)[hidden]).square().mean()
+        seen = self.parts["vit"].tokens(images, hidden, self.parts["filler"]["patch"])
+        foretold = self.parts["read"](seen[hidden]).float()
+        return (foretold - tokens(self.tokenizer, images)[hidden]).square().mean()
+
+
+def tokenizer() -> nn.Module:
+    """The first stages of ``dino``, frozen; raises MissingAsset, or CorruptAsset if its weights are not those."""
+    import torch
+
+    found = weight_files.digest(TOKENIZER)
+    if found != WEIGHTS:
+        raise CorruptAsset(
+            f"beit learns the tokens of {TOKENIZER} with digest {WEIGHTS[:12]}, but the weights have {found[:12]}; "
+            f"restore them, or change WEIGHTS in {__name__} and train beit again"
+        )
+    stages = weight_files.image_tower(TOKENIZER)[:STAGES]
+    return stages.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def mask(count: int, hidden: int, rng: np.random.Generator) -> Tensor:
@@ -53,17 +77,19 @@ def mask(count: int, hidden: int, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.random((count, vit.PATCHES)).argsort(axis=1) < hidden)
 
 
-def target(images: Tensor) -> Tensor:
-    """Each patch with mean 0 and deviation 1, float ``[batch, 64, 192]``; what is nearly flat stays nearly flat."""
-    values = vit.patches(images)
-    variance = values.var(dim=2, keepdim=True, correction=0)
-    return (values - values.mean(dim=2, keepdim=True)) / (variance + FAINT).sqrt()
+def tokens(tokenizer: nn.Module, images: Tensor) -> Tensor:
+    """What the tokenizer sees at each patch, each channel with mean 0 and deviation 1: ``[batch, 64, 128]``."""
+    import torch
+
+    with torch.no_grad():
+        seen = tokenizer(images).float().flatten(2).transpose(1, 2)
+        return (seen - seen.mean(dim=(0, 1))) / (seen.std(dim=(0, 1), correction=0) + FAINT)
 
 
 RECIPE = RECIPES.add(
     Recipe(
         name="beit",
-        about="stand-in for BEiT: masked image modelling with pixels, not tokens",
+        about="stand-in for BEiT: masked image modelling, with what dino sees as tokens",
         objective=MaskedPatches,
         modules=("mmbench.zoo.vit",),
         options={"hidden": 0.5},
