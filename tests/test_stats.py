@@ -1,5 +1,6 @@
 """Contrasts against textbook formulas, quorums and Holm against answers worked by hand, laws by Hypothesis."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -118,7 +119,9 @@ def test_many_contrasts_at_once_are_the_same_as_one_by_one() -> None:
     rows = RNG.normal(size=(20, 3))
     together = joint.contrasts(rows, np.arange(20.0))
     for i, row in enumerate(rows):
-        assert together[i] == joint.contrasts(row[None], float(i))[0]
+        alone = joint.contrasts(row[None], float(i))[0]
+        # some processors add a row of many up in another order than a row on its own
+        assert dataclasses.astuple(together[i]) == pytest.approx(dataclasses.astuple(alone), rel=1e-12)
 
 
 def test_noise_and_covariance_are_those_of_the_contrasts() -> None:
