@@ -6,6 +6,7 @@ A hollow mark is a model trained again with another seed.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,18 @@ from mmbench.zoo.recipes.seeds import first_run
 from mmbench.zoo.training import atomic
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+Point = tuple[float, float]
 
 NAME = "zoo.svg"
 ACROSS, UP = "one_shot", "categories"
-NEAR = 12, 1.5  # points of each at which two names would overlap
+GAP = 4  # typographic points between a mark and its name
+SIDES = [(x, y) for x in (1, -1, 0) for y in (1, -1, 0) if x or y]  # of a mark, in the order in which they are tried
+HORIZONTAL, VERTICAL = {1: "left", 0: "center", -1: "right"}, {1: "bottom", 0: "center", -1: "top"}
 
 
 def write(told: dict[str, Any], out: Path) -> Path:
@@ -31,18 +39,18 @@ def write(told: dict[str, Any], out: Path) -> Path:
     return path
 
 
-def points(told: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def points(told: dict[str, Any]) -> dict[str, Point]:
     """One-shot accuracy on unseen drawings and that of their categories, in percent, by image model."""
     figures = {name: model["figures"] for name, model in told["models"].items()}
     return {name: (each[ACROSS], each[UP]) for name, each in figures.items() if ACROSS in each}
 
 
-def mark(found: dict[str, tuple[float, float]]) -> str:
+def mark(found: dict[str, Point]) -> str:
     """Tells which numbers a picture is of."""
     return f"<!-- drawn from {hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:16]} -->"
 
 
-def draw(found: dict[str, tuple[float, float]]) -> str:
+def draw(found: dict[str, Point]) -> str:
     """The points as an SVG element."""
     firsts = {name: point for name, point in found.items() if first_run(name) == name}
 
@@ -55,24 +63,47 @@ def draw(found: dict[str, tuple[float, float]]) -> str:
                 if given:
                     x, y = np.transpose(given)
                     ax.scatter(x, y, s=22, edgecolors=colour, **look)
-        for name, offset in _offsets(firsts).items():
-            ax.annotate(name, firsts[name], offset, textcoords="offset points", fontsize=7)
         ax.margins(x=0.08)
         ax.set_xlabel("instances: one view finds the other among all unseen drawings, %")
         ax.set_ylabel("categories of unseen concepts, %")
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False)
+        write_names(ax, firsts, list(found.values()))
 
     return svg_of(paint, 7.5, 4.8)
 
 
-def _offsets(found: dict[str, tuple[float, float]]) -> dict[str, tuple[int, int]]:
-    """Where each name stands, in typographic points from its mark: above it, or below where a neighbour is higher."""
-    return {
-        name: (4, -8) if any(0 <= u - y < NEAR[1] and abs(v - x) < NEAR[0] for v, u in _others(found, name)) else (4, 3)
-        for name, (x, y) in found.items()
-    }
+def write_names(ax: Axes, named: dict[str, Point], marks: list[Point]) -> list[Annotation]:
+    """Write each name on that side of its mark where it covers the least of marks, names and legend."""
+    from matplotlib.transforms import Bbox
+
+    ax.autoscale_view()  # else marks have no place yet
+    legend = ax.get_legend()
+    taken = [Bbox([at - 4, at + 4]) for at in ax.transData.transform(marks)]
+    taken += [legend.get_window_extent()] if legend else []
+    written = []
+    for name, point in named.items():
+        tried = [_beside(ax, name, point, side) for side in SIDES]
+        boxes = [text.get_window_extent() for text in tried]
+        best = int(np.argmin([sum(map(_shared(box), taken)) for box in boxes]))
+        taken.append(boxes[best])
+        written.append(tried.pop(best))
+        for text in tried:
+            text.remove()
+    return written
 
 
-def _others(found: dict[str, tuple[float, float]], name: str) -> list[tuple[float, float]]:
-    return [point for other, point in found.items() if other != name]
+def _beside(ax: Axes, name: str, point: Point, side: tuple[int, int]) -> Annotation:
+    x, y = side
+    how: dict[str, Any] = {"ha": HORIZONTAL[x], "va": VERTICAL[y], "fontsize": 7}
+    return ax.annotate(name, point, (GAP * x, GAP * y), textcoords="offset points", **how)
+
+
+def _shared(box: Bbox) -> Callable[[Bbox], float]:
+    """The area that ``box`` has in common with another."""
+
+    def area(other: Bbox) -> float:
+        common = box.intersection(box, other)
+        return 0.0 if common is None else common.width * common.height
+
+    return area

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
+
+import numpy as np
 
 from mmbench.report import zoo_figure
 
@@ -28,9 +31,23 @@ def test_each_image_model_is_drawn_in_the_colour_of_its_training(tmp_path):
     assert [f">{label}</text>" in svg for label in labels] == [True, True, True, True, False]
 
 
-def test_a_name_gives_way_to_a_higher_neighbours():
-    found = {"low": (50.0, 40.0), "high": (52.0, 41.0), "far": (90.0, 40.5)}
-    assert zoo_figure._offsets(found) == {"low": (4, -8), "high": (4, 3), "far": (4, 3)}
+def test_names_cover_neither_marks_nor_each_other():
+    """Three marks in a row, closer than their names are wide, and one far off, whose name stands where all would."""
+    from matplotlib.figure import Figure
+
+    named = {"first": (50.0, 40.0), "second": (50.6, 40.0), "third": (51.2, 40.0), "far": (90.0, 45.0)}
+    canvas = Figure((7.5, 4.8))
+    ax = canvas.subplots()
+    ax.scatter(*np.transpose(list(named.values())))
+    written = zoo_figure.write_names(ax, named, list(named.values()))
+    assert [text.get_text() for text in written] == list(named)
+    boxes = [text.get_window_extent() for text in written]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    marks = ax.transData.transform(list(named.values()))
+    assert not any(box.contains(*mark) for box in boxes for mark in marks)
+    assert written[-1].get_ha() == "left"
+    assert written[-1].get_va() == "bottom"
+    assert len(ax.texts) == len(named)  # what was tried elsewhere is gone
 
 
 def test_the_committed_picture_is_of_the_committed_record():
