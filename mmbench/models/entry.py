@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.errors import BadSpec
@@ -86,7 +86,7 @@ class Encoder:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model by name.
+    """A model by name; a bench keeps what it loads by that, so no two models of a run may share one.
 
     ``identity()`` must not load the weights into memory nor import torch (a digest of a file is enough); ``load()``
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
@@ -104,6 +104,11 @@ class ModelEntry:
     training: str = ""
     assets: Sequence[str] = ()
     raw: Callable[[], ModelEntry] | None = None
+
+    def called(self, name: str) -> ModelEntry:
+        """The same model under another name, and its raw variant under that with ``_raw`` behind it."""
+        raw = self.raw
+        return replace(self, name=name, raw=raw and (lambda: raw().called(f"{name}_raw")))
 
 
 MODELS: Registry[ModelEntry] = Registry("model", package="mmbench.models")

@@ -172,7 +172,7 @@ def _entry_of(offered: Any, name: str, wish: str, modality: Modality | None = No
     if isinstance(offered, type) and _encodes(offered):
         offered = offered()
     if isinstance(offered, ModelEntry):
-        return offered
+        return offered.called(name)
     if _encodes(offered):
         return from_object(offered, name=name, modality=modality)
     if _is_module(offered):

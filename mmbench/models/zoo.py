@@ -105,7 +105,7 @@ def entry(spec: ModelSpec) -> ModelEntry:
     path = checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
     if path != weight_files.path_of(spec.name, path.parent):
         raise BadSpec(f"model {str(spec)!r}: the weights of {spec.name} are kept in a file {spec.name}.safetensors")
-    return _trained(spec.name, path.parent)
+    return _trained(spec.name, path.parent).called(str(spec))
 
 
 def _trained(name: str, folder: Path = weight_files.FOLDER) -> ModelEntry:

@@ -101,7 +101,21 @@ def test_a_weights_file_plays_the_model_of_its_name(tmp_path):
     batch = torch.stack([entry.load().prepare(picture())])
     with torch.inference_mode():
         assert torch.equal(entry.load().forward(batch), shipped.load().forward(batch))
-    assert resolve(f"zoo:bit_m@{copied}").raw().name == "zoo:bit_m_raw"
+    assert entry.raw().name == f"zoo:bit_m@{copied}_raw"
+
+
+def test_a_weights_file_does_not_play_the_shipped_model_beside_it(tmp_path):
+    """Two roles of one recipe, one of them from a file: each is encoded by its own weights."""
+    import shutil
+
+    from mmbench.run import Bench
+
+    copied = tmp_path / "bit_m.safetensors"
+    shutil.copy(weight_files.path_of("bit_m_seed1"), copied)
+    bench = Bench.open("embedded", models=[f"simclr=zoo:bit_m@{copied}"], store=tmp_path / "store", progress=False)
+    shipped, other, seed1 = (bench.features(role, "cifar10", "test") for role in ("bit_m", "simclr", "bit_m_seed1"))
+    assert np.array_equal(other, seed1)
+    assert not np.allclose(other, shipped, atol=0.1)
 
 
 @pytest.mark.parametrize(
