@@ -131,6 +131,15 @@ def test_a_cell_is_encoded_once_and_read_back_by_a_second_run(bench):
     assert not any(cost.fresh for cost in second.costs)
 
 
+def test_a_model_is_asked_once_who_it_is(bench):
+    """Its answer is read from files, and wanted with every cell."""
+    entry, asked = colours()[0], []
+    once = bench({"clip": dataclasses.replace(entry, identity=lambda: asked.append("clip") or entry.identity())})
+    for protocol in (*FEW_SHOT.over(shots=(1, 5)), LOGISTIC):
+        once.scores(Cell(protocol, "clip", "cifar10"))
+    assert asked == ["clip"]
+
+
 def test_planned_cells_are_solved_together_and_equal_those_solved_alone(bench, tmp_path):
     cells = [Cell(protocol, "clip", "cifar10") for protocol in FEW_SHOT.over(shots=(1, 5, 10))]
     together, alone = bench(), bench(store=tmp_path / "other")
@@ -170,6 +179,12 @@ def test_the_code_reading_drops_the_incomplete_batch_and_feeds_rn50_raw_input(be
     assert code.outcomes.shape == (2, 50)
     assert paper.provenance["models"] == {"rn50": "rn50-w"}
     assert code.provenance["models"] == {"raw": "raw-w"}
+
+
+@pytest.mark.parametrize(("examples", "paper", "code"), [(120, 120, 100), (100, 100, 100), (49, 49, 49)])
+def test_the_code_reading_counts_full_batches_if_there_is_one(examples, paper, code):
+    settings = MLP_HEAD.settings
+    assert [s.counted(examples) for s in (settings, settings.as_code())] == [paper, code]
 
 
 def test_one_training_serves_both_readings_where_only_the_metric_differs(bench):

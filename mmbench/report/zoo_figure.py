@@ -6,7 +6,6 @@ A hollow mark is a model trained again with another seed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +84,7 @@ def write_names(ax: Axes, named: dict[str, Point], marks: list[Point]) -> list[A
     for name, point in named.items():
         tried = [_beside(ax, name, point, side) for side in SIDES]
         boxes = [text.get_window_extent() for text in tried]
-        best = int(np.argmin([sum(map(_shared(box), taken)) for box in boxes]))
+        best = int(np.argmin([sum(_shared(box, other) for other in taken) for box in boxes]))
         taken.append(boxes[best])
         written.append(tried.pop(best))
         for text in tried:
@@ -99,11 +98,7 @@ def _beside(ax: Axes, name: str, point: Point, side: tuple[int, int]) -> Annotat
     return ax.annotate(name, point, (GAP * x, GAP * y), textcoords="offset points", **how)
 
 
-def _shared(box: Bbox) -> Callable[[Bbox], float]:
-    """The area that ``box`` has in common with another."""
-
-    def area(other: Bbox) -> float:
-        common = box.intersection(box, other)
-        return 0.0 if common is None else common.width * common.height
-
-    return area
+def _shared(box: Bbox, other: Bbox) -> float:
+    """The area that two boxes have in common."""
+    common = box.intersection(box, other)
+    return 0.0 if common is None else common.width * common.height

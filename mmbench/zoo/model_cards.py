@@ -109,7 +109,7 @@ def render(told: dict[str, Any]) -> str:
     rows = [
         ABOUT,
         f"{len(models) - 1} models, {size / 1e6:.1f} MB. Their trainings took {seconds / 3600:.1f} hours together: by",
-        "the clock about half of that, since two ran at a time, each on one of two cores and beside other work.",
+        "the clock less, since most ran two at a time, each on one of two cores and beside other work.",
         f"Recipes that wait for their training: {', '.join(missing) or 'none'}.\n",
         "## Training\n",
         *_table(

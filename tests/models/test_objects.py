@@ -190,6 +190,13 @@ def mine():
     return Mine()
 """
 
+# Two entries that call themselves the same; untrained networks differ.
+ENTRIES = """
+from mmbench.models.objects import from_module
+
+one, other = (from_module(module, Mine.preprocess, name="mine") for module in (Mine(), Mine()))
+"""
+
 
 class TestPython:
     """``python:MODULE:NAME``, the shortest way from a file of one's own to the command line."""
@@ -227,6 +234,17 @@ class TestPython:
         assert text.load().forward(["abc"]).tolist() == [[3.0, 1.0, 0.0]]
         assert image.identity().weights == "towers of 23 November"
         assert resolve("python:my_models:Towers").modality == "image"
+
+    def test_an_entry_goes_by_the_name_that_it_is_asked_for_with(self, tmp_path):
+        """Two entries that call themselves the same are two models, raw input included."""
+        (tmp_path / "my_models.py").write_text(README + ENTRIES)
+        one, other = (resolve(f"python:my_models:{name}") for name in ("one", "other"))
+        assert [entry.name for entry in (one, other)] == ["python:my_models:one", "python:my_models:other"]
+        assert [entry.raw().name for entry in (one, other)] == [
+            "python:my_models:one_raw",
+            "python:my_models:other_raw",
+        ]
+        assert one.identity() != other.identity()
 
     @pytest.mark.parametrize(("spec", "words"), [
         ("python:my_models", r"model 'python:my_models' is not python:MODULE:NAME\[#image\|#text\]$"),

@@ -1,10 +1,10 @@
 """Masked image modelling: the transformer of ``vit`` foretells the tokens of patches that it does not see. No labels.
 
-Stands in for BEiT (section 2), whose tokens are the codes of a tokenizer that was trained before, without labels, to
-paint 250 million pictures. The zoo's was trained before, without labels, on the zoo's own drawings: tokens are what the
-third stage of ``dino`` sees at each patch, standardised over the batch, and the loss the mean square over hidden
-patches, as MaskFeat has it (section 3) and not a choice among codes. As in BEiT hidden patches enter the network as one
-learned filler and a linear map reads them out. Half of the patches are hidden, drawn singly and not in blocks.
+Stands in for BEiT (section 2), whose tokens are the codes of DALL-E's tokenizer, trained before and without labels. The
+zoo's tokenizer was trained before, without labels, on the zoo's own drawings: tokens are what the third stage of
+``dino`` sees at each patch, standardised over the batch, and the loss is the mean square over hidden patches and no
+choice among codes. As in BEiT hidden patches enter the network as one learned filler and a linear map reads them out.
+Half of the patches are hidden, drawn singly and not in blocks.
 
 A first model painted pixels, as MAE does. It painted them well, and its features told drawings and categories apart no
 better than those of the untrained network: in a view of changed pose, hue and background no pixel is what it was.
