@@ -1,8 +1,8 @@
 """The relations a claim can assert.
 
-An operand is a quantity (``mmbench.terms``) or the name of a role or of a group of roles. A name stands for its mean
-accuracy over the claim's datasets, one protocol at a time; ``each`` names the axes that are judged one by one instead
-of averaged. A group is averaged over its members; ``Top`` and ``Bottom`` take its best and its worst member instead.
+An operand is a quantity (``mmbench.conditions``) or the name of a role or of a group of roles. A name stands for its
+mean over the claim's datasets, one protocol at a time; ``each`` names the axes that are judged one by one instead of
+averaged. A group is averaged over its members; ``Top`` and ``Bottom`` take its best and its worst member instead.
 ``On`` and ``Each`` narrow what a part is asked of.
 """
 
@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mmbench.protocol import Protocol
-from mmbench.terms import (
+from mmbench.conditions import (
     Correlation,
     Linear,
     MeanCorrelation,
@@ -30,6 +29,7 @@ from mmbench.terms import (
     positive,
     smallest,
 )
+from mmbench.protocol import Protocol
 
 Axis = Literal["dataset", "protocol"]
 BY_PROTOCOL: tuple[Axis, ...] = ("protocol",)
@@ -373,7 +373,7 @@ class Not(Form):
 
 def negate(node: Node) -> Node:
     """The complement of a condition."""
-    from mmbench.terms import Margin
+    from mmbench.conditions import Margin
 
     if isinstance(node, Quorum):
         return Quorum(len(node.parts) - node.n + 1, tuple(negate(part) for part in node.parts))

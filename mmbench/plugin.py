@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mmbench.options import OPTIONS
+from mmbench.session.options import OPTIONS
 
 if TYPE_CHECKING:
     from mmbench.claims import Claim, EvidenceKind
-    from mmbench.report.board import Board
-    from mmbench.report.families import About
-    from mmbench.report.gate_session import SessionGate
-    from mmbench.report.sheet import Sheet
+    from mmbench.claims.families import About
+    from mmbench.session.gate_session import SessionGate
+    from mmbench.session.run_notes import Sheet
+    from mmbench.session.run_session import Board
     from mmbench.verdict import Verdict
 
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
@@ -101,7 +101,7 @@ class Session:
     def board(self) -> Board:
         """The lineup, the bench and the known outcomes, opened on first use."""
         if self._board is None:
-            from mmbench.report.board import Board
+            from mmbench.session.run_session import Board
 
             self._board = Board.open(
                 lineup=self.option("lineup") or "embedded",
@@ -120,7 +120,7 @@ class Session:
     def sheet(self) -> Sheet:
         """What the run has found so far."""
         if self._sheet is None:
-            from mmbench.report.sheet import Sheet
+            from mmbench.session.run_notes import Sheet
 
             self._sheet = Sheet()
         return self._sheet
@@ -137,7 +137,7 @@ class Session:
             if opening:
                 self.board.lineup  # noqa: B018  reading it opens the lineup
             if gating:
-                from mmbench.report.gate_session import SessionGate
+                from mmbench.session.gate_session import SessionGate
 
                 self.gate = SessionGate.asked(self.option)
         except MMBenchError as error:
@@ -149,8 +149,8 @@ class Session:
         marker = metafunc.definition.get_closest_marker("mmbench")
         if marker is None:
             return
+        from mmbench.claims.families import About
         from mmbench.errors import MMBenchError
-        from mmbench.report.families import About
 
         try:
             about = About(*marker.args, **marker.kwargs)
@@ -256,7 +256,7 @@ class Session:
 
 
 def _about(item: pytest.Item) -> About:
-    from mmbench.report.families import About
+    from mmbench.claims.families import About
 
     marker = item.get_closest_marker("mmbench")
     assert marker is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbench.checks import contract
+from mmbench.contract_checks import contract
 
 CHECKS = dict(contract())
 

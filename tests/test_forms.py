@@ -2,7 +2,9 @@
 
 import pytest
 
+from mmbench.calibration.planted_evidence import planted_scores
 from mmbench.claims import Claim, Place
+from mmbench.conditions import cell, cells_of
 from mmbench.forms import (
     BY_BOTH,
     POOLED,
@@ -27,9 +29,7 @@ from mmbench.forms import (
     Trend,
     Wins,
 )
-from mmbench.plant import planted_scores
 from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell
-from mmbench.terms import cell, cells_of
 from mmbench.verdict import Measured, judge
 
 MODELS = ("a", "b", "c", "d")

@@ -2,9 +2,9 @@
 
 import pytest
 
+from mmbench.conditions import cells_of, constant, mean, printed
 from mmbench.forms import BY_BOTH, Above, AtMost, Best, Bottom, Each, On, Scope, Top, Wins
 from mmbench.protocol import CLUSTERING, FEW_SHOT, PRINTED, Cell
-from mmbench.terms import cells_of, constant, mean, printed
 
 GROUPS = {"pair": ("a", "b")}
 SCOPE = Scope((CLUSTERING,), ("x", "y"), ("a", "b", "c"), GROUPS)

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import paper_data
 import paper_files
 
+from mmbench.bench.bench import Bench
 from mmbench.claims import CLAIMS
+from mmbench.claims.families import cells_asked
 from mmbench.lineups import load_lineup
-from mmbench.report.families import cells_asked
-from mmbench.run import Bench
 
 ROOT = Path(__file__).parents[1]
 

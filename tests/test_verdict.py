@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from mmbench.calibration.planted_evidence import planted_scores
 from mmbench.claims import Claim, Place, Printed, Table
 from mmbench.claims import planted as house
+from mmbench.conditions import cell
 from mmbench.errors import BadScores, Unmeasured
 from mmbench.forms import Above, All, Any, Best, Correlates, Form, Not, OnPar
-from mmbench.plant import planted_scores
 from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell
 from mmbench.scores import Scores
-from mmbench.terms import cell
 from mmbench.verdict import Measured, Published, Verdict, adjust, judge
 
 

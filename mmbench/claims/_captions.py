@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mmbench.claims.claim import Place, Printed, Table
+from mmbench.conditions import Linear, printed
 from mmbench.protocol import PRINTED, Cell
-from mmbench.terms import Linear, printed
 
 COCO_NOCAPS = ("BLEU-4", "METEOR", "CIDEr", "SPICE", "NoCaps in", "NoCaps near", "NoCaps out", "NoCaps overall")
 Rows = Mapping[tuple[str, str], Sequence[float | None]]  # (model, setting) to one number a column

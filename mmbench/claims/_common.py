@@ -9,9 +9,9 @@ from typing import Any
 
 from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
 from mmbench.claims.disagreements import disagreements_of
+from mmbench.conditions import Extreme, Linear, Term, cell, largest
 from mmbench.forms import POOLED, Above, All, Form
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Protocol
-from mmbench.terms import Extreme, Linear, Term, cell, largest
 
 # Roles.
 AR = ("ar_l2", "ar_li4", "ar_li8")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from mmbench.conditions import Node, cells_of, with_cells
 from mmbench.errors import BadScores
 from mmbench.forms import Form, Scope
 from mmbench.protocol import Cell, Protocol, Reading
 from mmbench.registry import Registry
-from mmbench.terms import Node, cells_of, with_cells
 
 EvidenceKind = Literal["published", "measured"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mmbench.claims._common import LARGE_PCT, claim, numbers
 from mmbench.claims.claim import Place, Table
+from mmbench.conditions import constant, printed
 from mmbench.forms import POOLED, Above, All, AtMost, Chain
-from mmbench.terms import constant, printed
 
 STUDY = "clip2021"
 CLIP = "clip_vitl14_336"

@@ -7,9 +7,9 @@ from functools import partial
 from mmbench.claims._captions import FIG_3_23, fig_3_23
 from mmbench.claims._common import POOR_RATIO, claim, numbers
 from mmbench.claims.claim import Place, Printed, Table
+from mmbench.conditions import Linear, largest, printed
 from mmbench.forms import POOLED, Above, All, Any, AtMost, Form, OnPar, Ratio
 from mmbench.protocol import PRINTED, Cell
-from mmbench.terms import Linear, largest, printed
 
 STUDY = "cyclegan2022"
 DIRECT, TEXTUALISED = "direct_pipeline", "textualised_pipeline"

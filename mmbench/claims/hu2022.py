@@ -6,8 +6,8 @@ from functools import partial
 
 from mmbench.claims._common import LARGE_PCT, claim, numbers
 from mmbench.claims.claim import Place, Table
+from mmbench.conditions import constant, printed
 from mmbench.forms import POOLED, Above, All, Chain, OnPar
-from mmbench.terms import constant, printed
 
 TABLE_1 = Table(
     "Table 1",

@@ -15,9 +15,9 @@ from __future__ import annotations
 from functools import partial
 
 from mmbench.claims._common import AR, CAPTIONING, DIGITS, FEW_SHOT3, SIN, STANDARD6, claim
+from mmbench.conditions import cell
 from mmbench.forms import BY_BOTH, Above, All, Any, AtMost, Bottom, Form, Top
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, Protocol
-from mmbench.terms import cell
 
 INSTANCES = ("cifar100", "cub")  # drawings and flags, each a class of its own
 CATEGORIES = ("cifar10",)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadFeatures, BadItem, BadSpec
 from mmbench.features.keys import autocast_dtype
-from mmbench.features.recent import Kept
-from mmbench.halves import two_at_a_time
+from mmbench.features.prepared_images import Kept
 from mmbench.models.entry import Encoder
+from mmbench.two_workers import two_at_a_time
 
 if TYPE_CHECKING:
     import torch

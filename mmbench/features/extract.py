@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, BadItem, BadSpec
-from mmbench.features import recent
+from mmbench.features import prepared_images as recent
 from mmbench.features.encode import check_finite, check_ready, forward_all, place, prepared
 from mmbench.features.keys import feature_key, feature_parts
 from mmbench.features.shards import DIGEST_BYTES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+UNTRAINED = "random"  # the role of the floor
+
 # In no paper: the zoo's own study, references and floors.
 OURS = {
     "simclr": "contrast of two views, without labels; of our own study",

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mmbench.probes.draws import cut_rows, trial_seeds
 from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.probes.seed_heads import Heads, rows_at, target
 from mmbench.probes.tensors import to_tensor
-from mmbench.probes.training import Heads, rows_at, target
 from mmbench.protocol import MLPSettings
 
 Rows = tuple[NDArray[Any], NDArray[Any]]

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Printed, Table
+from mmbench.lineups.roles import UNTRAINED
 from mmbench.protocol import Cell
-from mmbench.report.record import Binding, CellPart, Record
-
-UNTRAINED = "random"
+from mmbench.records.schema import Binding, CellPart, Record
 
 
 @dataclass(frozen=True)

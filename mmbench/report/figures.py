@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
-from mmbench.report.record import CellPart, Record, slug
+from mmbench.records.schema import CellPart, Record, slug
 from mmbench.zoo.recipes.seeds import first_run
 
 if TYPE_CHECKING:

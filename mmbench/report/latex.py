@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmbench.report.record import Record, VerdictPart
+from mmbench.records.schema import Record, VerdictPart
 from mmbench.report.views import view_of
 
 SPECIAL = {

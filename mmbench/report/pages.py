@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from mmbench.errors import MissingExtra
-from mmbench.report.provenance import machine_folder
-from mmbench.report.record import Record, save_record
+from mmbench.records.provenance import machine_folder
+from mmbench.records.schema import Record, save_record
 
 
 def write_run(record: Record, folder: Path) -> tuple[Path, ...]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
+from mmbench.records.schema import Record, VerdictPart, slug
 from mmbench.report.figures import Figure
-from mmbench.report.record import Record, VerdictPart, slug
 from mmbench.report.views import view_of
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding, describe
 from mmbench.lineups.describe import wanted
-from mmbench.report.compare import counts
-from mmbench.report.expected import VERDICTS
-from mmbench.report.record import Record, VerdictPart
+from mmbench.records.comparing import counts
+from mmbench.records.expected import VERDICTS
+from mmbench.records.schema import Record, VerdictPart
 
 MARKUP = {"supported": ("green",), "refuted": ("red",), "inconclusive": ("yellow",), "unmeasured": ()}
 MOST_CELLS = 5

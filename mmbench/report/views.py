@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Claim
 from mmbench.claims.disagreements import DISAGREEMENTS, Disagreement
+from mmbench.claims.families import cells_asked, family
+from mmbench.records.schema import Binding, Record, VerdictPart, slug
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
-from mmbench.report.families import cells_asked, family
 from mmbench.report.figures import Figure
-from mmbench.report.record import Binding, Record, VerdictPart, slug
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Page:
 
 def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
     """The page of a record, with these figures."""
-    from mmbench.report.compare import counts
+    from mmbench.records.comparing import counts
 
     bindings = (*record.lineup.models, *record.lineup.datasets)
     return Page(

@@ -10,9 +10,9 @@ import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
-from mmbench.correlations import Correlated, Pairs
+from mmbench.conditions import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of, terms_of
 from mmbench.protocol import Cell, Reading
-from mmbench.terms import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of, terms_of
+from mmbench.stats.correlations import Correlated, Pairs
 from mmbench.verdict.evidence import Evidence, Gathered, gather
 from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mmbench.claims.claim import EvidenceKind
+from mmbench.conditions import Leaf, Margin
 from mmbench.protocol import Cell, Reading
-from mmbench.terms import Leaf, Margin
 
 Outcome = Literal["supported", "refuted", "inconclusive", "unmeasured"]
 

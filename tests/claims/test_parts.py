@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from mmbench.claims import CLAIMS
+from mmbench.conditions import cells_of, with_cells
 from mmbench.forms import BY_BOTH, AtMost, Bottom
-from mmbench.terms import cells_of, with_cells
 
 PARTS = [claim for claim in CLAIMS if claim.part_of and CLAIMS.get(claim.part_of).expect is not None]
 DRAWS = 100

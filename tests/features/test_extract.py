@@ -24,7 +24,7 @@ from tiny_encoders import (
 
 from mmbench.errors import BadDataset, BadFeatures, BadItem, BadSpec
 from mmbench.features import extract as extract_module
-from mmbench.features import recent
+from mmbench.features import prepared_images as recent
 from mmbench.features.encode import encode_rows
 from mmbench.features.extract import UnreadableItem, extract, item_digests
 from mmbench.features.keys import feature_key

@@ -38,7 +38,7 @@ def robust(weights, state):
 
 
 def main(line):
-    from mmbench.cli import main
+    from mmbench.cli.main import main
 
     return main(["convert", *shlex.split(line)])
 

@@ -213,7 +213,7 @@ class TestPython:
         sys.modules.pop("my_models", None)
 
     def test_a_module_needs_nothing_but_its_preprocessing(self):
-        from mmbench import checks
+        from mmbench import contract_checks as checks
 
         entry = resolve("python:my_models:mine")
         assert (entry.name, entry.modality, entry.dim) == ("python:my_models:mine", "image", 16)

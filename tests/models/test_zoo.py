@@ -108,7 +108,7 @@ def test_a_weights_file_does_not_play_the_shipped_model_beside_it(tmp_path):
     """Two roles of one recipe, one of them from a file: each is encoded by its own weights."""
     import shutil
 
-    from mmbench.run import Bench
+    from mmbench.bench.bench import Bench
 
     copied = tmp_path / "bit_m.safetensors"
     shutil.copy(weight_files.path_of("bit_m_seed1"), copied)

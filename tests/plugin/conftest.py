@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from mmbench.bench.bench import Bench, Cost
 from mmbench.claims import CLAIMS, Claim, Place, Printed, Table
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.features.store import Store
@@ -14,9 +15,8 @@ from mmbench.forms import Above
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.entry import Identity, ModelEntry
 from mmbench.protocol import FEW_SHOT, Cell
-from mmbench.report.board import Board
-from mmbench.run import Bench, Cost
 from mmbench.scores import Scores
+from mmbench.session.run_session import Board
 
 MODULE = """
 import pytest
@@ -124,11 +124,11 @@ def loaded():
     for name in (
         "matplotlib.backends.backend_svg",
         "matplotlib.figure",
-        "mmbench.report.board",
+        "mmbench.session.run_session",
         "mmbench.report.latex",
         "mmbench.report.pages",
         "mmbench.report.render",
-        "mmbench.report.sheet",
+        "mmbench.session.run_notes",
         "mmbench.report.summary",
         "mmbench.verdict",
         "numpy.fft",

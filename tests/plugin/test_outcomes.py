@@ -143,7 +143,7 @@ def test_known_outcomes_do_not_bind_a_role_that_was_bound_anew(stage, forms):
 
 def test_published_evidence_opens_no_bench(stage, forms):
     stage.claim("a", forms["supported"], published={"bit_m": (70.0, 1.0), "clip": (50.0, 1.0)})
-    stage.monkeypatch.setattr("mmbench.run.Bench.open", None)
+    stage.monkeypatch.setattr("mmbench.bench.bench.Bench.open", None)
     result = stage.run("--mmbench-evidence", "published", "-v")
     result.assert_outcomes(passed=1, deselected=1)
     result.stdout.fnmatch_lines(["*test_claim?a-published? PASSED*"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmbench.claims import CLAIMS
-from mmbench.report.families import EVIDENCE, kinds_of_evidence
+from mmbench.claims.families import EVIDENCE, kinds_of_evidence
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "torch", "scipy", "pydantic", "rich", "matplotlib", "jinja2")
@@ -47,7 +47,7 @@ def test_an_unrelated_run_loads_the_plugin_and_nothing_heavy(pytester):
     loaded, ours, out = listing(pytester, "test_unrelated.py")
     assert "1 passed" in out
     assert loaded == []
-    assert ours == ["mmbench", "mmbench.options", "mmbench.plugin"]
+    assert ours == ["mmbench", "mmbench.session.options", "mmbench.plugin"]
 
 
 def test_collecting_the_benchmarks_loads_no_torch(pytester):

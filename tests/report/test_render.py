@@ -15,15 +15,15 @@ from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.probes.entry import PROBES, Arrays
 from mmbench.protocol import PrototypeSettings
-from mmbench.report.compare import adjusted
+from mmbench.records.comparing import adjusted
+from mmbench.records.schema import Binding, LineupPart, VerdictPart, read_record
 from mmbench.report.figures import figures_of, panels
 from mmbench.report.latex import escape_latex, render_latex
 from mmbench.report.pages import write_pages, write_run
-from mmbench.report.record import Binding, LineupPart, VerdictPart, read_record
 from mmbench.report.render import escape_markdown, number, p_value, render_html, render_markdown
 from mmbench.report.summary import summary_lines
 
-from .conftest import EVIL, cell, verdict
+from ..made_records import EVIL, cell, verdict
 
 EVIL_CLASS = "</td><script>alert(1)</script>"
 REPORTS = Path(__file__).parents[2] / "reports"

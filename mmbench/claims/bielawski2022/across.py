@@ -25,6 +25,7 @@ from mmbench.claims._common import (
     paired,
 )
 from mmbench.claims.bielawski2022.tables import PRIOR_ART, QUOTED_TASKS, SIZES, TABLE_5_1, TABLE_5_2, TABLE_5_3
+from mmbench.conditions import largest, printed
 from mmbench.forms import (
     BY_BOTH,
     POOLED,
@@ -43,7 +44,6 @@ from mmbench.forms import (
     Wins,
 )
 from mmbench.protocol import LINEAR_PROBE, MLP_HEAD
-from mmbench.terms import largest, printed
 
 TRANSFER = "5.2 Results, Transfer learning"
 TABLES = (TABLE_5_1, TABLE_5_2, TABLE_5_3)

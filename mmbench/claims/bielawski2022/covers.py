@@ -16,9 +16,9 @@ from mmbench.claims._common import (
     paired,
 )
 from mmbench.claims.bielawski2022.tables import PRIOR_ART, TABLE_5_2
+from mmbench.conditions import printed
 from mmbench.forms import BY_BOTH, Above, All, Best
 from mmbench.protocol import MLP_HEAD
-from mmbench.terms import printed
 
 TRANSFER = "5.2 Results, Transfer learning"
 _on_covers = partial(claim, protocols=(MLP_HEAD,), published=(TABLE_5_2,))

@@ -16,9 +16,9 @@ from mmbench.claims._common import (
     claim,
     lead,
 )
+from mmbench.conditions import cell, constant, printed
 from mmbench.forms import BY_BOTH, BY_PROTOCOL, POOLED, Above, All, AtMost, Best, Bottom, On, Top
 from mmbench.protocol import NEIGHBOURS
-from mmbench.terms import cell, constant, printed
 
 FEW_SHOT = "5.2 Results, Few-shot learning"
 SHOTS = NEIGHBOURS.over(shots=(1, 5, 10))

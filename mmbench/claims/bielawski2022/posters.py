@@ -21,9 +21,9 @@ from mmbench.claims._common import (
     paired,
 )
 from mmbench.claims.bielawski2022.tables import PLOTSTER_COUNTS, PRIOR_ART, RECENT_FILMS, TABLE_5_3
+from mmbench.conditions import constant, printed
 from mmbench.forms import BY_BOTH, POOLED, Above, All, AtMost, Best, Form, On, OnPar
 from mmbench.protocol import MLP_HEAD
-from mmbench.terms import constant, printed
 
 TRANSFER = "5.2 Results, Transfer learning"
 _on_posters = partial(claim, protocols=(MLP_HEAD,), published=(TABLE_5_3,))

@@ -6,8 +6,8 @@ from functools import partial
 
 from mmbench.claims._captions import COCO_NOCAPS, FIG_3_14, FIG_3_23, fig_3_14, fig_3_23
 from mmbench.claims._common import OFTEN, at_least, claim
+from mmbench.conditions import Extreme, Term, largest, smallest
 from mmbench.forms import POOLED, Above, All, AtMost, Wins
-from mmbench.terms import Extreme, Term, largest, smallest
 
 COCO_RIVALS = ("butd", "vlp", "oscar")
 CLIPCAP = ("clipcap_mlp", "clipcap_transformer")

@@ -23,6 +23,7 @@ from mmbench.claims._common import (
     at_least,
     claim,
 )
+from mmbench.conditions import Linear, cell, mean
 from mmbench.forms import (
     BY_BOTH,
     POOLED,
@@ -40,7 +41,6 @@ from mmbench.forms import (
     Wins,
 )
 from mmbench.protocol import CLUSTERING, LINEAR_PROBE, Protocol
-from mmbench.terms import Linear, cell, mean
 
 MEAN_OF_SIX = "each model's mean over the six sets is compared"
 OTHERS_ON_CUB = tuple(name for name in VISION_ONLY if name != "bit_m")

@@ -6,9 +6,9 @@ from functools import partial
 
 from mmbench.claims._common import R_STRONG, R_WEAK, claim, numbers
 from mmbench.claims.claim import Place, Printed, Table
+from mmbench.conditions import constant, printed
 from mmbench.forms import POOLED, Above, All, AtLeast, Chain, OnPar
 from mmbench.protocol import PRINTED, Cell
-from mmbench.terms import constant, printed
 
 STUDY = "devillers2021"
 N_MODELS = 12

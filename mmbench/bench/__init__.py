@@ -1,0 +1,1 @@
+"""Asking for cells: measured when first asked for, stored, then read back."""

@@ -1,0 +1,1 @@
+"""Simulations of verdicts and gate, and the page that reports them."""

@@ -1,0 +1,7 @@
+"""``python -m mmbench.calibration`` simulates anew and renders the page."""
+
+import sys
+
+from mmbench.calibration.page import main
+
+sys.exit(main())

@@ -1,0 +1,314 @@
+"""How often the gate is right and wrong, simulated at the sizes of a real record.
+
+A base and a candidate role with as many cells, trials and examples, the same means and the same spread over trials, as
+the role with the most cells of a record. Outcomes are 0 or 1 by the latent model of ``plant.planted_scores``: examples
+differ in difficulty, trials in luck, and half of both is a model's own. Two trainings of one recipe differ truly: the
+mean of each cell moves with a standard deviation of ``noise`` points a training, half of the variance common to the
+cells of a dataset. A loss takes no cell below chance.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench import stats
+from mmbench.errors import BadSpec
+from mmbench.gate.decision import DEFAULT_MARGINS, LEVEL, Outcome, gains, overall, settle
+from mmbench.metrics import METRICS
+from mmbench.records.schema import Record, read_record
+from mmbench.scores import Scores
+
+FEWER = (1, 4, 12, 36)  # cells of smaller gates
+LOSSES = tuple(0.25 * step for step in range(13))  # in margins
+NOISE = 1.0  # points of accuracy, hundredths of F1
+FALSE_FAIL, CAUGHT = 0.02, 0.8  # what the gate must keep: below the one, above the other
+EXAMPLE_SHARE, OWN = 0.6, 0.5
+ENDS = (0.002, 0.998)  # of true means
+OUTCOMES: tuple[Outcome, ...] = ("pass", "inconclusive", "fail")
+HOUSE = Path(__file__).resolve().parents[2]
+RUNS = HOUSE / "reports" / "runs"
+Array = NDArray[np.float64]
+Settle = Callable[[Array, Array], Sequence[Outcome]]
+Gains = Callable[[Scores, Sequence[Scores]], stats.Contrasts]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A cell to plant; ``mean``, ``chance`` and ``spread`` over trials are shares (0 to 1), ``family`` its probe."""
+
+    family: str
+    dataset: str
+    metric: str
+    trials: int
+    examples: int
+    mean: float
+    chance: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A candidate: ``noise`` of a training in points, true ``loss`` in margins.
+
+    ``change`` is None for a model of its own; else the share of the base's latent scores that is drawn anew: a
+    candidate that is nearly the base (other precision, a few more steps).
+    """
+
+    noise: float = NOISE
+    loss: float = 0.0
+    change: float | None = None
+
+
+RETRAINED = tuple(Variant(loss=loss) for loss in LOSSES)
+NOISES = tuple(Variant(noise) for noise in (0.0, NOISE, 1.5, 2.0))
+EDGE = Variant(0.0, 1.0)  # worse by exactly the margin
+NEAR = tuple(Variant(0.0, loss, change=0.02) for loss in (*LOSSES[:7], 2.0))
+VARIANTS = tuple(dict.fromkeys((*RETRAINED, *NOISES, EDGE, *NEAR)))
+
+
+def sizes_of(record: Record) -> tuple[Size, ...]:
+    """Cells of the role that has the most in ``record``. Raises BadSpec when it has none."""
+    by_role: dict[str, list[Size]] = {}
+    for cell in record.cells:
+        scale = METRICS.get(cell.metric).scale
+        spread = float(np.std(cell.trials, ddof=1)) if len(cell.trials) > 1 else 0.0
+        shape = (cell.probe, cell.dataset, cell.metric, len(cell.trials), cell.examples)
+        size = Size(*shape, cell.mean / scale, cell.chance / scale, spread / scale)
+        for role in cell.model.split("+"):
+            by_role.setdefault(role, []).append(size)
+    if not by_role:
+        raise BadSpec(f"record {record.label!r} has no cells to take sizes from")
+    return tuple(by_role[max(by_role, key=lambda role: len(by_role[role]))])
+
+
+def latest_record(folder: Path = RUNS) -> Path:
+    """The record of the embedded lineup with the highest number. Raises BadSpec when there is none."""
+    found = sorted(folder.rglob("*_embedded.json"), key=lambda path: path.name)
+    if not found:
+        raise BadSpec(f"there is no record of the embedded lineup below {folder}; run pytest benchmarks, or name one")
+    return found[-1]
+
+
+# Planting
+
+
+def planted(
+    sizes: Sequence[Size], variants: Sequence[Variant], rng: np.random.Generator
+) -> Iterator[tuple[Scores, list[Scores]]]:
+    """The base's scores and those of every variant, cell by cell; cells of a dataset share its examples."""
+    from scipy.special import ndtri
+
+    most = max(size.examples for size in sizes)
+    by_dataset: dict[str, tuple[Array, float]] = {}
+    for size in sizes:
+        if size.dataset not in by_dataset:
+            by_dataset[size.dataset] = rng.standard_normal((3, most)), rng.standard_normal()
+        hard, moved = by_dataset[size.dataset]
+        base, other = _latent(size, hard[:, : size.examples], rng)
+        moved = (moved + rng.standard_normal()) * math.sqrt(0.5)
+        again = rng.standard_normal(base.shape, np.float32)
+        candidates = []
+        for variant in variants:
+            change = variant.change
+            latent = other if change is None else math.sqrt(1 - change) * base + math.sqrt(change) * again
+            candidates.append(_scores(size, latent, float(ndtri(_target(size, variant, moved)))))
+        yield _scores(size, base, float(ndtri(np.clip(size.mean, *ENDS)))), candidates
+
+
+def _latent(size: Size, hard: Array, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Standard normal latent scores ``[2, trials, examples]`` of base and candidate; ``hard`` is ``[3, examples]``."""
+    luck = rng.standard_normal((3, size.trials))
+    parts = [math.sqrt(1 - OWN) * x[:1] + math.sqrt(OWN) * x[1:] for x in (hard, luck)]
+    share = _trial_share(size)
+    latent = math.sqrt(EXAMPLE_SHARE) * parts[0][:, None] + math.sqrt(share) * parts[1][:, :, None]
+    rest = rng.standard_normal((2, size.trials, size.examples), np.float32)
+    return (latent + math.sqrt(1 - EXAMPLE_SHARE - share) * rest).astype(np.float32)
+
+
+def _trial_share(size: Size) -> float:
+    """The share of latent variance through trials that spreads trial means as the record's cell does."""
+    from scipy.special import ndtri
+
+    mean = float(np.clip(size.mean, *ENDS))
+    slope = math.exp(-(ndtri(mean) ** 2) / 2) / math.sqrt(2 * math.pi)
+    sampling = mean * (1 - mean) * (1 - EXAMPLE_SHARE) / size.examples
+    return min(max(size.spread**2 - sampling, 0.0) / slope**2, 0.3)
+
+
+def _target(size: Size, variant: Variant, moved: float) -> float:
+    """The candidate's true mean: ``moved`` is how this training fell out, in standard deviations."""
+    margin = DEFAULT_MARGINS[size.metric] / METRICS.get(size.metric).scale
+    damaged = max(size.mean - variant.loss * margin, min(size.mean, size.chance))
+    both = math.sqrt(2) * variant.noise / 100  # the base was trained once as well
+    return float(np.clip(damaged + both * moved, *ENDS))
+
+
+def _scores(size: Size, latent: NDArray, edge: float) -> Scores:
+    return Scores((latent < edge).astype(np.float32), size.metric, size.dataset, size.chance)
+
+
+# Judging
+
+
+def judged(
+    sizes: Sequence[Size], variants: Sequence[Variant], runs: int, seed: int = 0, *, method: Gains = gains
+) -> Array:
+    """Gains in margins, their standard errors and degrees of freedom: ``[variants, 3, runs, cells]``."""
+    out = np.empty((len(variants), 3, runs, len(sizes)))
+    margins = np.array([DEFAULT_MARGINS[size.metric] for size in sizes])
+    for run in range(runs):
+        for cell, (base, candidates) in enumerate(planted(sizes, variants, np.random.default_rng([seed, run]))):
+            found = method(base, candidates)
+            out[:, :, run, cell] = np.stack([found.value, found.se, found.df], axis=1)
+    out[:, :2] /= margins
+    return out
+
+
+def rates(found: Array, *, margin: float = 1.0, rule: Settle = settle) -> dict[str, float]:
+    """How often the gate says what, given ``[3, runs, cells]`` of one variant and a ``margin`` in default margins."""
+    from scipy.special import stdtr
+
+    t = (found[0] + margin) / found[1]
+    p_worse, p_not_worse = stdtr(found[2], t), stdtr(found[2], -t)
+    said = [overall(rule(worse, not_worse)) for worse, not_worse in zip(p_worse, p_not_worse, strict=True)]
+    return {outcome: said.count(outcome) / len(said) for outcome in OUTCOMES}
+
+
+def cells_with_room(sizes: Sequence[Size]) -> list[list[int]]:
+    """Every cell that can lose the largest of LOSSES before it is at chance, as a part of its own."""
+    return [[cell] for cell, size in enumerate(sizes) if _room(size)]
+
+
+def datasets_with_room(sizes: Sequence[Size]) -> list[list[int]]:
+    """The cells of each dataset of which every cell can lose as much."""
+    parts: dict[str, list[int]] = {}
+    for cell, size in enumerate(sizes):
+        parts.setdefault(size.dataset, []).append(cell)
+    return [cells for cells in parts.values() if all(_room(sizes[cell]) for cell in cells)]
+
+
+def _room(size: Size) -> bool:
+    return size.mean - size.chance >= LOSSES[-1] * DEFAULT_MARGINS[size.metric] / METRICS.get(size.metric).scale
+
+
+def on_one(parts: Sequence[Sequence[int]], unchanged: Array, damaged: Array, seed: int = 0) -> Array:
+    """The unchanged candidate but for one damaged part a run, drawn from ``parts``; ``[3, runs, cells]``."""
+    rng, out = np.random.default_rng(seed), unchanged.copy()
+    for run in range(unchanged.shape[1]):
+        cells = list(parts[int(rng.integers(len(parts)))])
+        out[:, run, cells] = damaged[:, run, cells]
+    return out
+
+
+def among(
+    count: int, parts: Sequence[Sequence[int]], unchanged: Array, damaged: Array, seed: int = 0
+) -> tuple[Array, Array]:
+    """A gate of ``count`` cells, drawn anew each run: with a damaged one among them, and as it was before.
+
+    ``parts`` are single cells; both results are ``[3, runs, count]``.
+    """
+    rng = np.random.default_rng(seed)
+    rows, cells = np.arange(unchanged.shape[1]), np.empty((unchanged.shape[1], count), dtype=np.intp)
+    for run in rows:
+        (hurt,) = parts[int(rng.integers(len(parts)))]
+        others = np.delete(np.arange(unchanged.shape[2]), hurt)
+        cells[run] = [hurt, *rng.choice(others, count - 1, replace=False)]
+    before = unchanged[:, rows[:, None], cells]
+    after = before.copy()
+    after[..., 0] = damaged[:, rows, cells[:, 0]]
+    return after, before
+
+
+# Wrong gates, which the check must flag
+
+
+def unadjusted(p_worse: Array, p_not_worse: Array) -> list[Outcome]:
+    """A liar: every cell fails at the full level, however many there are."""
+    return [
+        "fail" if worse <= LEVEL else "pass" if not_worse <= LEVEL else "inconclusive"
+        for worse, not_worse in zip(p_worse, p_not_worse, strict=True)
+    ]
+
+
+def unpaired(base: Scores, candidates: Sequence[Scores]) -> stats.Contrasts:
+    """A liar: base and candidate as if each had its own examples and draws."""
+    outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
+    joint = stats.crossed(outcomes, [base.scale] * len(outcomes), list(range(len(outcomes))))
+    size = len(candidates)
+    return joint.contrasts(np.hstack([np.full((size, 1), -1.0), np.eye(size)]))
+
+
+# The record and its check
+
+
+def simulate(runs: int, seed: int = 0, record: Path | None = None) -> dict[str, Any]:
+    """The gate's part of the calibration record: rates at ``runs`` runs a point."""
+    started = time.time()
+    path = (record or latest_record()).resolve()
+    shown = path.relative_to(HOUSE) if path.is_relative_to(HOUSE) else path.name
+    sizes = sizes_of(read_record(path))
+    found = dict(zip(VARIANTS, judged(sizes, VARIANTS, runs, seed), strict=True))
+    unchanged, twice, near = found[Variant()], found[Variant(loss=2.0)], found[NEAR[0]]
+    cells, datasets = cells_with_room(sizes), datasets_with_room(sizes)
+    counts = [count for count in FEWER if count < len(sizes)]
+    families = {f: [i for i, s in enumerate(sizes) if s.family == f] for f in sorted({s.family for s in sizes})}
+    return {
+        "command": f"python -m mmbench.calibration --gate-only --runs {runs} --seed {seed} --sizes {shown}",
+        "sizes": path.name,
+        "runs": runs,
+        "margins": dict(DEFAULT_MARGINS),
+        "noise": NOISE,
+        "every": [{"loss": v.loss, **rates(found[v])} for v in RETRAINED],
+        "dataset": [{"loss": v.loss, **rates(on_one(datasets, unchanged, found[v], seed))} for v in RETRAINED],
+        "datasets": len(datasets),
+        "single": [{"loss": v.loss, **rates(on_one(cells, unchanged, found[v], seed))} for v in RETRAINED],
+        "among": [_among(count, cells, unchanged, twice, seed) for count in counts],
+        "near": [{"loss": v.loss, **rates(found[v])} for v in NEAR],
+        "edge": rates(found[EDGE]),
+        "other_margins": [
+            {
+                "margin": margin,
+                "noises": {str(v.noise): rates(found[v], margin=margin)["fail"] for v in NOISES},
+                "twice": rates(found[Variant(loss=2 * margin)], margin=margin),
+            }
+            for margin in (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+        ],
+        "families": [
+            {
+                "family": family,
+                "cells": len(at),
+                "unchanged": rates(unchanged[..., at]),
+                "twice": rates(twice[..., at]),
+                "near": rates(near[..., at]),
+            }
+            for family, at in {"all": list(range(len(sizes))), **families}.items()
+        ],
+        "seconds": round(time.time() - started, 1),
+    }
+
+
+def _among(count: int, cells: Sequence[Sequence[int]], unchanged: Array, twice: Array, seed: int) -> dict[str, float]:
+    after, before = among(count, cells, unchanged, twice, seed)
+    return {"cells": count, "caught": rates(after)["fail"], "unchanged": rates(before)["fail"]}
+
+
+def faults(gate: dict[str, Any]) -> list[str]:
+    """What a simulated gate does not keep; the edge is allowed three standard errors of the simulation."""
+    at, local = ({row["loss"]: row for row in gate[key]} for key in ("every", "dataset"))
+    edge = LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / gate["runs"])
+    checks = (
+        (at[0.0]["fail"] < FALSE_FAIL, "an unchanged model retrained fails in", at[0.0]["fail"]),
+        (at[2.0]["fail"] >= CAUGHT, "a loss of twice the margin is caught only in", at[2.0]["fail"]),
+        (local[2.0]["fail"] >= CAUGHT, "such a loss on one dataset only is caught only in", local[2.0]["fail"]),
+        (gate["edge"]["fail"] <= edge, "a loss of just the margin, without seed noise, fails in", gate["edge"]["fail"]),
+        (gate["near"][0]["pass"] >= CAUGHT, "nearly the same weights pass only in", gate["near"][0]["pass"]),
+    )
+    return [f"{text} {100 * rate:.1f} %" for kept, text, rate in checks if not kept]

@@ -1,0 +1,255 @@
+"""Planted evidence: tables of cell means, and outcomes, in which a condition is known to hold or to fail.
+
+A judge that never says "refuted" is worth nothing. So every claim is shown a table that satisfies it and one that
+violates it, each with the largest margin that its units allow (up to a quarter of the range), found by mixed-integer
+linear programming: a binary variable says which parts of a quorum are made to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.claims.claim import Printed
+from mmbench.conditions import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of
+from mmbench.errors import BadSpec
+from mmbench.forms import negate
+from mmbench.protocol import PRINTED, Cell
+from mmbench.scores import Scores
+
+Bounds = Callable[[Cell], tuple[float, float]]
+Targets = dict[Linear, float]
+ENOUGH = 0.25  # of its range is as large a margin as a planted table needs
+SECONDS = (2.0, 20.0)  # after the first, any table with a clear margin will do; the second is given only without one
+CLEAR = 0.02
+TRIES = 60  # orders tried for correlations
+
+
+def plant(
+    node: Node, satisfied: bool, *, low: float = 0.0, high: float = 100.0, bounds: Bounds | None = None, seed: int = 0
+) -> dict[Cell, float]:
+    """Cell means that satisfy, or violate, the condition clearly: by a quarter of each margin's range if that can be.
+
+    Every cell lies in ``[low, high]``, or in what ``bounds`` gives for it; margins are relative to their own range.
+    Raises BadSpec when no such table exists.
+    """
+    goal = node if satisfied else negate(node)
+    cells = cells_of(goal)
+    limits = {cell: bounds(cell) if bounds else (low, high) for cell in cells}
+    for targets in _orders(goal, limits, np.random.default_rng(seed)):
+        for ties in (False, True):
+            found = _solve(goal, limits, targets, ties=ties)
+            for table in (found, {cell: round(mean, 5) for cell, mean in found.items()} if found else None):
+                if table is not None and goal.truth(table):  # rounded, for exact ties: the solver is not exact
+                    return table
+    raise BadSpec(f"no table of means within the cells' bounds {'satisfies' if satisfied else 'violates'}: {node}")
+
+
+def planted_scores(
+    means: Mapping[Cell, float],
+    *,
+    seed: int = 0,
+    trials: int = 5,
+    examples: int = 2000,
+    scale: Callable[[Cell], float] = lambda cell: 100.0,
+    example_share: float = 0.6,
+    trial_share: float = 0.01,
+    own: float = 0.0,
+) -> dict[Cell, Scores]:
+    """Outcomes 0 or 1 with these means, paired by trial and example on each dataset.
+
+    A latent normal score is the sum of an example's difficulty, a trial's luck and the cell's own noise, with the given
+    shares of variance; the outcome says whether it falls below the quantile of the mean. Difficulty and luck are shared
+    by all cells of the dataset but for the part ``own``. ``scale`` 100 plants accuracies, 1 plants F1.
+    """
+    from scipy.special import ndtri
+
+    rng = np.random.default_rng(seed)
+
+    def effects(part: float) -> NDArray[np.float64]:
+        hard = rng.standard_normal((1, examples)) * np.sqrt(part * example_share)
+        return hard + rng.standard_normal((trials, 1)) * np.sqrt(part * trial_share)
+
+    shared: dict[str, NDArray[np.float64]] = {}
+    out = {}
+    for cell, mean in means.items():
+        if cell.dataset not in shared:
+            shared[cell.dataset] = effects(1 - own)
+        latent = shared[cell.dataset] + (effects(own) if own else 0.0)
+        latent += rng.standard_normal((trials, examples), np.float32) * np.sqrt(1 - example_share - trial_share)
+        unit = scale(cell)
+        hit = latent < ndtri(np.clip(mean / unit, 0.0, 1.0))
+        metric = "accuracy" if unit == 100.0 else "f1_samples"
+        out[cell] = Scores(hit.astype(np.float32), metric, f"planted {cell.dataset}", chance=0.0)
+    return out
+
+
+def planted_numbers(
+    means: Mapping[Cell, float], *, std: Callable[[Cell], float | None], n: int = 5
+) -> dict[Cell, Printed]:
+    """The means as a paper would print them, with a standard deviation over ``n`` seeds or, for None, without."""
+    return {cell: Printed(mean, std(cell), None if std(cell) is None else n) for cell, mean in means.items()}
+
+
+# The programme
+
+
+@dataclass
+class _Rows:
+    """Constraints ``low <= row @ x`` gathered one by one, as a sparse matrix in triplets."""
+
+    at: list[tuple[int, int, float]]
+    low: list[float]
+
+    def add(self, entries: Iterable[tuple[int, float]], low: float) -> None:
+        self.at.extend((len(self.low), column, value) for column, value in entries)
+        self.low.append(low)
+
+
+def _solve(
+    goal: Node, limits: Mapping[Cell, tuple[float, float]], targets: Targets, *, ties: bool
+) -> dict[Cell, float] | None:
+    """The table with the largest smallest margin: variables are the cells, one margin, one switch a leaf or quorum.
+
+    With ``ties``, a margin that need not be strict is only kept from being negative (an exact tie leaves no room).
+    """
+    from scipy import optimize, sparse
+
+    columns = {cell: i for i, cell in enumerate(limits)}
+    margin = len(columns)
+    rows = _Rows([], [])
+    switches: list[tuple[float, float]] = []  # bounds of each switch
+    weight: list[float] = []
+
+    def share(term: Linear) -> tuple[list[tuple[int, float]], float]:
+        """The term over cells that run from 0 to 1 within their bounds: entries and constant."""
+        spans = [(columns[c], w * (limits[c][1] - limits[c][0]), w * limits[c][0]) for c, w in term.weights]
+        return [(column, w) for column, w, _ in spans], term.constant + sum(base for _, _, base in spans)
+
+    def switch(low: float = 0.0, high: float = 1.0, worth: float = 0.0) -> int:
+        switches.append((low, high))
+        weight.append(worth)
+        return margin + len(switches)
+
+    def state(node: Node) -> int:
+        """Add the node's constraints; returns the column of its switch."""
+        if isinstance(node, Quorum):
+            parts = [state(part) for part in node.parts]
+            own = switch()
+            rows.add([*((part, 1.0) for part in parts), (own, -float(node.n))], 0.0)
+            return own
+        if isinstance(node, Margin):
+            own = switch(worth=1.0)
+            reach = _reach(node.term, limits)
+            size = max(reach[1] - reach[0], abs(node.term.constant), 1e-12)
+            off = 1.0 + max(0.0, -reach[0]) / size  # enough to switch the constraint off
+            entries, base = share(node.term)
+            entries = [(column, w / size) for column, w in entries]
+            clear = 0.0 if ties and not node.strict else -1.0
+            rows.add([*entries, (margin, clear), (own, -off)], -off - base / size)
+            return own
+        return switch(high=1.0 if _planted_margin(node, targets) > 0 else 0.0, worth=1.0)
+
+    root = state(goal)
+    rows.add([(root, 1.0)], 1.0)
+    for term, value in targets.items():
+        entries, base = share(term)
+        for sign in (1.0, -1.0):
+            rows.add([(column, sign * w) for column, w in entries], sign * (value - base))
+    count = margin + 1 + len(switches)
+    tie_break = 1e-3 / max(sum(weight), 1.0)  # of two tables with one margin, the one where more parts hold
+    objective = -np.concatenate([np.zeros(margin), [1.0], tie_break * np.array(weight)])
+    low = np.array([*(0.0 for _ in columns), 0.0, *(low for low, _ in switches)])
+    high = np.array([*(1.0 for _ in columns), ENOUGH, *(high for _, high in switches)])
+    down, across, values = zip(*rows.at, strict=True)
+    matrix = sparse.csr_array((values, (down, across)), shape=(len(rows.low), count))
+    for seconds in SECONDS:
+        found = optimize.milp(
+            objective,
+            integrality=np.concatenate([np.zeros(margin + 1), np.ones(len(switches))]),
+            bounds=optimize.Bounds(low, high),
+            constraints=optimize.LinearConstraint(matrix, lb=np.array(rows.low)),
+            options={"time_limit": seconds, "mip_rel_gap": 1e-3},
+        )
+        if found.status != 1 or (found.x is not None and found.x[margin] >= CLEAR):  # 1: out of time
+            break
+    if found.x is None:
+        return None
+    return {c: limits[c][0] + (limits[c][1] - limits[c][0]) * float(found.x[i]) for c, i in columns.items()}
+
+
+def _reach(term: Linear, limits: Mapping[Cell, tuple[float, float]]) -> tuple[float, float]:
+    """The smallest and largest value the term can take."""
+    ends = [sorted((weight * limits[cell][0], weight * limits[cell][1])) for cell, weight in term.weights]
+    return sum(e[0] for e in ends) + term.constant, sum(e[1] for e in ends) + term.constant
+
+
+# Correlations: the order of each list is chosen first, and its terms are then held at those values
+
+
+def _correlations(node: Node) -> list[Leaf]:
+    return [leaf for leaf in node.leaves() if not isinstance(leaf, Margin)]
+
+
+def _parts(leaf: Leaf) -> tuple[Correlation, ...]:
+    if isinstance(leaf, MeanCorrelation):
+        return leaf.parts
+    return (leaf,) if isinstance(leaf, Correlation) else ()
+
+
+def _orders(goal: Node, limits: Mapping[Cell, tuple[float, float]], rng: np.random.Generator) -> Iterator[Targets]:
+    """Values for the terms of the correlations, the most promising order first; one empty choice without any."""
+    leaves = _correlations(goal)
+    if not leaves:
+        yield {}
+        return
+    lists = list(dict.fromkeys(terms for leaf in leaves for part in _parts(leaf) for terms in (part.xs, part.ys)))
+    tried = []
+    for attempt in range(TRIES):
+        targets: Targets = {}
+        for number, terms in enumerate(lists):
+            targets |= {t: v for t, v in _values(terms, limits, attempt, number, rng).items() if t not in targets}
+        margins = [_planted_margin(leaf, targets) for leaf in leaves]
+        tried.append((sum(np.clip(margins, -0.3, 0.3)), targets))
+    tried.sort(key=lambda pair: -pair[0])
+    yield from (targets for _, targets in tried[:10])
+
+
+def _values(
+    terms: tuple[Linear, ...],
+    limits: Mapping[Cell, tuple[float, float]],
+    attempt: int,
+    number: int,
+    rng: np.random.Generator,
+) -> Targets:
+    """Evenly spaced values for one list: as numbered at first, then every second list reversed, then shuffled."""
+    free = [term for term in terms if term.weights]
+    if not free:
+        return {}
+    reach = [_reach(term, limits) for term in free]
+    low, high = max(r[0] for r in reach), min(r[1] for r in reach)
+    steps = np.linspace(0.1, 0.9, len(free))
+    if attempt == 1 and number % 2:
+        steps = steps[::-1]
+    elif attempt > 1:
+        steps = rng.permutation(steps)
+    return {term: float(low + (high - low) * step) for term, step in zip(free, steps, strict=True)}
+
+
+def _planted_margin(leaf: Leaf, targets: Targets) -> float:
+    """The leaf's margin when its terms have these values."""
+    fake = {term: Cell(PRINTED, str(i), "") for i, term in enumerate(targets)}
+    values = {fake[term]: value for term, value in targets.items()}
+
+    def at(term: Linear) -> Linear:
+        return Linear(((fake[term], 1.0),)) if term.weights else term
+
+    total = 0.0
+    for part in _parts(leaf):
+        moved = Correlation(tuple(map(at, part.xs)), tuple(map(at, part.ys)), 0.0, 1, part.method)
+        total += moved.coefficient(values) or 0.0
+    assert isinstance(leaf, Correlation | MeanCorrelation)
+    return leaf.sign * (total / len(_parts(leaf)) - leaf.threshold)

@@ -1,0 +1,312 @@
+"""Simulations of the judge: interval coverage, false verdicts on planted nulls, power, and methods that must be caught.
+
+Outcomes are 0 or 1 from the latent model of ``plant.planted_scores``: examples differ in difficulty, trials in luck,
+and half of both belongs to the model alone, so that differences vary with trials and with examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench import stats
+from mmbench.calibration.planted_evidence import planted_scores
+from mmbench.claims.claim import Claim, Place, Printed
+from mmbench.conditions import Linear, cell
+from mmbench.forms import (
+    Above,
+    All,
+    AtLeast,
+    AtMost,
+    Best,
+    Chain,
+    Correlates,
+    Form,
+    MeanCorrelates,
+    OnPar,
+    Ratio,
+    Trend,
+    Wins,
+)
+from mmbench.forms import Any as AnyOf
+from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.stats.correlations import spearman
+from mmbench.verdict import Measured, Published, Verdict, judge
+
+Interval = tuple[float, float]
+Method = Callable[[list[NDArray]], Interval]
+LOW, HIGH, LEVEL = 0.93, 0.97, 0.05
+OWN = 0.5
+# Latent shares of variance by name: (examples, trials).
+SHARES = {
+    "examples dominate": (0.6, 0.0005),
+    "examples and trials": (0.4, 0.004),
+    "trials dominate": (0.3, 0.08),
+    "trials only": (0.0, 0.05),
+}
+
+
+# Coverage
+
+
+def crossed_components(outcomes: list[NDArray]) -> Interval:
+    """mmbench's own: crossed variance components, capped Satterthwaite degrees of freedom."""
+    return stats.crossed_mean(outcomes, [1.0, -1.0], ["same", "same"]).interval()
+
+
+def examples_only(outcomes: list[NDArray]) -> Interval:
+    """A liar: every outcome of every trial taken as independent."""
+    difference = (outcomes[0] - outcomes[1]).ravel()
+    half = 1.96 * difference.std(ddof=1) / math.sqrt(difference.size)
+    return float(difference.mean() - half), float(difference.mean() + half)
+
+
+def percentile_bootstrap(outcomes: list[NDArray], draws: int = 200) -> Interval:
+    """A liar with few trials: trials and examples resampled, percentiles taken."""
+    difference = (outcomes[0] - outcomes[1]).astype(np.float64)
+    trials, examples = difference.shape
+    rng = np.random.default_rng(int(difference.sum()) + 10_000)
+    rows = rng.multinomial(trials, np.full(trials, 1 / trials), draws) / trials
+    columns = rng.multinomial(examples, np.full(examples, 1 / examples), draws) / examples
+    means = np.einsum("bt,bt->b", rows, columns @ difference.T)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+METHODS: dict[str, Method] = {
+    "crossed components": crossed_components,
+    "examples only (liar)": examples_only,
+    "percentile bootstrap (liar)": percentile_bootstrap,
+}
+
+
+def coverage(method: str, shares: str, trials: int, runs: int, *, examples: int = 300, seed: int = 0) -> dict[str, Any]:
+    """How often the 95 % interval of a difference of two models (65 against 60 %) holds the truth."""
+    example_share, trial_share = SHARES[shares]
+    truth, hits, width = 0.05, 0, 0.0
+    for run in range(runs):
+        scores = planted_scores(
+            {_a: 65.0, _b: 60.0},
+            seed=seed + run,
+            trials=trials,
+            examples=examples,
+            example_share=example_share,
+            trial_share=trial_share,
+            own=OWN,
+        )
+        low, high = METHODS[method]([s.outcomes for s in scores.values()])
+        hits += low <= truth <= high
+        width += (high - low) / runs
+    return {
+        "method": method,
+        "shares": shares,
+        "trials": trials,
+        "examples": examples,
+        "runs": runs,
+        "coverage": hits / runs,
+        "width": 100 * width,
+    }
+
+
+# False verdicts
+
+
+@dataclass(frozen=True)
+class Null:
+    """A form at the edge of its truth. ``false`` names the verdicts that would be false there."""
+
+    name: str
+    form: Form
+    means: dict[Cell, float]
+    false: tuple[str, ...]
+    trials: int = 5
+    examples: int = 300
+    shares: str = "examples and trials"
+    printed: dict[Cell, tuple[float, int]] = field(default_factory=dict)  # true std and n, instead of outcomes
+    decimals: int | None = None  # printed numbers are rounded
+
+
+def _cell(model: str, dataset: str = "set") -> Cell:
+    return Cell(FEW_SHOT, model, dataset)
+
+
+_a, _b = _cell("a"), _cell("b")
+
+
+def _means(*values: float, dataset: str = "set") -> dict[Cell, float]:
+    return {_cell(model, dataset): value for model, value in zip("abcdefgh", values, strict=False)}
+
+
+def _terms(dataset: str, count: int) -> tuple[Linear, ...]:
+    return tuple(cell(FEW_SHOT, model, dataset) for model in "abcdefgh"[:count])
+
+
+def _correlated(r: float, spread: float) -> dict[Cell, float]:
+    """Eight models on two datasets, their true means correlated by exactly ``r``."""
+    x = np.linspace(-1, 1, 8)
+    raw = np.array([1.0, -1, -1, 1, 1, -1, 1, -1])
+    across = raw - raw.mean() - x * (raw @ x) / (x @ x)
+    y = r * x / np.linalg.norm(x) + math.sqrt(1 - r * r) * across / np.linalg.norm(across)
+    left = _means(*(60 + spread * x), dataset="left")
+    return left | _means(*(60 + spread * y * np.linalg.norm(x)), dataset="right")
+
+
+def _grouped(groups: tuple[int, ...], apart: float, turn: float) -> dict[Cell, float]:
+    """Models in groups ``apart`` points from each other, nearly tied within; ``turn`` -1 turns that on one side."""
+    near = [0.5 * i for size in groups for i in range(size)]
+    far = [40 + apart * group for group, size in enumerate(groups) for _ in range(size)]
+    left = _means(*(f + n for f, n in zip(far, near, strict=True)), dataset="left")
+    return left | _means(*(f + turn * n for f, n in zip(far, near, strict=True)), dataset="right")
+
+
+def _rank_correlation(means: dict[Cell, float]) -> float:
+    """Spearman's coefficient of the true means of the two datasets."""
+    left, right = ([mean for where, mean in means.items() if where.dataset == side] for side in ("left", "right"))
+    return float(spearman(np.array(left), np.array(right)))
+
+
+EIGHT = _terms("left", 8), _terms("right", 8)
+BOTH = ("supported", "refuted")
+SUPPORTED, REFUTED = ("supported",), ("refuted",)
+
+
+def nulls() -> Iterator[Null]:
+    """Every form at the edge of its truth, and the awkward cases."""
+    for trials in (3, 5, 10):
+        for shares in ("examples dominate", "examples and trials", "trials dominate"):
+            tie = f"Above, a tie, {trials} trials, {shares}"
+            yield Null(tie, Above("a", "b"), _means(60, 60), BOTH, trials=trials, shares=shares)
+    yield Null("AtMost at its slack", AtMost("a", "b", slack=2.0), _means(62, 60), BOTH)
+    yield Null("AtLeast at its value", AtLeast("a", 60.0), _means(60), BOTH)
+    yield Null("Ratio at its factor", Ratio("a", "b", 1.5), _means(60, 40), BOTH)
+    yield Null("OnPar at its edge", OnPar("a", "b", within=5.0), _means(60, 55), BOTH)
+    yield Null("Best, two tie at the top", Best("a"), _means(60, 60, 40, 40), BOTH)
+    yield Null("Best, all four tie", Best("a"), _means(60, 60, 60, 60), BOTH)
+    yield Null("Chain, one link ties", Chain(("a", "b", "c")), _means(70, 60, 60), BOTH)
+    ties = tuple(Above("a", rival) for rival in "bcde")
+    yield Null("Any of four ties", AnyOf(ties), _means(60, 60, 60, 60, 60), SUPPORTED)
+    yield Null("All of four ties", All(ties), _means(60, 60, 60, 60, 60), BOTH)
+    yield Null("Wins 2 of 4, one true, three ties", Wins(ties, 2), _means(60, 45, 60, 60, 60), SUPPORTED)
+    yield Null("Wins 2 of 4, two false, two ties", Wins(ties, 2), _means(60, 75, 75, 60, 60), REFUTED)
+    yield Null("Trend, flat", Trend((0.0, 1.0, 2.0), _terms("set", 3)), _means(60, 60, 60), BOTH)
+    yield Null("Group of one against a group of three", Above("a", "three"), _means(60, 65, 60, 55), BOTH)
+    yield Null("One trial", Above("a", "b"), _means(60, 60), BOTH, trials=1, shares="no trials")
+    yield Null("Near the ceiling, 99.5 % each", Above("a", "b"), _means(99.5, 99.5), BOTH, examples=100)
+    yield Null("Near the ceiling, value 99 %", AtLeast("a", 99.0), _means(99.0), BOTH, examples=100, trials=1,
+               shares="no trials")  # fmt: skip
+    for spread in (20.0, 4.0):
+        size = "wide" if spread > 10 else "narrow"
+        yield Null(f"Pearson at 0.7, {size} spread", Correlates(*EIGHT, 0.7), _correlated(0.7, spread), BOTH)
+    yield Null("Pearson at 0", Correlates(*EIGHT, 0.0), _correlated(0.0, 10.0), BOTH)
+    for step in (4.0, 1.0):
+        steps = {_cell(m, "left"): 45 + step * i for i, m in enumerate("abcdefgh")}
+        steps |= {_cell(m, "right"): 45 + step * v for m, v in zip("abcdefgh", (1, 2, 4, 3, 7, 8, 5, 6), strict=True)}
+        rho = _rank_correlation(steps)
+        below, above = (Correlates(*EIGHT, limit, method="spearman") for limit in (rho, rho + 0.02))
+        yield Null(f"Spearman at {rho:.2f}, steps of {step:g} points", below, steps, REFUTED)
+        yield Null(f"Spearman just below its threshold, steps of {step:g} points", above, steps, SUPPORTED)
+    for turn, order, false in ((1, "in the same order", REFUTED), (-1, "in opposite order", SUPPORTED)):
+        groups = _grouped((4, 4), 20.0, turn)
+        form = Correlates(*EIGHT, _rank_correlation(groups) - 0.02 * turn, method="spearman")
+        yield Null(f"Spearman of near ties in two groups, {order}", form, groups, false)
+    mean_form = MeanCorrelates((Correlates(*EIGHT, 0.0), Correlates(EIGHT[1], EIGHT[0], 0.0)), 0.7)
+    yield Null("Mean of correlations at 0.7", mean_form, _correlated(0.7, 10.0), BOTH)
+    for name, stds in (("equal spreads", (1.0, 1.0)), ("unequal spreads", (0.2, 2.0))):
+        printed = {_a: (stds[0], 5), _b: (stds[1], 5)}
+        yield Null(f"Printed, n = 5, {name}", Above("a", "b"), _means(60, 60), BOTH, printed=printed)
+    coarse = {_a: (0.03, 5), _b: (0.03, 5)}
+    yield Null("Printed, spreads round to 0.0", Above("a", "b"), _means(60.02, 60.02), BOTH, printed=coarse, decimals=1)
+
+
+GROUPS = {"three": ("b", "c", "d")}
+
+
+def claim_of(null: Null) -> Claim:
+    """The null's form as a claim over its own cells."""
+    datasets = tuple(dict.fromkeys(c.dataset for c in null.means))
+    models = tuple(dict.fromkeys(c.model for c in null.means))
+    return Claim("null", null.name, Place("null"), null.form, (FEW_SHOT,), datasets, models, GROUPS)
+
+
+def verdicts(null: Null, runs: int, seed: int = 0) -> Iterator[Verdict]:
+    """The null judged ``runs`` times on fresh evidence."""
+    claim = claim_of(null)
+    example_share, trial_share = SHARES.get(null.shares, (0.4, 0.0))
+    for run in range(runs):
+        if null.printed:
+            yield judge(claim, Published(_print(null, np.random.default_rng(seed + run))))
+            continue
+        scores = planted_scores(
+            null.means,
+            seed=seed + run,
+            trials=null.trials,
+            examples=null.examples,
+            example_share=example_share,
+            trial_share=trial_share,
+            own=OWN,
+        )
+        yield judge(claim, Measured(scores.__getitem__))
+
+
+def _print(null: Null, rng: np.random.Generator) -> dict[Cell, Printed]:
+    out = {}
+    for where, mean in null.means.items():
+        std, n = null.printed[where]
+        seeds = mean + std * rng.standard_normal(n)
+        value, spread = float(seeds.mean()), float(seeds.std(ddof=1))
+        if null.decimals is not None:
+            value, spread = round(value, null.decimals), round(spread, null.decimals)
+        out[where] = Printed(value, spread, n)
+    return out
+
+
+def false_verdicts(null: Null, runs: int, seed: int = 0) -> dict[str, Any]:
+    """Rates of supported and refuted on a null."""
+    found: list[str] = [verdict.outcome for verdict in verdicts(null, runs, seed)]
+    rates = {outcome: found.count(outcome) / runs for outcome in BOTH}
+    return {"null": null.name, "runs": runs, "false": list(null.false), **rates}
+
+
+def power(effect: float, trials: int, runs: int, *, examples: int = 300, seed: int = 0) -> dict[str, Any]:
+    """How often ``Above`` is supported when it is true by ``effect`` points."""
+    means = _means(60 + effect, 60)
+    true = Null("power", Above("a", "b"), means, (), trials=trials, examples=examples)
+    hits = sum(verdict.outcome == "supported" for verdict in verdicts(true, runs, seed))
+    return {"effect": effect, "trials": trials, "examples": examples, "runs": runs, "power": hits / runs}
+
+
+def correlation_power(method: Literal["pearson", "spearman"], r: float, runs: int, *, seed: int = 0) -> dict[str, Any]:
+    """How often "at least 0.7" is supported and refuted of eight models 40 points apart, ``r`` being Pearson's."""
+    means = _correlated(r, 20.0)
+    clear = Null("power", Correlates(*EIGHT, 0.7, method=method), means, ())
+    rates = false_verdicts(clear, runs, seed)
+    truth = r if method == "pearson" else _rank_correlation(means)
+    return {"method": method, "truth": truth, "runs": runs, **{outcome: rates[outcome] for outcome in BOTH}}
+
+
+# The check
+
+
+def noise(rate: float, runs: int) -> float:
+    """Three standard errors of a rate seen in so many runs."""
+    return 3 * math.sqrt(rate * (1 - rate) / runs)
+
+
+def faults(record: dict[str, Any]) -> list[str]:
+    """What a record shows to be out of bounds beyond its own Monte Carlo error (three standard errors)."""
+    out = []
+    for row in record.get("coverage", ()):
+        where = f"{row['method']}, {row['shares']}, {row['trials']} trials"
+        if row["coverage"] < LOW - noise(LOW, row["runs"]):
+            out.append(f"{where}: 95 % intervals cover {100 * row['coverage']:.1f} %")
+        if row["coverage"] > HIGH + noise(HIGH, row["runs"]):
+            out.append(f"{where}: 95 % intervals cover {100 * row['coverage']:.1f} %, wider than they need be")
+    for row in record.get("nulls", ()):
+        for outcome in row["false"]:
+            if row[outcome] > LEVEL + noise(LEVEL, row["runs"]):
+                out.append(f"{row['null']}: {100 * row[outcome]:.1f} % falsely {outcome}")
+    return out

@@ -1,0 +1,91 @@
+"""Which family of protocols a claim belongs to: one benchmark file and one figure stand for each family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mmbench.claims import CLAIMS, Claim, EvidenceKind
+from mmbench.conditions import cells_of
+from mmbench.errors import UnknownName
+from mmbench.protocol import Cell, Protocol
+
+OVERVIEW, PRINTED_ONLY, WAITING = "overview", "printed", "waiting"
+SPECIAL = (OVERVIEW, PRINTED_ONLY, WAITING)
+EVIDENCE: tuple[EvidenceKind, ...] = ("published", "measured")
+
+# Compiling every claim takes a quarter of a second, and a collection asks several times.
+_ASKED: dict[tuple[str, str], tuple[Claim, tuple[Cell, ...]]] = {}
+
+
+def cells_asked(claim: Claim, evidence: EvidenceKind) -> tuple[Cell, ...]:
+    """The cells that the claim rests on under the paper's reading; empty when it has no form yet."""
+    known = _ASKED.get((claim.id, evidence))
+    if known is None or known[0] is not claim:
+        node = claim.condition(evidence)
+        known = _ASKED[claim.id, evidence] = (claim, () if node is None else cells_of(node))
+    return known[1]
+
+
+def family(claim: Claim) -> str:
+    """The family that collects the claim, always exactly one.
+
+    ``waiting``: it lacks a form or waits for a protocol or data. ``printed``: no probe of ours makes its numbers.
+    ``overview``: it spans several probes. Otherwise the name of its one probe.
+    """
+    if claim.waits_for or claim.expect is None:
+        return WAITING
+    probes = {cell.protocol.probe for kind in EVIDENCE for cell in cells_asked(claim, kind)} - {"none"}
+    if not probes:
+        return PRINTED_ONLY
+    return OVERVIEW if len(probes) > 1 else probes.pop()
+
+
+def claims_of(families: Iterable[str], *, planted: bool = False) -> list[Claim]:
+    """Registered claims of these families, in the catalogue's order; planted ones (made up, for tests) on demand."""
+    wanted = set(families)
+    return [c for c in CLAIMS if (planted or c.study != "planted") and family(c) in wanted]
+
+
+def kinds_of_evidence(claim: Claim, asked: Sequence[EvidenceKind]) -> list[EvidenceKind]:
+    """What the claim is judged on: printed numbers where it has them, measured cells unless it is printed only.
+
+    A waiting claim is asked for measured evidence too, so that a run says what it waits for.
+    """
+    kinds: list[EvidenceKind] = []
+    if "published" in asked and claim.published and claim.expect is not None:
+        kinds.append("published")
+    if "measured" in asked and (family(claim) != PRINTED_ONLY or not claim.published):
+        kinds.append("measured")
+    return kinds
+
+
+def protocols_of(declared: object) -> tuple[Protocol, ...]:
+    """A protocol, or any nesting of protocols in lists and tuples, as one flat tuple."""
+    if isinstance(declared, Protocol):
+        return (declared,)
+    if isinstance(declared, list | tuple):
+        return tuple(protocol for part in declared for protocol in protocols_of(part))
+    raise TypeError(f"expected a protocol or a sequence of protocols, got {declared!r}")
+
+
+class About:
+    """What a benchmark module's ``mmbench`` marker declares: protocols, and which claims the module collects."""
+
+    def __init__(self, protocols: object = (), claims: str | tuple[str, ...] | None = None) -> None:
+        self.protocols = protocols_of(protocols)
+        self.claims = claims
+
+    def cases(self, evidence: Sequence[EvidenceKind]) -> list[tuple[Claim, EvidenceKind]]:
+        """The module's claims with each kind of evidence that they are judged on; raises UnknownName."""
+        return [(claim, kind) for claim in self._chosen() for kind in kinds_of_evidence(claim, evidence)]
+
+    def _chosen(self) -> list[Claim]:
+        if self.claims is None:
+            return claims_of({protocol.probe for protocol in self.protocols})
+        if self.claims == "planted":
+            return [claim for claim in CLAIMS if claim.study == "planted"]
+        if isinstance(self.claims, str):
+            if self.claims not in SPECIAL:
+                raise UnknownName("family of claims", self.claims, [*SPECIAL, "planted"])
+            return claims_of({self.claims})
+        return [CLAIMS.get(name) for name in self.claims]

@@ -1,0 +1,1 @@
+"""The ``mmbench`` command, one module a group of subcommands."""

@@ -1,0 +1,303 @@
+"""The gate: is a candidate no worse than a base, by a stated margin? Pass, fail or inconclusive, and why.
+
+Base and candidate are measured on the same examples with the same draws, so each cell is one paired contrast,
+candidate minus base, over crossed trials and examples (``stats.crossed``). Non-inferiority by cell: with gain g and
+margin m, "not worse" rejects ``g <= -m`` and "worse" rejects ``g >= -m``, each one-sided.
+
+What is adjusted for the number of cells. A gate that compares a hundred cells must not fail an unchanged model because
+one of them had bad luck: "worse" is Holm-adjusted over the cells, so that the chance of any false fail stays within
+``level`` whatever the cells share. The overall pass says that *every* cell is not worse: an intersection-union test
+(Berger 1982), in which each cell is tested at the full ``level`` and nothing is to pay. ``holm_not_worse`` is reported
+for who wants to say it of single cells at once.
+
+Two trainings of one recipe differ truly, by what no interval within a run shows; the default margins leave room for
+it. ``mmbench.calibration.gate_simulation`` says how much, and how often the gate is right and wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mmbench import stats
+from mmbench.errors import BadSpec, MMBenchError
+from mmbench.metrics import METRICS
+from mmbench.protocol import Cell
+from mmbench.scores import Scores
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+LEVEL = 0.05
+# Of a metric's range: 5 points of accuracy. Of the margins simulated at the embedded lineup's sizes the least that
+# fails an unchanged model, trained anew, in under 2 % of runs even if seeds move it by 1.5 points instead of 1
+# (reports/calibration.md, "Other margins").
+DEFAULT_SHARE = 0.05
+DEFAULT_MARGINS: Mapping[str, float] = {metric.name: DEFAULT_SHARE * metric.scale for metric in METRICS}
+
+
+class NotComparable(MMBenchError):
+    """Two cells, or two runs, that no difference can be taken of; names the cell and the part that differs."""
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How much worse a candidate may be, per metric, in its printed unit (accuracy in points, F1 between 0 and 1)."""
+
+    by_metric: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_MARGINS))
+
+    def __post_init__(self) -> None:
+        for metric, margin in self.by_metric.items():
+            _check_margin(metric, margin)
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> Margins:
+        """Margins from ``accuracy=2``, ``f1_samples=0.03`` laid over the defaults.
+
+        A bare number is taken when only one metric has a range that it fits in: 2 can be no F1. Raises UnknownName
+        with the nearest metric, and BadSpec for what is no number, negative, as wide as the range, or given twice.
+        """
+        return cls({**DEFAULT_MARGINS, **printed_units(texts)})
+
+    def of(self, metric: str) -> float:
+        """The margin of ``metric``. Raises BadSpec when there is none, saying how to give it."""
+        if metric not in self.by_metric:
+            raise BadSpec(f"the gate has no margin for {metric}; give one in its printed unit: {metric}=NUMBER")
+        return self.by_metric[metric]
+
+
+def printed_units(texts: Sequence[str]) -> dict[str, float]:
+    """The numbers by metric that ``texts`` give, checked as in Margins.parse; for losses to inject as well."""
+    given: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        value = _number(number, text)
+        metric = name.strip() or _only_metric(value, text)
+        _check_margin(metric, value)
+        if metric in given:
+            raise BadSpec(f"{text!r}: {metric} is {given[metric]:g} already; give it once")
+        given[metric] = value
+    return given
+
+
+def _number(number: str, text: str) -> float:
+    try:
+        return float(number)
+    except ValueError:
+        raise BadSpec(f"{text!r} ends in no number; write METRIC=NUMBER, for example accuracy=2") from None
+
+
+def _only_metric(margin: float, text: str) -> str:
+    fitting = [metric.name for metric in METRICS if 0 <= margin < metric.scale]
+    if not fitting:
+        ranges = ", ".join(f"{metric.name} from 0 to {metric.scale:g}" for metric in METRICS)
+        raise BadSpec(f"{text!r} fits no metric: {ranges}")
+    if len(fitting) > 1:
+        raise BadSpec(f"{text!r} could be of several metrics; write {' or '.join(f'{m}={text}' for m in fitting)}")
+    return fitting[0]
+
+
+def _check_margin(metric: str, margin: float) -> None:
+    scale = METRICS.get(metric).scale
+    if not 0 <= margin < scale:  # also refuses NaN
+        raise BadSpec(f"{metric}={margin:g} is out of range: give at least 0 and less than {scale:g}")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One cell, candidate against base, in the metric's printed ``unit``.
+
+    ``difference`` is candidate minus base with its two-sided 95 % interval ``low`` to ``high``. ``p_worse`` is the
+    one-sided p-value of "worse by more than the margin", ``p_not_worse`` of its opposite; ``holm_*`` are adjusted over
+    the cells of the decision. ``needed_examples`` or ``needed_trials``, each alone and if the difference stayed as it
+    is, would decide an inconclusive cell; None where it would not, or where nothing is left to decide.
+    """
+
+    cell: str
+    metric: str
+    unit: str
+    base: float
+    candidate: float
+    difference: float
+    low: float
+    high: float
+    margin: float
+    trials: int
+    examples: int
+    p_worse: float
+    p_not_worse: float
+    holm_worse: float
+    holm_not_worse: float
+    outcome: Outcome
+    needed_examples: int | None = None
+    needed_trials: int | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate says, and every cell it rests on, in the order of the base.
+
+    ``missing`` are cells of the base that the candidate lacks: with any of them the gate does not pass, since a
+    candidate that was measured on less is not shown to be no worse. ``confidence`` is 1 - level.
+    """
+
+    outcome: Outcome
+    cells: tuple[Compared, ...]
+    margins: Margins
+    confidence: float
+    missing: tuple[str, ...] = ()
+
+
+def named(scores: Mapping[Cell, Scores]) -> dict[str, Scores]:
+    """Scores by a name that tells readings apart (``str(cell)`` does not)."""
+    return {f"{cell} (code)" if cell.protocol.reading == "code" else str(cell): s for cell, s in scores.items()}
+
+
+def decide(
+    base: Mapping[str, Scores], candidate: Mapping[str, Scores], margins: Margins, level: float = LEVEL
+) -> Decision:
+    """Compare the cells that both have; fail if any cell fails, else pass if every cell of ``base`` passes.
+
+    Narrow ``base`` to the cells that count (those of the candidate's role): a cell that ``candidate`` lacks keeps the
+    gate from passing. Raises NotComparable when a common cell differs in examples, metric, trials, protocol, reading
+    or dataset, or when there is no common cell; BadSpec for a metric without a margin or a level out of range.
+    """
+    if not 0 < level < 0.5:
+        raise BadSpec(f"the gate's level is {level:g}; it must lie between 0 and 0.5, for example 0.05")
+    common = [cell for cell in base if cell in candidate]
+    if not common:
+        raise NotComparable(f"base and candidate have no cell in common: {_some(base)} against {_some(candidate)}")
+    for cell in common:
+        check_comparable(cell, base[cell], candidate[cell])
+    estimates = [gains(base[cell], [candidate[cell]], margins.of(base[cell].metric))[0] for cell in common]
+    p_worse = np.array([estimate.p_below() for estimate in estimates])
+    p_not_worse = np.array([estimate.p_above() for estimate in estimates])
+    outcomes = settle(p_worse, p_not_worse, level)
+    rows = zip(common, estimates, outcomes, stats.holm(p_worse), stats.holm(p_not_worse), strict=True)
+    cells = tuple(
+        _compared(cell, base[cell], candidate[cell], margins, estimate, outcome, (worse, not_worse))
+        for cell, estimate, outcome, worse, not_worse in rows
+    )
+    cells = tuple(_with_needed(c, estimate, level, len(cells)) for c, estimate in zip(cells, estimates, strict=True))
+    missing = tuple(cell for cell in base if cell not in candidate)
+    return Decision(overall(outcomes, missing), cells, margins, 1 - level, missing)
+
+
+def gains(base: Scores, candidates: Sequence[Scores], margin: float = 0.0) -> stats.Contrasts:
+    """How much better each candidate is, plus the margin, in printed units; above 0 it is not worse by the margin.
+
+    Paired by trial and by example: all must have the shape and the examples of ``base``.
+    """
+    sign = 1.0 if METRICS.get(base.metric).higher_is_better else -1.0
+    size = len(candidates)
+    outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
+    joint = stats.crossed(outcomes, [base.scale] * (size + 1), [base.examples] * (size + 1))
+    return joint.contrasts(sign * np.hstack([np.full((size, 1), -1.0), np.eye(size)]), margin)
+
+
+def settle(p_worse: ArrayLike, p_not_worse: ArrayLike, level: float = LEVEL) -> list[Outcome]:
+    """The outcome of each cell: "worse" after Holm fails it, "not worse" at the full level passes it."""
+    worse = stats.holm(p_worse) <= level
+    not_worse = np.asarray(p_not_worse) <= level
+    return ["fail" if w else "pass" if n else "inconclusive" for w, n in zip(worse, not_worse, strict=True)]
+
+
+def overall(outcomes: Collection[Outcome], missing: Collection[str] = ()) -> Outcome:
+    """Fail if any cell fails, else pass if all pass and none is missing."""
+    if "fail" in outcomes:
+        return "fail"
+    return "pass" if set(outcomes) == {"pass"} and not missing else "inconclusive"
+
+
+def check_comparable(cell: str, base: Scores, candidate: Scores) -> None:
+    """Raise NotComparable, naming the cell and the first part that differs."""
+
+    def part(name: str, a: object, b: object, way_out: str) -> None:
+        if a != b:
+            raise NotComparable(f"{cell}: {name} differs, base {a!r} and candidate {b!r}; {way_out}")
+
+    again = "measure both with one mmbench on one lineup"
+    part("metric", base.metric, candidate.metric, again)
+    for name, key in (("protocol", "fingerprint"), ("reading", "reading"), ("dataset", "dataset")):
+        if key in base.provenance and key in candidate.provenance:
+            part(name, base.provenance[key], candidate.provenance[key], again)
+    part("number of trials", base.trials, candidate.trials, "they are paired by draw, so both need the same draws")
+    part("number of examples", base.outcomes.shape[1], candidate.outcomes.shape[1], again)
+    part("digest of the examples", base.examples, candidate.examples, "they are paired by example; " + again)
+    part("chance level", round(base.chance, 6), round(candidate.chance, 6), "the labels are not the same; " + again)
+
+
+def _compared(
+    cell: str,
+    base: Scores,
+    candidate: Scores,
+    margins: Margins,
+    estimate: stats.Estimate,
+    outcome: Outcome,
+    holm: tuple[float, float],
+) -> Compared:
+    metric, margin = METRICS.get(base.metric), margins.of(base.metric)
+    sign = 1.0 if metric.higher_is_better else -1.0
+    low, high = sorted(sign * (bound - margin) for bound in estimate.interval())
+    return Compared(
+        cell=cell,
+        metric=metric.name,
+        unit=metric.unit,
+        base=base.mean,
+        candidate=candidate.mean,
+        difference=candidate.mean - base.mean,
+        low=low,
+        high=high,
+        margin=margin,
+        trials=base.trials,
+        examples=base.outcomes.shape[1],
+        p_worse=estimate.p_below(),
+        p_not_worse=estimate.p_above(),
+        holm_worse=float(holm[0]),
+        holm_not_worse=float(holm[1]),
+        outcome=outcome,
+    )
+
+
+def _with_needed(compared: Compared, estimate: stats.Estimate, level: float, cells: int) -> Compared:
+    """What would decide an inconclusive cell, to the side on which it stands; a fail pays for the number of cells."""
+    if compared.outcome != "inconclusive":
+        return compared
+    need = stats.needed(estimate, level if estimate.value > 0 else level / cells)
+
+    def count(factor: float | None, now: int) -> int | None:
+        return None if factor is None else math.ceil(factor * now)
+
+    return replace(
+        compared,
+        needed_examples=count(need.examples, compared.examples),
+        needed_trials=count(need.trials, compared.trials),
+    )
+
+
+def _some(cells: Collection[str]) -> str:
+    shown = ", ".join(list(cells)[:3])
+    return f"{shown or 'none'}{', ...' if len(cells) > 3 else ''}"
+
+
+def inject(scores: Scores, loss: float, seed: int = 0) -> Scores:
+    """The scores made worse by ``loss`` printed units: proof that a gate can fail.
+
+    Right outcomes are turned wrong example by example, in a seeded order, until the mean has moved by ``loss`` to the
+    nearest outcome. Raises BadSpec when ``loss`` is negative or more than there is to lose.
+    """
+    metric = METRICS.get(scores.metric)
+    good = scores.outcomes if metric.higher_is_better else 1 - scores.outcomes
+    there = float(good.mean(dtype=np.float64)) * scores.scale
+    if not 0 <= loss <= there:
+        raise BadSpec(f"cannot lose {loss:g}{metric.unit}: {metric.name} has {there:g}{metric.unit} to lose")
+    order = np.random.default_rng(seed).permutation(good.shape[1])
+    by_example = good[:, order].T.ravel()
+    lost = np.concatenate([[0.0], np.cumsum(by_example, dtype=np.float64)])
+    by_example[: np.abs(lost - loss / scores.scale * good.size).argmin()] = 0
+    worse = np.empty_like(good)
+    worse[:, order] = by_example.reshape(good.shape[::-1]).T
+    return replace(scores, outcomes=worse if metric.higher_is_better else 1 - worse)

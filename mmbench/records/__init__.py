@@ -1,0 +1,1 @@
+"""What a run leaves: its schema, its cells, comparing two of them."""

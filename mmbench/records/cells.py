@@ -1,0 +1,77 @@
+"""A measured cell as the record keeps it: means with an interval, outcomes, what it is made of. And the way back."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mmbench.errors import BadScores
+from mmbench.metrics import METRICS
+from mmbench.protocol import Cell
+from mmbench.records.outcome_codec import pack, unpack
+from mmbench.records.schema import BadRecord, CellPart
+from mmbench.scores import Scores
+
+# What of a score's provenance tells where two runs part: digests by stage, and how it was computed.
+MADE_OF = ("items", "preprocessed", "features", "predictions", "device", "precision")
+
+
+def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
+    """Plain JSON values of one cell, in the metric's printed unit."""
+    low, high = interval(scores)
+    return {
+        "protocol": cell.protocol.name,
+        "probe": cell.protocol.probe,
+        "fingerprint": cell.protocol.fingerprint(),
+        "reading": cell.protocol.reading,
+        "model": cell.model,
+        "dataset": cell.dataset,
+        "metric": scores.metric,
+        "unit": METRICS.get(scores.metric).unit,
+        "trials": [round(float(mean), 6) for mean in scores.by_trial],
+        "mean": round(scores.mean, 6),
+        "low": low,
+        "high": high,
+        "chance": round(scores.chance * scores.scale, 6),
+        "examples": scores.outcomes.shape[1],
+        "seconds": scores.provenance.get("seconds"),
+        "fresh": fresh,
+        "outcomes": pack(scores.outcomes),
+        "paired_by": scores.examples,
+        "made_of": {name: scores.provenance[name] for name in MADE_OF if name in scores.provenance},
+    }
+
+
+def cell_name(cell: Cell) -> str:
+    """The cell's name in a record (``str`` of its CellPart): tells readings apart, which ``str(cell)`` does not."""
+    return str(cell) if cell.protocol.reading == "paper" else f"{cell} ({cell.protocol.reading})"
+
+
+def scores_of(part: CellPart) -> Scores:
+    """The scores that a record keeps of a cell, to be compared in pairs.
+
+    Raises BadRecord when the cell has no outcomes by example (schema 1), or others than its means say.
+    """
+    if part.outcomes is None or part.paired_by is None:
+        raise BadRecord(f"{part} is recorded without its outcomes by example; run it again with this mmbench")
+    scale = METRICS.get(part.metric).scale
+    made = {"fingerprint": part.fingerprint, "reading": part.reading}
+    try:
+        scores = Scores(unpack(part.outcomes), part.metric, part.paired_by, part.chance / scale, made)
+    except BadScores as error:
+        raise BadRecord(f"{part}: {error}") from None
+    recorded = (len(part.trials), part.examples)
+    if scores.outcomes.shape != recorded or not np.allclose(scores.by_trial, part.trials, rtol=0, atol=1e-6):
+        raise BadRecord(f"{part}: its outcomes are not those of its means by trial; the record was changed")
+    return scores
+
+
+def interval(scores: Scores) -> tuple[float | None, float | None]:
+    """Two-sided 95 % interval of the mean over crossed trials and examples; None where the spread is unknown."""
+    from mmbench.stats import crossed_mean
+
+    estimate = crossed_mean([scores.outcomes * scores.scale], [1.0], [scores.examples])
+    low, high = (round(bound, 6) if math.isfinite(bound) else None for bound in estimate.interval())
+    return low, high

@@ -1,0 +1,100 @@
+"""Verdicts side by side: adjusted over a study, and what changed between two records."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmbench.records.schema import Binding, Record, VerdictPart
+
+
+def adjusted(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The verdicts with ``holm_support`` and ``holm_refute``, over the claims of one study on one kind of evidence."""
+    from mmbench.stats import holm
+
+    out = [plain(verdict) for verdict in verdicts]
+    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for verdict in out:
+        if verdict.get("p_support") is not None and verdict.get("p_refute") is not None:
+            families.setdefault((verdict["study"], verdict["evidence"]), []).append(verdict)
+    for members in families.values():
+        for side in ("support", "refute"):
+            for verdict, p in zip(members, holm([m[f"p_{side}"] for m in members]), strict=True):
+                verdict[f"holm_{side}"] = float(p)
+    return out
+
+
+def plain(value: Any) -> Any:
+    """The value with what JSON cannot say turned into None (NaN, infinities), tuples into lists."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@dataclass(frozen=True)
+class Change:
+    """One claim whose verdict differs between two records; ``before`` or ``after`` is None where it was not judged."""
+
+    claim: str
+    evidence: str
+    before: VerdictPart | None
+    after: VerdictPart | None
+
+    def __str__(self) -> str:
+        return f"{self.claim} ({self.evidence}): {_say(self.before)} -> {_say(self.after)}"
+
+
+def compare(before: Record, after: Record) -> list[Change]:
+    """Claims that both records judged with another outcome, or that only one judged, by claim and evidence."""
+    old = {(v.claim, v.evidence): v for v in before.verdicts}
+    new = {(v.claim, v.evidence): v for v in after.verdicts}
+    changes = []
+    for key in sorted(old.keys() | new.keys()):
+        was, now = old.get(key), new.get(key)
+        if was is None or now is None or was.outcome != now.outcome:
+            changes.append(Change(*key, was, now))
+    return changes
+
+
+def counts(verdicts: Iterable[VerdictPart]) -> dict[str, Counter[str]]:
+    """Verdicts by evidence: how many are supported, refuted, inconclusive, unmeasured."""
+    found: dict[str, Counter[str]] = {}
+    for verdict in sorted(verdicts, key=lambda v: v.evidence != "published"):
+        found.setdefault(verdict.evidence, Counter())[verdict.outcome] += 1
+    return found
+
+
+def _say(verdict: VerdictPart | None) -> str:
+    if verdict is None:
+        return "not judged"
+    return verdict.outcome if verdict.estimate is None else f"{verdict.outcome} ({verdict.estimate:+.3g})"
+
+
+def bindings(record: Record) -> dict[str, Binding]:
+    """Who plays each role of a record, models and datasets."""
+    return {bound.role: bound for bound in (*record.lineup.models, *record.lineup.datasets)}
+
+
+def preprocessing_differs(role: str, base: Record, candidate: Record) -> str:
+    """What differs in how a role's images are prepared, field by field; empty where nothing does or it is unknown."""
+    was, now = bindings(base).get(role), bindings(candidate).get(role)
+    if was is None or now is None or was.identity is None or now.identity is None:
+        return ""
+    before, after = was.identity.get("preprocess"), now.identity.get("preprocess")
+    if before == after:
+        return ""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return f"{role} {_brief(before)} and {_brief(after)}"
+    fields = [name for name in before | after if before.get(name) != after.get(name)]
+    return f"{role} " + ", ".join(f"{name} {before.get(name)} and {after.get(name)}" for name in fields)
+
+
+def _brief(preprocess: Any) -> str:
+    return "no images" if preprocess is None else "images"

@@ -1,0 +1,1 @@
+"""What one pytest run asks and finds out."""

@@ -1,0 +1,86 @@
+"""The gate of one pytest run: the baseline read before the first test, the decision made after the last.
+
+Holm's adjustment needs every cell, so no single test can be told its outcome while the run goes on; the run as a whole
+passes or fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmbench.errors import BadSpec, MMBenchError
+from mmbench.gate.comparison import check_outcomes, gate_records
+from mmbench.gate.decision import Margins
+from mmbench.gate.pages import Refused, Result, gate_lines, outcome_of, write_gate
+from mmbench.records.schema import Record, read_record
+from mmbench.report.summary import Line
+from mmbench.session.run_notes import Sheet
+
+
+@dataclass
+class SessionGate:
+    """What the run is compared with and how, and what came of it."""
+
+    baseline: Record
+    margins: Margins
+    allow_preprocessing: bool = False
+    inconclusive_passes: bool = False
+    result: Result | None = None
+
+    @classmethod
+    def asked(cls, option: Callable[[str], Any]) -> SessionGate | None:
+        """The gate that the run's options ask for, or None; ``option`` gives the value of one by name.
+
+        Raises BadRecord for a baseline that cannot be read or gated on, BadSpec or UnknownName for a bad margin.
+        """
+        baseline, margins = option("gate"), option("margin") or ()
+        if not baseline:
+            if margins:
+                raise BadSpec("--mmbench-margin is a margin of the gate; name its baseline with --mmbench-gate")
+            return None
+        record = read_record(Path(baseline))
+        check_outcomes(record, baseline)
+        return cls(
+            record, Margins.parse(margins), option("gate_allow_preprocessing"), option("gate_inconclusive") == "pass"
+        )
+
+    def decide(self, sheet: Sheet, folder: Path) -> list[Path]:
+        """Compare the cells that the run asked for; write gate.md, gate.json and gate.xml into ``folder``.
+
+        A cell that it asked for and did not get (a checkpoint that is not there) keeps the gate from passing.
+        """
+        self.result = self._compared(sheet)
+        forms = {"markdown": "gate.md", "json": "gate.json", "junit": "gate.xml"}
+        return write_gate(self.result, {form: folder / name for form, name in forms.items()})
+
+    def _compared(self, sheet: Sheet) -> Result:
+        record = sheet.last
+        if record is None:
+            return Refused("this run measured no cell, so there is nothing to gate")
+        try:
+            return gate_records(
+                self.baseline,
+                record,
+                self.margins,
+                among={str(part) for part in record.cells} | sheet.lost.keys(),
+                allow_preprocessing=self.allow_preprocessing,
+                reasons=sheet.lost,
+            )
+        except MMBenchError as error:
+            return Refused(str(error))
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run fails by it: anything but a pass, or an inconclusive gate where that may pass."""
+        assert self.result is not None
+        outcome = outcome_of(self.result)
+        return outcome != "pass" and not (outcome == "inconclusive" and self.inconclusive_passes)
+
+    def lines(self, *, verbose: bool = False) -> list[Line]:
+        """What the terminal says of it."""
+        if self.result is None:
+            return [("gate: not decided, as the run did not finish", ("yellow",))]
+        return gate_lines(self.result, verbose=verbose)

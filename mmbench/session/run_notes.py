@@ -1,0 +1,135 @@
+"""What a session has found so far, gathered from its tests' notes (which may come from several workers)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.records.provenance import commit, machine, versions
+from mmbench.records.schema import SCHEMA, Binding, CeilingPart, LineupPart, Record
+
+if TYPE_CHECKING:
+    from mmbench.session.run_session import Board
+
+
+@dataclass
+class Sheet:
+    """Notes by key, so that what two workers both tell is kept once.
+
+    ``lost`` is why a cell was not to be had; ``twice`` counts items that were encoded again under a key.
+    """
+
+    verdicts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    cells: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    timings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    costs: list[dict[str, Any]] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
+    twice: int = 0
+    last: Record | None = None
+
+    def take(self, note: dict[str, Any]) -> None:
+        """Add one test's note; a cell that some worker measured freshly stays fresh."""
+        if "verdict" in note:
+            verdict = note["verdict"]
+            self.verdicts[verdict["claim"], verdict["evidence"]] = verdict
+        for cell in note.get("cells", ()):
+            key = (cell["fingerprint"], cell["model"], cell["dataset"])
+            before = self.cells.get(key)
+            self.cells[key] = cell | {"fresh": cell["fresh"] or bool(before and before["fresh"])}
+        if "timing" in note:
+            self.timings[note["timing"]["test"]] = note["timing"]
+        self.costs += note.get("costs", ())
+        self.lost |= note.get("lost", {})
+        self.twice += note.get("twice", 0)
+
+    def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
+        """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
+        from mmbench.bench.bench import code_digest
+        from mmbench.records.comparing import adjusted
+
+        lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells or self.lost else None
+        head, dirty = commit(folder)
+        self.last = Record.model_validate(
+            {
+                "schema": SCHEMA,
+                "label": lineup.name if lineup else "published",
+                "commit": head,
+                "dirty": dirty,
+                "machine": machine(),
+                "versions": versions(),
+                "lineup": lineup or LineupPart(name="none", note="judged on printed numbers only"),
+                "options": options,
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+                "seconds": round(time.time() - started, 3),
+                "cells": [self.cells[key] for key in sorted(self.cells)],
+                "verdicts": adjusted([self.verdicts[key] for key in sorted(self.verdicts)]),
+                "timings": [self.timings[key] for key in sorted(self.timings)],
+                "costs": sorted(self.costs, key=lambda cost: -cost["seconds"]),
+                "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
+                "encoded_twice": self.twice,
+                "calibration": _calibration(folder / "reports" / "calibration.json"),
+                "code": code_digest() if self.cells else None,
+            }
+        )
+        return self.last
+
+    def _evidence(self) -> set[str]:
+        return {evidence for _, evidence in self.verdicts}
+
+
+def _calibration(path: Path) -> str | None:
+    """Hex SHA-256 of the simulations that tell how often verdicts are wrong, where the project has them."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _lineup_part(board: Board) -> LineupPart:
+    lineup = board.lineup
+    return LineupPart(
+        name=lineup.name,
+        note=lineup.about,
+        models=tuple(_binding(bound, *_model(bound)) for bound in lineup.models.values()),
+        datasets=tuple(_binding(bound, _content(bound), None) for bound in lineup.datasets.values()),
+        changed=tuple(sorted(board.changed)),
+    )
+
+
+def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) -> Binding:
+    return Binding(
+        role=bound.role,
+        spec=bound.spec,
+        stand_in_for=bound.stand_in_for or "",
+        note=bound.note or "",
+        credit=_or_none(lambda: getattr(bound.entry, "credit", "")) or "",
+        digest=digest,
+        identity=identity,
+        ceilings=_or_none(lambda: _ceilings(bound.entry)) or (),
+    )
+
+
+def _ceilings(entry: Any) -> tuple[CeilingPart, ...]:
+    found = getattr(entry, "ceilings", ())
+    return tuple(CeilingPart(knows=ceiling.knows, score=ceiling.score()) for ceiling in found)
+
+
+def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:
+    """Digest of the weights, and the rest of the identity as it is read back from JSON (lists for tuples)."""
+    from mmbench.records.comparing import plain
+
+    found = _or_none(lambda: plain(bound.entry.identity().as_dict()))
+    return (None, None) if found is None else (found.pop("weights"), found)
+
+
+def _content(bound: Any) -> str | None:
+    return _or_none(lambda: bound.entry.identity())
+
+
+def _or_none(look: Any) -> Any:
+    from mmbench.errors import MMBenchError
+
+    try:
+        return look()
+    except MMBenchError:  # what is not on this machine has no digest here; the claims that need it are unmeasured
+        return None

@@ -1,0 +1,338 @@
+"""Where a run's questions meet the bench: which cells a lineup can play, what they gave, how a claim was judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmbench.claims import CLAIMS, Claim, EvidenceKind
+from mmbench.claims.families import cells_asked
+from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
+from mmbench.lineups.roles import UNTRAINED
+from mmbench.protocol import Cell, Protocol
+from mmbench.records.expected import Key, Known, Standing, read_expected, standing
+
+if TYPE_CHECKING:
+    from mmbench.bench.bench import Bench
+    from mmbench.lineups import Lineup
+    from mmbench.scores import Scores
+    from mmbench.verdict import Verdict
+
+
+MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
+TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a dearer probe is timed in test_timings.py alone
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict, what was recorded for it before, and the same verdict under the code's reading where that differs."""
+
+    verdict: Verdict
+    known: Known | None = None
+    standing: Standing = "new"
+    code: Verdict | None = None
+
+    @property
+    def part(self) -> dict[str, Any]:
+        """What the record keeps of it, as plain JSON values."""
+        v = self.verdict
+        return {
+            "claim": v.claim,
+            "study": v.study,
+            "evidence": v.evidence,
+            "reading": v.reading,
+            "outcome": v.outcome,
+            "estimate": v.estimate,
+            "low": v.low,
+            "high": v.high,
+            "point": v.point,
+            "p_support": v.p_support,
+            "p_refute": v.p_refute,
+            "standing": self.standing,
+            "reason": self.known.reason if self.known else "",
+            "explanation": v.explain(),
+            "details": v.as_dict(),
+            "other_reading": None if self.code is None else self.code.as_dict(),
+        }
+
+    def outcome(self, *, strict: bool, gated: bool) -> tuple[Literal["fail", "skip", "xfail"] | None, str]:
+        """What becomes of the claim's test and why; None leaves it to the test's own assertion.
+
+        ``strict``: an inconclusive claim fails. ``gated``: the gate decides the run, so a candidate that turns a claim
+        over, perhaps by being better, does not fail it.
+        """
+        verdict, known = self.verdict, self.known
+        if self.standing == "changed":
+            return "fail", f"changed verdict: {self.change}\n{verdict.explain()}"
+        if verdict.outcome == "unmeasured":
+            return "skip", f"unmeasured: {self.missing}"
+        if verdict.outcome == "inconclusive":
+            if strict:
+                return "fail", f"inconclusive, and --mmbench-strict asks for more\n{verdict.explain()}"
+            return "xfail", f"inconclusive: {self.settle}"
+        if verdict.outcome == "refuted" and known is not None and known.verdict == "refuted":
+            return "xfail", f"refuted, as recorded: {known.reason}"
+        if verdict.outcome == "refuted" and verdict.evidence == "measured" and gated:
+            return "xfail", "refuted; the gate decides this run, and lists the claims that flip"
+        return None, ""
+
+    @property
+    def change(self) -> str:
+        """What the recorded verdict was and what it is now, in one line."""
+        assert self.known is not None
+        now = _with_numbers(self.verdict.outcome, self.verdict.estimate, self.verdict.low, self.verdict.high)
+        before = _with_numbers(self.known.verdict, self.known.estimate, self.known.low, self.known.high)
+        return (
+            f"{self.verdict.claim} was {before} on {self.verdict.evidence} evidence and is now {now}; look at it, then "
+            "record it anew with: mmbench expect RECORD"
+        )
+
+    @property
+    def missing(self) -> str:
+        return "; ".join(self.verdict.missing) or "nothing to judge it on"
+
+    @property
+    def settle(self) -> str:
+        return self.verdict.settle or "the interval holds values on both sides"
+
+
+@dataclass
+class Board:
+    """The lineup, its bench and the known outcomes of one run. Opened late: published evidence needs no bench."""
+
+    options: dict[str, Any]
+    expected: Path
+    offline: bool = False
+    used: dict[Cell, Scores] = field(default_factory=dict)
+    lost: dict[Cell, str] = field(default_factory=dict)
+    _bench: Bench | None = None
+    _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
+    _told_cells: set[Cell] = field(default_factory=set)
+    _told_costs: int = 0
+    _told_twice: int = 0
+    _started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+    @classmethod
+    def open(cls, *, expected: Path, offline: bool = False, **options: Any) -> Board:
+        return cls(options, expected, offline)
+
+    @property
+    def bench(self) -> Bench:
+        """Opened on first use; raises BadSpec or UnknownName for a lineup, role or spec that cannot be read."""
+        if self._bench is None:
+            from mmbench.assets import set_offline
+            from mmbench.bench.bench import Bench
+
+            if self.offline:
+                set_offline(True)
+            self._bench = Bench.open(progress=False, **self.options)
+        return self._bench
+
+    @property
+    def lineup(self) -> Lineup:
+        return self.bench.lineup
+
+    @property
+    def opened(self) -> bool:
+        return self._bench is not None
+
+    # what can be asked
+
+    def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[str, str]]:
+        """Models and datasets that claims ask of these protocols' probes and that the lineup can play.
+
+        Roles that no claim names (an untrained network, a reference, a model of the user's own) are measured on every
+        dataset of images that the claims ask for. Dataset by dataset, so that its images are prepared once for all.
+        """
+        probes = {protocol.probe for protocol in protocols}
+        asked: dict[tuple[str, str], None] = {}
+        for claim in CLAIMS:
+            if claim.study == "planted":
+                continue
+            for cell in cells_asked(claim, "measured"):
+                if cell.protocol.probe in probes and self._plays(cell):
+                    asked[cell.model, cell.dataset] = None
+        if not asked:
+            return []
+        images = dict.fromkeys(d for m, d in asked if any(map(self._sees, m.split("+"))))
+        named = named_models()
+        unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
+        floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
+        found = dict.fromkeys([*asked, *floor])
+        place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in found))}
+        return sorted(found, key=lambda pair: place[pair[1]])
+
+    def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
+        """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
+
+        A role that no claim names is asked for what image encoders are judged by on their own: heads of several layers
+        and nearest neighbours, which also judge text and pairs, are left out. The untrained network is the floor of
+        every dataset, and asked for neighbours too, or for a head where nothing else is asked of a dataset.
+        """
+        named = model in named_models()
+        asked = {
+            cell.protocol.probe
+            for claim in CLAIMS
+            for cell in cells_asked(claim, "measured")
+            if cell.dataset == dataset and (cell.model == model or not named)
+        }
+        if model == UNTRAINED:
+            asked -= {"mlp"} if asked != {"mlp"} else set()
+        elif not named:
+            asked -= {"mlp", "neighbours"}
+        return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
+
+    def plan_pair(self, protocols: Sequence[Protocol], model: str, dataset: str) -> None:
+        self.bench.plan(self.cells(protocols, model, dataset))
+
+    def plan_claim(self, claim: Claim, evidence: EvidenceKind) -> None:
+        """Tell the bench which cells the claim will ask for; published evidence asks for none."""
+        if evidence == "published" or claim.waits_for:
+            return
+        for reading in ("paper", "code"):
+            from mmbench.conditions import cells_of
+
+            node = claim.condition("measured", reading)
+            if node is not None:
+                self.bench.plan(cell for cell in cells_of(node) if cell.protocol.probe != "none" and self._plays(cell))
+
+    def _plays(self, cell: Cell) -> bool:
+        return all(self._has_model(role) for role in cell.model.split("+")) and self._has_dataset(cell.dataset)
+
+    def _has_model(self, role: str) -> bool:
+        return role in self.lineup.models
+
+    def _has_dataset(self, role: str) -> bool:
+        return role in self.lineup.datasets
+
+    def _sees(self, role: str) -> bool:
+        """Whether the role's encoder takes images."""
+        return self.lineup.model(role).entry.modality == "image"
+
+    # what it gave
+
+    def scores(self, cell: Cell) -> Scores:
+        """The cell's scores, measured when first asked for.
+
+        Raises Unmeasured when the lineup, a file or a library is lacking, and the error of what broke otherwise.
+        """
+        try:
+            found = self.bench.scores(cell)
+        except MMBenchError as error:
+            self.lost[cell] = str(error)
+            if isinstance(error, MissingAsset | MissingExtra):
+                raise Unmeasured(f"{cell}: {error}") from error
+            raise
+        self.used[cell] = found
+        return found
+
+    def fresh(self, cell: Cell) -> bool:
+        """Whether the cell must be measured; so must one whose files are lacking, which then says what it lacks."""
+        try:
+            return self.bench.fresh(cell)
+        except MMBenchError:
+            return True
+
+    def seconds(self, cell: Cell) -> float | None:
+        """What the probe of this cell took when it was measured, now or then."""
+        found = self.used.get(cell)
+        return None if found is None else found.provenance.get("seconds")
+
+    def extraction_of(self, cell: Cell) -> dict[str, Any]:
+        """Seconds and items that this run encoded for the cell's dataset, by encoder and split."""
+        paid = [c for c in self.bench.costs if c.kind == "features" and c.fresh and f" on {cell.dataset}/" in c.name]
+        return {"extraction": [{"what": c.name, "seconds": c.seconds, "items": c.items} for c in paid]}
+
+    def to_time(self, fresh: list[Cell], cells: list[Cell], *, again: bool) -> tuple[list[Cell], int]:
+        """Which of a test's cells to time (stored ones only ``again``), in how many rounds; none where it is dear."""
+        timed = (fresh or cells) if again else fresh
+        cost = self.seconds(timed[0]) or 0.0 if timed else 0.0
+        rounds = min(MOST_ROUNDS, int(TIMING_BUDGET / max(cost, 1e-3)))
+        return timed, max(rounds, 1) if again else rounds
+
+    def probe_call(self, cell: Cell) -> Callable[[], Any]:
+        """The cell's probe on features that exist already, ready to be timed."""
+        from mmbench.probes.entry import PROBES
+
+        arrays = self.bench.arrays(cell)
+        probe, protocol = PROBES.get(cell.protocol.probe), cell.protocol
+        settings = [protocol.settings.for_probe()]
+        return lambda: probe.run(arrays, settings, trials=protocol.trials, seed=protocol.seed, device=self.bench.device)
+
+    def judge(self, claim: Claim, evidence: EvidenceKind) -> Judged:
+        """Judge the claim under the paper's reading, and under the code's where the two differ on measured cells."""
+        from mmbench.verdict import Measured, Published, judge
+
+        if evidence == "published":
+            return self._placed(claim, judge(claim, Published()), None)
+        evidence_here = Measured(self.scores)
+        verdict = judge(claim, evidence_here)
+        code = None
+        if verdict.outcome != "unmeasured" and claim.condition("measured", "code") is not None:
+            code = judge(claim, evidence_here, reading="code")
+        return self._placed(claim, verdict, code)
+
+    def _placed(self, claim: Claim, verdict: Verdict, code: Verdict | None) -> Judged:
+        known = self._known_for(claim, verdict.evidence).get((claim.id, verdict.evidence))
+        return Judged(verdict, known, standing(known, verdict.outcome, verdict.estimate), code)
+
+    def _known_for(self, claim: Claim, evidence: str) -> dict[Key, Known]:
+        """Known outcomes that apply: none to a measured claim with a role that the command line bound anew."""
+        if evidence == "measured" and self.changed & set(_roles(claim)):
+            return {}
+        name = "published" if evidence == "published" else Path(str(self.options["lineup"])).stem
+        if name not in self._known:
+            self._known[name] = read_expected(self.expected / f"{name}.toml")
+        return self._known[name]
+
+    @property
+    def changed(self) -> set[str]:
+        """Roles bound on the command line."""
+        return {option.partition("=")[0].strip() for option in self.lineup.overrides}
+
+    def _is_fresh(self, scores: Scores) -> bool:
+        """Whether they were measured in this run: by this process, or by another worker of it."""
+        return str(scores.provenance.get("measured", "")) >= self._started
+
+    # what a worker tells its controller
+
+    def news(self) -> dict[str, Any]:
+        """Cells and costs since the last call, and why cells were not to be had, as plain JSON values."""
+        if self._bench is None:
+            return {}
+        from mmbench.records.cells import cell_name, cell_part
+
+        cells = [cell for cell in self.used if cell not in self._told_cells]
+        costs = [cost for cost in self._bench.costs[self._told_costs :] if cost.fresh]
+        self._told_cells.update(cells)
+        self._told_costs = len(self._bench.costs)
+        parts = [cell_part(cell, self.used[cell], fresh=self._is_fresh(self.used[cell])) for cell in cells]
+        lost = {cell_name(cell): reason for cell, reason in self.lost.items()}
+        twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
+        return {"cells": parts, "costs": [vars(cost) for cost in costs], "lost": lost, "twice": twice}
+
+    def _newly_twice(self) -> int:
+        """Items that this process encoded again under a key since the last call."""
+        before, self._told_twice = self._told_twice, len(self.bench.store.encoded_twice())
+        return self._told_twice - before
+
+
+def named_models() -> frozenset[str]:
+    """Every model, alone or joined, and every single role that some claim names; the floor, wanted anyway, is not."""
+    cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
+    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+"))) - {UNTRAINED}
+
+
+def _roles(claim: Claim) -> list[str]:
+    cells = cells_asked(claim, "measured")
+    return [role for cell in cells for role in (*cell.model.split("+"), cell.dataset)]
+
+
+def _with_numbers(outcome: str, estimate: float | None, low: float | None, high: float | None) -> str:
+    if estimate is None:
+        return outcome
+    interval = "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]"
+    return f"{outcome} at {estimate:.3g}{interval}"

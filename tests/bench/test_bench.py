@@ -1,0 +1,294 @@
+"""A cell is measured once, from features encoded once, and says what is missing when it cannot be measured."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mmbench.bench.bench import Bench
+from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+from mmbench.errors import BadFeatures, NotEnoughShots, Unmeasured
+from mmbench.features.store import Store
+from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
+from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.protocol import FEW_SHOT, LOGISTIC, MLP_HEAD, NEIGHBOURS, PRINTED, ZERO_SHOT, Cell
+
+CLASSES = ("red", "green", "blue")
+PLAIN = Preprocess(size=4, resize=4, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+class Blocks:
+    """Images of one colour with some noise, drawn from a seed."""
+
+    def __init__(self, labels, seed):
+        noise = np.random.default_rng(seed).integers(0, 40, (len(labels), 4, 4, 3))
+        base = np.zeros_like(noise)
+        base[np.arange(len(labels)), :, :, labels] = 180
+        self.pixels = (base + noise).astype(np.uint8)
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def image(self, index):
+        from PIL import Image
+
+        return Image.fromarray(self.pixels[index])
+
+    def digest(self, index):
+        import hashlib
+
+        return hashlib.sha256(self.pixels[index].tobytes()).hexdigest()
+
+
+def split(name, n, seed, *, multi=False):
+    labels = np.arange(n, dtype=np.int64) % len(CLASSES)
+    told = np.eye(len(CLASSES), dtype=bool)[labels] if multi else labels
+    texts = tuple(f"a {CLASSES[label]} thing" for label in labels)
+    return Split(tuple(f"{name}{i}" for i in range(n)), told, Blocks(labels, seed), texts)
+
+
+def dataset(name="blocks", *, n=60, multi=False):
+    def load():
+        splits = {"train": split("train", n, 1, multi=multi), "test": split("test", 53, 2, multi=multi)}
+        return Dataset(name, CLASSES, splits, "multi" if multi else "single")
+
+    task = "multi" if multi else "single"
+    return DatasetEntry(name, load, lambda: f"{name}-{n}-{multi}", 3, modalities=("image", "text"), task=task)
+
+
+def colours(name="colours", *, spoil=None, raw=None, weights="w"):
+    """Mean colour of an image; counts its forward passes in ``calls``."""
+    calls = []
+
+    def load():
+        import torch
+
+        def forward(batch):
+            calls.append(len(batch))
+            out = batch.mean(dim=(2, 3))
+            return spoil(out) if spoil else out
+
+        def prepare(image):
+            return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)
+
+        return Encoder("image", 3, torch.nn.Identity().eval(), forward, prepare)
+
+    identity = Identity(weights and f"{name}-{weights}", "mean", "last", PLAIN)
+    entry = ModelEntry(name, "image", 3, load, lambda: identity, raw=raw)
+    return entry, calls
+
+
+def words():
+    """One-hot of the colour word in a text: shares its space with ``colours``."""
+
+    def load():
+        import torch
+
+        def forward(texts):
+            return torch.tensor([[float(c in text) for c in CLASSES] for text in texts])
+
+        return Encoder("text", 3, torch.nn.Identity().eval(), forward)
+
+    return ModelEntry("words", "text", 3, load, lambda: Identity("words-w", "onehot", "last"))
+
+
+def bound(cls, role, entry):
+    binding = cls(role, role)
+    binding.__dict__["entry"] = entry
+    return binding
+
+
+@pytest.fixture
+def bench(tmp_path):
+    def make(models=(), datasets=(), store=tmp_path / "store"):
+        models = {"clip": colours()[0], "clip_t": words()} | dict(models)
+        datasets = {"cifar10": dataset()} | dict(datasets)
+        lineup = Lineup(
+            "tiny",
+            models={role: bound(ModelBinding, role, entry) for role, entry in models.items()},
+            datasets={role: bound(DatasetBinding, role, entry) for role, entry in datasets.items()},
+            unbound_models={"virtex": "nobody trained it"},
+        )
+        return Bench(lineup, Store(store), progress=False)
+
+    return make
+
+
+def test_a_cell_is_encoded_once_and_read_back_by_a_second_run(bench):
+    entry, calls = colours()
+    first = bench({"clip": entry})
+    cells = [Cell(protocol, "clip", "cifar10") for protocol in (*FEW_SHOT.over(shots=(1, 5)), LOGISTIC)]
+    scores = [first.scores(cell) for cell in cells]
+    assert all(s.mean > 90 for s in scores)
+    assert first.store.encoded_twice() == []
+    assert sum(calls) == 60 + 53
+
+    again, more = colours()
+    second = bench({"clip": again})
+    for cell, before in zip(cells, scores, strict=True):
+        assert np.array_equal(second.scores(cell).outcomes, before.outcomes)
+    assert more == []
+    assert not any(cost.fresh for cost in second.costs)
+
+
+def test_a_model_is_asked_once_who_it_is(bench):
+    """Its answer is read from files, and wanted with every cell."""
+    entry, asked = colours()[0], []
+    once = bench({"clip": dataclasses.replace(entry, identity=lambda: asked.append("clip") or entry.identity())})
+    for protocol in (*FEW_SHOT.over(shots=(1, 5)), LOGISTIC):
+        once.scores(Cell(protocol, "clip", "cifar10"))
+    assert asked == ["clip"]
+
+
+def test_planned_cells_are_solved_together_and_equal_those_solved_alone(bench, tmp_path):
+    cells = [Cell(protocol, "clip", "cifar10") for protocol in FEW_SHOT.over(shots=(1, 5, 10))]
+    together, alone = bench(), bench(store=tmp_path / "other")
+    together.plan(cells)
+    together.scores(cells[0])
+    assert not together.fresh(cells[2])
+    assert alone.fresh(cells[2])
+    for cell in cells:
+        assert np.array_equal(together.scores(cell).outcomes, alone.scores(cell).outcomes)
+
+
+def test_a_pair_of_towers_puts_text_before_image(bench):
+    pair = bench().features("clip+clip_t", "cifar10", "test")
+    assert pair.shape == (53, 6)
+    assert set(np.unique(pair[:, :3])) == {0.0, 1.0}
+    assert np.array_equal(pair, bench().features("clip_t+clip", "cifar10", "test"))
+
+
+def test_zero_shot_scores_prompts_of_the_text_tower(bench):
+    assert bench().scores(Cell(ZERO_SHOT, "clip+clip_t", "cifar10")).mean == 100.0
+
+
+def test_several_labels_are_judged_by_f1_and_by_protocols_that_can(bench):
+    several = bench(datasets={"plotster": dataset("several", multi=True)})
+    assert several.scores(Cell(NEIGHBOURS.at(shots=5), "clip", "plotster")).metric == "f1_samples"
+    with pytest.raises(Unmeasured, match=r"few_shot_1\[clip, plotster\] judges one label an item"):
+        several.scores(Cell(FEW_SHOT.at(shots=1), "clip", "plotster"))
+
+
+def test_the_code_reading_drops_the_incomplete_batch_and_feeds_rn50_raw_input(bench):
+    raw, _ = colours("raw")
+    entry, _ = colours("rn50", raw=lambda: raw)
+    several = bench({"rn50": entry}, {"plotster": dataset("several", multi=True)})
+    head = dataclasses.replace(MLP_HEAD, trials=2, settings=dataclasses.replace(MLP_HEAD.settings, max_epochs=2))
+    paper, code = (several.scores(Cell(p, "rn50", "plotster")) for p in (head, head.code))
+    assert paper.outcomes.shape == (2, 53)
+    assert code.outcomes.shape == (2, 50)
+    assert paper.provenance["models"] == {"rn50": "rn50-w"}
+    assert code.provenance["models"] == {"raw": "raw-w"}
+
+
+@pytest.mark.parametrize(("examples", "paper", "code"), [(120, 120, 100), (100, 100, 100), (49, 49, 49)])
+def test_the_code_reading_counts_full_batches_if_there_is_one(examples, paper, code):
+    settings = MLP_HEAD.settings
+    assert [s.counted(examples) for s in (settings, settings.as_code())] == [paper, code]
+
+
+def test_one_training_serves_both_readings_where_only_the_metric_differs(bench):
+    several = bench(datasets={"plotster": dataset("several", multi=True)})
+    head = dataclasses.replace(MLP_HEAD, trials=2, settings=dataclasses.replace(MLP_HEAD.settings, max_epochs=2))
+    cells = [Cell(protocol, "clip", "plotster") for protocol in (head, head.code)]
+    several.plan(cells)
+    several.scores(cells[0])
+    assert not several.fresh(cells[1])
+    assert np.array_equal(several.scores(cells[0]).outcomes[:, :50], several.scores(cells[1]).outcomes)
+
+
+def test_what_is_missing_is_named_with_the_way_to_get_it(bench):
+    with pytest.raises(Unmeasured, match=r"'virtex' is played by nobody.*--mmbench-model virtex=SPEC"):
+        bench().scores(Cell(FEW_SHOT, "virtex", "cifar10"))
+    with pytest.raises(Unmeasured, match=r"no probe makes 'printed' yet"):
+        bench().scores(Cell(PRINTED, "parameters", "of no role"))
+    with pytest.raises(Unmeasured, match=r"an image and a text tower of one space"):
+        bench().scores(Cell(ZERO_SHOT, "clip", "cifar10"))
+
+
+def test_fewer_rows_than_shots_names_the_class(bench):
+    few = bench(datasets={"cifar10": dataset("few", n=12)})
+    with pytest.raises(NotEnoughShots, match=r"red"):
+        few.scores(Cell(FEW_SHOT.at(shots=10), "clip", "cifar10"))
+
+
+def test_a_planned_cell_with_too_many_shots_does_not_take_its_neighbours_down(bench):
+    few = bench(datasets={"cifar10": dataset("few", n=12)})
+    cells = [Cell(protocol, "clip", "cifar10") for protocol in FEW_SHOT.over(shots=(1, 10))]
+    few.plan(cells)
+    assert few.scores(cells[0]).trials == 10
+    with pytest.raises(NotEnoughShots, match=r"red"):
+        few.scores(cells[1])
+
+
+def test_a_model_that_returns_nan_is_named_and_leaves_no_score(bench):
+    broken, _ = colours("broken", spoil=lambda out: out * float("nan"))
+    spoilt = bench({"clip": broken})
+    with pytest.raises(BadFeatures, match=r"broken on cifar10/t"):
+        spoilt.scores(Cell(FEW_SHOT, "clip", "cifar10"))
+    assert spoilt.fresh(Cell(FEW_SHOT, "clip", "cifar10"))
+
+
+def test_weights_that_cannot_be_identified_are_measured_but_never_stored(bench):
+    unknown, calls = colours("unknown", weights=None)
+    free = bench({"clip": unknown})
+    with pytest.warns(UserWarning, match=r"cannot be identified"):
+        assert free.scores(Cell(FEW_SHOT, "clip", "cifar10")).mean > 90
+    free.scores(Cell(LOGISTIC, "clip", "cifar10"))
+    assert sum(calls) == 60 + 53, "one run must not encode twice, even without a store"
+    assert bench({"clip": unknown}).fresh(Cell(FEW_SHOT, "clip", "cifar10"))
+
+
+def test_scores_tell_the_stages_they_come_from(bench, tmp_path):
+    """Two runs that differ in one thing part at its stage and at the ones after it, not before."""
+    plain, other = colours()[0], colours("inverted", spoil=lambda out: 1 - out)[0]
+    noisy = dataclasses.replace(dataset(), load=lambda: _with_test(dataset().load(), split("test", 53, 9)))
+    cell = Cell(FEW_SHOT, "clip", "cifar10")
+
+    def stages(**bound):
+        store = tmp_path / str(len(list(tmp_path.iterdir())))
+        return bench(store=store, **bound).scores(cell).provenance
+
+    first = stages(models={"clip": plain})
+    assert first["preprocessed"].keys() == {"colours"}
+    again = stages(models={"clip": colours()[0]})
+    assert {key: again[key] for key in ("items", "features", "predictions", "preprocessed")} == {
+        key: first[key] for key in ("items", "features", "predictions", "preprocessed")
+    }
+    encoder = stages(models={"clip": other})
+    assert encoder["items"] == first["items"]
+    assert encoder["preprocessed"]["inverted"] == first["preprocessed"]["colours"]
+    assert encoder["features"] != first["features"]
+    items = stages(models={"clip": plain}, datasets={"cifar10": noisy})
+    assert items["items"]["train"] == first["items"]["train"]
+    assert items["items"]["test"] != first["items"]["test"]
+    assert items["features"] != first["features"]
+
+
+def _with_test(dataset, part):
+    return dataclasses.replace(dataset, splits=dataset.splits | {"test": part})
+
+
+def test_heads_that_train_are_solved_with_the_next_planned_ones_beside_them(bench, tmp_path):
+    other = colours("other", weights="w2")[0]
+    asked, beside = (Cell(MLP_HEAD, role, "cifar10") for role in ("clip", "other"))
+    pairs = bench({"other": other})
+    pairs.plan([asked, beside])
+    pairs.scores(asked)
+    assert not pairs.fresh(beside)
+    alone = bench({"other": other}, store=tmp_path / "alone")
+    alone.pairs = False
+    alone.plan([asked, beside])
+    for cell in (asked, beside):
+        np.testing.assert_array_equal(pairs.scores(cell).outcomes, alone.scores(cell).outcomes)
+        assert alone.fresh(beside) == (cell == asked)
+
+
+def test_a_broken_cell_beside_another_fails_when_it_is_asked_for(bench):
+    broken = colours("broken", weights="w3", spoil=lambda out: out * float("nan"))[0]
+    few = bench({"broken": broken})
+    asked, beside = (Cell(MLP_HEAD, role, "cifar10") for role in ("clip", "broken"))
+    few.plan([asked, beside])
+    assert few.scores(asked).outcomes.size
+    with pytest.raises(BadFeatures, match="NaN"):
+        few.scores(beside)

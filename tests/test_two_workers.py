@@ -1,0 +1,53 @@
+"""Two pieces of work at a time: in order, really at once, and with torch's threads as they were afterwards."""
+
+import threading
+
+import pytest
+import torch
+
+from mmbench.two_workers import two_at_a_time
+
+
+@pytest.fixture(params=[1, 2, 4], autouse=True)
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    assert torch.get_num_threads() == request.param
+    torch.set_num_threads(before)
+
+
+def test_results_come_in_order(threads):
+    def work(number):
+        return number, torch.get_num_threads()
+
+    assert list(two_at_a_time(work, range(7))) == [(number, max(threads // 2, 1)) for number in range(7)]
+    assert list(two_at_a_time(work, [])) == []
+
+
+def test_two_are_at_work_at_once(threads):
+    if threads == 1:
+        pytest.skip("one core works on one piece at a time")
+    both = threading.Barrier(2, timeout=30)
+    assert len(list(two_at_a_time(lambda _: both.wait(), range(4)))) == 4
+
+
+def test_errors_come_after_the_results_before_them():
+    def given():
+        yield from (1, 2, 3)
+        raise KeyError("given")
+
+    found = []
+    with pytest.raises(KeyError, match="given"):
+        found.extend(two_at_a_time(lambda each: each, given()))
+    assert found == [1, 2, 3]
+    results = two_at_a_time(lambda each: 1 // each, (1, 1, 0, 1))
+    assert [next(results), next(results)] == [1, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_closing_stops_it():
+    results = two_at_a_time(lambda each: each, iter(int, 1))  # zeros without end
+    assert next(results) == 0
+    results.close()
