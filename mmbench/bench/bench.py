@@ -392,7 +392,7 @@ def _metric_name(cell: Cell, task: str) -> str:
 @functools.cache
 def code_digest() -> str:
     """Digest of the source that turns features into outcomes; a change of it makes every stored score stale."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     hasher = hashlib.sha256()
     for path in [root / "metrics.py", Path(__file__), *sorted((root / "probes").glob("*.py"))]:
         hasher.update(path.read_bytes())
