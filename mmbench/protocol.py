@@ -192,19 +192,54 @@ class Protocol:
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
+class Roles(tuple[str, ...]):
+    """Model roles in the order in which a probe takes them; what several mean is the probe's to say.
+
+    ``Roles("clip", "clip_t")`` reads ``clip+clip_t`` wherever it is shown. Nothing parses that text.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *names: str) -> Roles:
+        return super().__new__(cls, names)
+
+    @classmethod
+    def of(cls, models: Models) -> Roles:
+        """One role, or several, as Roles."""
+        return models if isinstance(models, Roles) else cls(models)
+
+    def __getnewargs__(self) -> tuple[str, ...]:  # so that it can be copied and sent to workers
+        return tuple(self)
+
+    def __str__(self) -> str:
+        return "+".join(self)
+
+    def __repr__(self) -> str:
+        return f"Roles({', '.join(map(repr, self))})"
+
+
+Models = str | Roles
+
+
 @dataclass(frozen=True)
 class Cell:
-    """Protocol x model x dataset: the unit that is measured and stored once.
+    """Protocol x models x dataset: the unit that is measured and stored once.
 
-    ``model`` is a role, or two roles joined by ``+`` (image tower, then text tower). ``dataset`` is a role.
+    ``models`` are roles in the order in which the probe takes them (one role may be given as a string). ``dataset`` is
+    a role.
     """
 
     protocol: Protocol
-    model: str
+    models: Roles
     dataset: str
 
+    def __init__(self, protocol: Protocol, models: Models, dataset: str) -> None:
+        object.__setattr__(self, "protocol", protocol)
+        object.__setattr__(self, "models", Roles.of(models))
+        object.__setattr__(self, "dataset", dataset)
+
     def __str__(self) -> str:
-        return f"{self.protocol.name}[{self.model}, {self.dataset}]"
+        return f"{self.protocol.name}[{self.models}, {self.dataset}]"
 
 
 FEW_SHOT = Protocol("few_shot", "prototypes", PrototypeSettings(), trials=10, study="devillers2021")

@@ -24,7 +24,7 @@ from mmbench.errors import BadFeatures, MMBenchError, NotEnoughShots, Unmeasured
 from mmbench.features.keys import feature_key, score_key
 from mmbench.features.store import Store
 from mmbench.metrics import METRICS
-from mmbench.protocol import Cell, Protocol, Settings
+from mmbench.protocol import Cell, Models, Protocol, Roles, Settings
 from mmbench.scores import Scores
 from mmbench.two_workers import two_at_a_time
 
@@ -134,16 +134,17 @@ class Bench:
         """Whether asking for ``cell`` would have to measure it."""
         return cell not in self._known and not self._recall(cell)
 
-    def features(self, model: str, dataset: str, split: str) -> NDArray[np.float32]:
-        """Features ``[n, dim]`` of one split under the model role (or ``image+text`` roles, text first)."""
-        return self._features(self._towers(model, ()), self._dataset(dataset).split(split), f"{dataset}/{split}")
+    def features(self, models: Models, dataset: str, split: str) -> NDArray[np.float32]:
+        """Features ``[n, dim]`` of one split under one role, or under several joined (text first)."""
+        towers = self._towers(Roles.of(models), ())
+        return self._features(towers, self._dataset(dataset).split(split), f"{dataset}/{split}")
 
     def arrays(self, cell: Cell) -> Arrays:
         """What the cell's probe is given: for timing a probe on features that exist already."""
         from mmbench.probes.entry import Arrays
 
         dataset = self._dataset(cell.dataset)
-        towers = self._towers(cell.model, raw_roles(cell))
+        towers = self._towers(cell.models, raw_roles(cell))
         probe = self._probe(cell.protocol)
         prompts = None
         if PROMPTS in probe.needs:
@@ -291,7 +292,7 @@ class Bench:
         from mmbench.datasets.entry import Split
 
         if [tower.modality for tower in towers] != ["image", "text"]:
-            raise Unmeasured(f"{cell} needs an image and a text tower of one space; write the model as clip+clip_t")
+            raise Unmeasured(f"{cell} needs an image and a text tower of one space; give it both roles")
         templates = self.lineup.dataset(cell.dataset).entry.templates
         texts = tuple(t.format(name) for name in dataset.classes for t in templates)
         split = Split(texts, np.zeros(len(texts), np.int64), texts=texts)
@@ -300,10 +301,10 @@ class Bench:
 
     # looking up
 
-    def _towers(self, model: str, raw: Sequence[str]) -> list[ModelEntry]:
-        """Entries of the roles joined in ``model``, in that order; roles in ``raw`` without input normalisation."""
+    def _towers(self, models: Roles, raw: Sequence[str]) -> list[ModelEntry]:
+        """Entries of the roles, in their order; roles in ``raw`` without input normalisation."""
         entries = []
-        for role in model.split("+"):
+        for role in models:
             entry = self.lineup.model(role).entry
             if role in raw:
                 if entry.raw is None:
@@ -327,7 +328,7 @@ class Bench:
     def _key(self, cell: Cell) -> str | None:
         features = [
             feature_key(self._identity(tower), tower.modality, device=self.device, precision=self.precision)
-            for tower in self._towers(cell.model, raw_roles(cell))
+            for tower in self._towers(cell.models, raw_roles(cell))
         ]
         entry = self.lineup.dataset(cell.dataset).entry
         dataset = f"{entry.identity()}:{entry.task}"
@@ -337,7 +338,7 @@ class Bench:
         """Digests of what a cell is made from, stage by stage, so that two runs can be told where they part."""
         from mmbench.features.extract import item_digests
 
-        towers = self._towers(cell.model, raw_roles(cell))
+        towers = self._towers(cell.models, raw_roles(cell))
         kinds = dict.fromkeys(tower.modality for tower in towers)
         items = {
             name: _digest(*(item_digests(part, kind)[0] for kind in kinds if _has(part, kind)))
@@ -355,7 +356,7 @@ class Bench:
         return found | ({"preprocessed": prepared} if prepared else {})
 
     def _provenance_of(self, cell: Cell) -> dict[str, Any]:
-        towers = self._towers(cell.model, raw_roles(cell))
+        towers = self._towers(cell.models, raw_roles(cell))
         return {
             "protocol": cell.protocol.name,
             "fingerprint": cell.protocol.fingerprint(),

@@ -34,10 +34,10 @@ def _together(cell: Cell) -> tuple[Any, ...]:
     """Cells with equal keys differ in settings only, on the same features: one probe call solves them all."""
     p = cell.protocol
     how = (p.probe, type(p.settings), p.metric, p.multilabel_metric, p.trials, p.seed)
-    return (*how, raw_roles(cell), cell.model, cell.dataset)
+    return (*how, raw_roles(cell), cell.models, cell.dataset)
 
 
 def raw_roles(cell: Cell) -> tuple[str, ...]:
     """The cell's roles whose input is not normalised under its reading (D-10)."""
     named = getattr(cell.protocol.settings, "raw_input", ())
-    return tuple(role for role in cell.model.split("+") if role in named)
+    return tuple(role for role in cell.models if role in named)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
+from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
 from mmbench.zoo.recipes.seeds import first_run
 
@@ -66,7 +67,7 @@ class Figure:
 class Bar:
     """Mean of one model on one dataset (or over all) with its interval; ``series`` is the protocol."""
 
-    model: str
+    models: Roles
     series: str
     mean: float
     low: float | None
@@ -82,13 +83,13 @@ class Content:
     units: dict[str, str]
 
 
-def kind_of(model: str) -> str:
+def kind_of(models: Roles) -> str:
     """Which training a role stands for, as the papers group them."""
-    if "+" in model:
+    if len(models) > 1:
         return "joined"
-    model = first_run(model)
+    model = first_run(models[0])
     kinds = {"untrained": UNTRAINED, "text": TEXT, "language": LANGUAGE, "images": IMAGES}
-    return next((kind for kind, models in kinds.items() if model in models), "labels")
+    return next((kind for kind, roles in kinds.items() if model in roles), "labels")
 
 
 def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]:
@@ -133,7 +134,7 @@ def panels(cells: Sequence[CellPart]) -> dict[str, list[Bar]]:
     """Bars by dataset, then ``mean`` over the datasets that every shown model has, where that is two or more."""
     found: dict[str, list[Bar]] = {}
     for cell in cells:
-        bar = Bar(cell.model, cell.protocol, cell.mean, cell.low, cell.high)
+        bar = Bar(Roles(*cell.models), cell.protocol, cell.mean, cell.low, cell.high)
         found.setdefault(cell.dataset, []).append(bar)
     found = {dataset: sorted(bars, key=_place) for dataset, bars in found.items()}
     units = {cell.metric for cell in cells}
@@ -146,21 +147,21 @@ def panels(cells: Sequence[CellPart]) -> dict[str, list[Bar]]:
 
 def _means(found: dict[str, list[Bar]]) -> list[Bar]:
     """Unweighted means over datasets of models that have them all; datasets are fixed and independent of each other."""
-    by_row: dict[tuple[str, str], list[Bar]] = {}
+    by_row: dict[tuple[Roles, str], list[Bar]] = {}
     for bars in found.values():
         for bar in bars:
-            by_row.setdefault((bar.model, bar.series), []).append(bar)
+            by_row.setdefault((bar.models, bar.series), []).append(bar)
     means = []
-    for (model, series), bars in by_row.items():
+    for (models, series), bars in by_row.items():
         if len(bars) == len(found):
             mean = sum(bar.mean for bar in bars) / len(bars)
             half = math.sqrt(sum(((bar.high or bar.mean) - (bar.low or bar.mean)) ** 2 for bar in bars)) / 2 / len(bars)
-            means.append(Bar(model, series, mean, mean - half, mean + half))
+            means.append(Bar(models, series, mean, mean - half, mean + half))
     return means
 
 
 def _place(bar: Bar) -> tuple[int, str, tuple[int, str]]:
-    return (list(KINDS).index(kind_of(bar.model)), bar.model, natural(bar.series))
+    return (list(KINDS).index(kind_of(bar.models)), str(bar.models), natural(bar.series))
 
 
 def natural(name: str) -> tuple[int, str]:
@@ -182,7 +183,7 @@ def _figure(name: str, content: Content, record: Record, folder: Path | None) ->
     if not svg.rstrip().endswith(mark):
         svg = f"{_draw(content)}\n{mark}"
     best = "; ".join(
-        f"{panel}: {max(bars, key=lambda b: b.mean).model} highest" for panel, bars in content.panels.items()
+        f"{panel}: {max(bars, key=lambda b: b.mean).models} highest" for panel, bars in content.panels.items()
     )
     alt = f"{title}, measured on lineup {record.lineup.name}. {best}."
     return Figure(name, title, alt, svg.strip())
@@ -217,7 +218,7 @@ def _draw(content: Content) -> str:
     tallest = max(len(bars) for bars in drawn.values())
     high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
     height = down * (high + 0.7) + 0.6
-    margin = 0.3 + 0.075 * max(len(bar.model) for bars in drawn.values() for bar in bars)
+    margin = 0.3 + 0.075 * max(len(str(bar.models)) for bars in drawn.values() for bar in bars)
 
     def paint(figure: Canvas) -> None:
         axes = figure.subplots(down, ACROSS, squeeze=False)
@@ -229,7 +230,7 @@ def _draw(content: Content) -> str:
             _panel(ax, name, bars, content.chance.get(name), content.units[name])
         for ax in axes.flat[len(drawn) :]:
             ax.set_axis_off()
-        kinds = dict.fromkeys(kind_of(bar.model) for bars in drawn.values() for bar in bars)
+        kinds = dict.fromkeys(kind_of(bar.models) for bars in drawn.values() for bar in bars)
         shaded = [bars for bars in drawn.values() if len({bar.series for bar in bars}) > 1]
         series = sorted({bar.series for bars in shaded for bar in bars}, key=natural)
         if series:
@@ -242,18 +243,18 @@ def _draw(content: Content) -> str:
 
 def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str) -> None:
     series = sorted({bar.series for bar in bars}, key=natural)
-    models = list(dict.fromkeys(bar.model for bar in bars))
+    models = list(dict.fromkeys(bar.models for bar in bars))
     thick = 0.84 / len(series)
-    at = [models.index(bar.model) + (series.index(bar.series) - (len(series) - 1) / 2) * thick for bar in bars]
+    at = [models.index(bar.models) + (series.index(bar.series) - (len(series) - 1) / 2) * thick for bar in bars]
     shades = [1.0] if len(series) == 1 else SHADES
-    colours = [(KINDS[kind_of(bar.model)][1], shades[min(series.index(bar.series), len(shades) - 1)]) for bar in bars]
+    colours = [(KINDS[kind_of(bar.models)][1], shades[min(series.index(bar.series), len(shades) - 1)]) for bar in bars]
     ax.barh(at, [bar.mean for bar in bars], height=thick * 0.94, color=colours)
     known = [(y, bar.low, bar.high) for y, bar in zip(at, bars, strict=True) if bar.low is not None]
     if known:
         ax.hlines(*zip(*known, strict=True), color="#222222", linewidth=1)
     if chance is not None:
         ax.axvline(chance, color="#222222", linestyle="--", linewidth=0.8)
-    ax.set_yticks(range(len(models)), models)
+    ax.set_yticks(range(len(models)), map(str, models))
     ax.invert_yaxis()
     ax.set_xlim(left=0)
     ax.set_title(name, fontsize=9, fontweight="bold")

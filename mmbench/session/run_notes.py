@@ -36,7 +36,7 @@ class Sheet:
             verdict = note["verdict"]
             self.verdicts[verdict["claim"], verdict["evidence"]] = verdict
         for cell in note.get("cells", ()):
-            key = (cell["fingerprint"], cell["model"], cell["dataset"])
+            key = (cell["fingerprint"], *cell["models"], cell["dataset"])
             before = self.cells.get(key)
             self.cells[key] = cell | {"fresh": cell["fresh"] or bool(before and before["fresh"])}
         if "timing" in note:

@@ -12,7 +12,7 @@ from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
 from mmbench.lineups.roles import UNTRAINED
-from mmbench.protocol import Cell, Protocol
+from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
 
 if TYPE_CHECKING:
@@ -141,52 +141,52 @@ class Board:
 
     # what can be asked
 
-    def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[str, str]]:
+    def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
         """Models and datasets that claims ask of these protocols' probes and that the lineup can play.
 
         Roles that no claim names (an untrained network, a reference, a model of the user's own) are measured on every
         dataset of images that the claims ask for. Dataset by dataset, so that its images are prepared once for all.
         """
         probes = {protocol.probe for protocol in protocols}
-        asked: dict[tuple[str, str], None] = {}
+        asked: dict[tuple[Roles, str], None] = {}
         for claim in CLAIMS:
             if claim.study == "planted":
                 continue
             for cell in cells_asked(claim, "measured"):
                 if cell.protocol.probe in probes and self._plays(cell):
-                    asked[cell.model, cell.dataset] = None
+                    asked[cell.models, cell.dataset] = None
         if not asked:
             return []
-        images = dict.fromkeys(d for m, d in asked if any(map(self._sees, m.split("+"))))
+        images = dict.fromkeys(d for m, d in asked if any(map(self._sees, m)))
         named = named_models()
-        unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
+        unnamed = [Roles(role) for role in self.lineup.models if Roles(role) not in named and self._sees(role)]
         floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
         found = dict.fromkeys([*asked, *floor])
         place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in found))}
         return sorted(found, key=lambda pair: place[pair[1]])
 
-    def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
+    def cells(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
 
         A role that no claim names is asked for what image encoders are judged by on their own: heads of several layers
         and nearest neighbours, which also judge text and pairs, are left out. The untrained network is the floor of
         every dataset, and asked for neighbours too, or for a head where nothing else is asked of a dataset.
         """
-        named = model in named_models()
+        named = models in named_models()
         asked = {
             cell.protocol.probe
             for claim in CLAIMS
             for cell in cells_asked(claim, "measured")
-            if cell.dataset == dataset and (cell.model == model or not named)
+            if cell.dataset == dataset and (cell.models == models or not named)
         }
-        if model == UNTRAINED:
+        if models == (UNTRAINED,):
             asked -= {"mlp"} if asked != {"mlp"} else set()
         elif not named:
             asked -= {"mlp", "neighbours"}
-        return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
+        return [Cell(protocol, models, dataset) for protocol in protocols if protocol.probe in asked]
 
-    def plan_pair(self, protocols: Sequence[Protocol], model: str, dataset: str) -> None:
-        self.bench.plan(self.cells(protocols, model, dataset))
+    def plan_pair(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> None:
+        self.bench.plan(self.cells(protocols, models, dataset))
 
     def plan_claim(self, claim: Claim, evidence: EvidenceKind) -> None:
         """Tell the bench which cells the claim will ask for; published evidence asks for none."""
@@ -200,7 +200,7 @@ class Board:
                 self.bench.plan(cell for cell in cells_of(node) if cell.protocol.probe != "none" and self._plays(cell))
 
     def _plays(self, cell: Cell) -> bool:
-        return all(self._has_model(role) for role in cell.model.split("+")) and self._has_dataset(cell.dataset)
+        return all(self._has_model(role) for role in cell.models) and self._has_dataset(cell.dataset)
 
     def _has_model(self, role: str) -> bool:
         return role in self.lineup.models
@@ -320,15 +320,15 @@ class Board:
         return self._told_twice - before
 
 
-def named_models() -> frozenset[str]:
+def named_models() -> frozenset[Roles]:
     """Every model, alone or joined, and every single role that some claim names; the floor, wanted anyway, is not."""
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+"))) - {UNTRAINED}
+    return frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models))) - {Roles(UNTRAINED)}
 
 
 def _roles(claim: Claim) -> list[str]:
     cells = cells_asked(claim, "measured")
-    return [role for cell in cells for role in (*cell.model.split("+"), cell.dataset)]
+    return [role for cell in cells for role in (*cell.models, cell.dataset)]
 
 
 def _with_numbers(outcome: str, estimate: float | None, low: float | None, high: float | None) -> str:

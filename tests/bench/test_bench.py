@@ -11,7 +11,7 @@ from mmbench.errors import BadFeatures, NotEnoughShots, Unmeasured
 from mmbench.features.store import Store
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
-from mmbench.protocol import FEW_SHOT, LOGISTIC, MLP_HEAD, NEIGHBOURS, PRINTED, ZERO_SHOT, Cell
+from mmbench.protocol import FEW_SHOT, LOGISTIC, MLP_HEAD, NEIGHBOURS, PRINTED, ZERO_SHOT, Cell, Roles
 
 CLASSES = ("red", "green", "blue")
 PLAIN = Preprocess(size=4, resize=4, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -152,14 +152,14 @@ def test_planned_cells_are_solved_together_and_equal_those_solved_alone(bench, t
 
 
 def test_a_pair_of_towers_puts_text_before_image(bench):
-    pair = bench().features("clip+clip_t", "cifar10", "test")
+    pair = bench().features(Roles("clip", "clip_t"), "cifar10", "test")
     assert pair.shape == (53, 6)
     assert set(np.unique(pair[:, :3])) == {0.0, 1.0}
-    assert np.array_equal(pair, bench().features("clip_t+clip", "cifar10", "test"))
+    assert np.array_equal(pair, bench().features(Roles("clip_t", "clip"), "cifar10", "test"))
 
 
 def test_zero_shot_scores_prompts_of_the_text_tower(bench):
-    assert bench().scores(Cell(ZERO_SHOT, "clip+clip_t", "cifar10")).mean == 100.0
+    assert bench().scores(Cell(ZERO_SHOT, Roles("clip", "clip_t"), "cifar10")).mean == 100.0
 
 
 def test_several_labels_are_judged_by_f1_and_by_protocols_that_can(bench):
