@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mmbench.claims.families import About
     from mmbench.protocol import Models, Roles
     from mmbench.session.gate_session import SessionGate
-    from mmbench.session.run_notes import Sheet
-    from mmbench.session.run_session import Board
+    from mmbench.session.run_notes import RunNotes
+    from mmbench.session.run_session import RunSession
     from mmbench.verdict import Verdict
 
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
@@ -83,8 +83,8 @@ class Session:
         self.claims: set[str] = set()  # ids of the claims that were collected, before -k
         self.written: tuple[Path, ...] = ()
         self.gate: SessionGate | None = None
-        self._board: Board | None = None
-        self._sheet: Sheet | None = None
+        self._run: RunSession | None = None
+        self._notes: RunNotes | None = None
 
     def option(self, name: str) -> Any:
         return self.config.getoption(f"mmbench_{name}")
@@ -99,12 +99,12 @@ class Session:
         return (chosen,) if chosen in ("published", "measured") else ("published", "measured")
 
     @property
-    def board(self) -> Board:
+    def run(self) -> RunSession:
         """The lineup, the bench and the known outcomes, opened on first use."""
-        if self._board is None:
-            from mmbench.session.run_session import Board
+        if self._run is None:
+            from mmbench.session.run_session import RunSession
 
-            self._board = Board.open(
+            self._run = RunSession.open(
                 lineup=self.option("lineup") or "embedded",
                 models=self.option("model") or (),
                 datasets=self.option("dataset") or (),
@@ -115,16 +115,16 @@ class Session:
                 pairs=not self.is_worker,  # another worker may be at the next cells already
                 expected=self.config.rootpath / "reports" / "expected",
             )
-        return self._board
+        return self._run
 
     @property
-    def sheet(self) -> Sheet:
+    def notes(self) -> RunNotes:
         """What the run has found so far."""
-        if self._sheet is None:
-            from mmbench.session.run_notes import Sheet
+        if self._notes is None:
+            from mmbench.session.run_notes import RunNotes
 
-            self._sheet = Sheet()
-        return self._sheet
+            self._notes = RunNotes()
+        return self._notes
 
     def check_options(self) -> None:
         """Turn a bad lineup, role, spec, baseline or margin into one clean line before anything is collected."""
@@ -136,7 +136,7 @@ class Session:
 
         try:
             if opening:
-                self.board.lineup  # noqa: B018  reading it opens the lineup
+                self.run.lineup  # noqa: B018  reading it opens the lineup
             if gating:
                 from mmbench.session.gate_session import SessionGate
 
@@ -161,7 +161,7 @@ class Session:
                 metafunc.parametrize("claim", cases or [ABSENT], indirect=True, ids=str)
             names = [name for name in ("model", "dataset") if name in metafunc.fixturenames]
             if names:
-                pairs = self.board.pairs(about.protocols) if "measured" in self.evidence else []
+                pairs = self.run.pairs(about.protocols) if "measured" in self.evidence else []
                 found = [{"model": model, "dataset": dataset} for model, dataset in pairs]
                 values = list(dict.fromkeys(tuple(pair[name] for name in names) for pair in found))
                 metafunc.parametrize(names, values or [(ABSENT,) * len(names)], indirect=True, ids=str)
@@ -199,9 +199,9 @@ class Session:
         for item in session.items:
             params = _params(item)
             if isinstance(params.get("claim"), Case):
-                self.board.plan_claim(params["claim"].claim, params["claim"].evidence)
+                self.run.plan_claim(params["claim"].claim, params["claim"].evidence)
             elif "model" in params and "dataset" in params:
-                self.board.plan_pair(_about(item).protocols, params["model"], params["dataset"])
+                self.run.plan_pair(_about(item).protocols, params["model"], params["dataset"])
 
     # what happened
 
@@ -210,42 +210,42 @@ class Session:
         report = yield
         note = item.stash.get(NOTE, None)
         if note is not None and report.when == "call":
-            note |= self.board.news()
+            note |= self.run.news()
             report.mmbench = json.dumps(note)  # a plain string travels from an xdist worker to its controller
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         note = getattr(report, "mmbench", None)
         if note is not None and not self.is_worker:
-            self.sheet.take(json.loads(note))
+            self.notes.take(json.loads(note))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.is_worker or self.config.option.collectonly:
             return
         folder = Path(self.option("report") or self.config.rootpath / ".mmbench")
-        if self._sheet is not None:
+        if self._notes is not None:
             from mmbench.report.pages import write_run
 
-            record = self.sheet.record(
-                self.board, started=self.started, options=self._options(), folder=self.config.rootpath
+            record = self.notes.record(
+                self.run, started=self.started, options=self._options(), folder=self.config.rootpath
             )
             self.written = write_run(record, folder)
         # An interrupted or broken session keeps its own exit code and gets no decision.
         if self.gate is not None and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            self.written += tuple(self.gate.decide(self.sheet, folder))
+            self.written += tuple(self.gate.decide(self.notes, folder))
             if self.gate.failed:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._sheet is None or self.is_worker:
+        if self._notes is None or self.is_worker:
             return
         from mmbench.report.summary import summary_lines
 
         verbose = self.config.get_verbosity() > 0
         gate = self.gate.lines(verbose=verbose) if self.gate is not None else []
         terminalreporter.section("mmbench")
-        for text, markup in [*summary_lines(self.sheet.last, verbose=verbose), *gate]:
+        for text, markup in [*summary_lines(self.notes.last, verbose=verbose), *gate]:
             terminalreporter.write_line(text, **dict.fromkeys(markup, True))
         for path in self.written:
             terminalreporter.write_line(f"written: {path}")
@@ -285,7 +285,7 @@ class Scoreboard:
 
         note = self._item.stash[NOTE] = {}
         try:
-            judged = self._session.board.judge(case.claim, case.evidence)
+            judged = self._session.run.judge(case.claim, case.evidence)
         except MMBenchError as error:  # raised anew without its context, which would say the same twice more
             raise pytest.fail.Exception(f"{case.claim.id} cannot be judged: {error}", pytrace=False) from None
         part = note["verdict"] = judged.part
@@ -308,26 +308,26 @@ class Scoreboard:
         """
         from mmbench.errors import MMBenchError, Unmeasured
 
-        board, item = self._session.board, self._item
-        cells = board.cells(_about(item).protocols, model, dataset)
+        run, item = self._session.run, self._item
+        cells = run.cells(_about(item).protocols, model, dataset)
         item.stash[NOTE] = {}
-        fresh = [cell for cell in cells if board.fresh(cell)]
+        fresh = [cell for cell in cells if run.fresh(cell)]
         try:
             for cell in cells:
-                board.scores(cell)
+                run.scores(cell)
         except Unmeasured as error:
             pytest.skip(f"unmeasured: {error}")
         except MMBenchError as error:
             raise pytest.fail.Exception(f"{model} on {dataset} cannot be measured: {error}", pytrace=False) from None
-        seconds = {str(cell): board.seconds(cell) for cell in cells}
+        seconds = {str(cell): run.seconds(cell) for cell in cells}
         item.user_properties.append(("recorded_seconds", json.dumps(seconds)))
-        timed, rounds = board.to_time(fresh, cells, again=self._session.option("retime"))
+        timed, rounds = run.to_time(fresh, cells, again=self._session.option("retime"))
         if not timed or not rounds:
             return
-        once = board.probe_call(timed[0])
+        once = run.probe_call(timed[0])
         warm_up = 0 if fresh and rounds == 1 else 1
         benchmark.group = timed[0].protocol.probe
-        benchmark.extra_info |= {"cell": str(timed[0]), "recorded_seconds": seconds, **board.extraction_of(timed[0])}
+        benchmark.extra_info |= {"cell": str(timed[0]), "recorded_seconds": seconds, **run.extraction_of(timed[0])}
         benchmark.pedantic(once, rounds=rounds, warmup_rounds=warm_up)
         if benchmark.enabled and benchmark.stats is not None:
             median = benchmark.stats.stats.median
@@ -365,7 +365,7 @@ def features(request: pytest.FixtureRequest) -> Callable[..., Any]:
     session = request.config.stash[SESSION]
 
     def get(model: Models, dataset: str, split: str = "test") -> Any:
-        return session.board.bench.features(model, dataset, split)
+        return session.run.bench.features(model, dataset, split)
 
     return get
 

@@ -17,7 +17,7 @@ from mmbench.gate.decision import Margins
 from mmbench.gate.pages import Refused, Result, gate_lines, outcome_of, write_gate
 from mmbench.records.schema import Record, read_record
 from mmbench.report.summary import Line
-from mmbench.session.run_notes import Sheet
+from mmbench.session.run_notes import RunNotes
 
 
 @dataclass
@@ -47,17 +47,17 @@ class SessionGate:
             record, Margins.parse(margins), option("gate_allow_preprocessing"), option("gate_inconclusive") == "pass"
         )
 
-    def decide(self, sheet: Sheet, folder: Path) -> list[Path]:
+    def decide(self, notes: RunNotes, folder: Path) -> list[Path]:
         """Compare the cells that the run asked for; write gate.md, gate.json and gate.xml into ``folder``.
 
         A cell that it asked for and did not get (a checkpoint that is not there) keeps the gate from passing.
         """
-        self.result = self._compared(sheet)
+        self.result = self._compared(notes)
         forms = {"markdown": "gate.md", "json": "gate.json", "junit": "gate.xml"}
         return write_gate(self.result, {form: folder / name for form, name in forms.items()})
 
-    def _compared(self, sheet: Sheet) -> Result:
-        record = sheet.last
+    def _compared(self, notes: RunNotes) -> Result:
+        record = notes.last
         if record is None:
             return Refused("this run measured no cell, so there is nothing to gate")
         try:
@@ -65,9 +65,9 @@ class SessionGate:
                 self.baseline,
                 record,
                 self.margins,
-                among={str(part) for part in record.cells} | sheet.lost.keys(),
+                among={str(part) for part in record.cells} | notes.lost.keys(),
                 allow_preprocessing=self.allow_preprocessing,
-                reasons=sheet.lost,
+                reasons=notes.lost,
             )
         except MMBenchError as error:
             return Refused(str(error))

@@ -12,11 +12,11 @@ from mmbench.records.provenance import commit, machine, versions
 from mmbench.records.schema import SCHEMA, Binding, CeilingPart, LineupPart, Record
 
 if TYPE_CHECKING:
-    from mmbench.session.run_session import Board
+    from mmbench.session.run_session import RunSession
 
 
 @dataclass
-class Sheet:
+class RunNotes:
     """Notes by key, so that what two workers both tell is kept once.
 
     ``lost`` is why a cell was not to be had; ``twice`` counts items that were encoded again under a key.
@@ -45,12 +45,12 @@ class Sheet:
         self.lost |= note.get("lost", {})
         self.twice += note.get("twice", 0)
 
-    def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
+    def record(self, run: RunSession, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
         from mmbench.bench.bench import code_digest
         from mmbench.records.comparing import adjusted
 
-        lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells or self.lost else None
+        lineup = _lineup_part(run) if "measured" in self._evidence() or self.cells or self.lost else None
         head, dirty = commit(folder)
         self.last = Record.model_validate(
             {
@@ -85,14 +85,14 @@ def _calibration(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _lineup_part(board: Board) -> LineupPart:
-    lineup = board.lineup
+def _lineup_part(run: RunSession) -> LineupPart:
+    lineup = run.lineup
     return LineupPart(
         name=lineup.name,
         note=lineup.about,
         models=tuple(_binding(bound, *_model(bound)) for bound in lineup.models.values()),
         datasets=tuple(_binding(bound, _content(bound), None) for bound in lineup.datasets.values()),
-        changed=tuple(sorted(board.changed)),
+        changed=tuple(sorted(run.changed)),
     )
 
 

@@ -100,7 +100,7 @@ class Judged:
 
 
 @dataclass
-class Board:
+class RunSession:
     """The lineup, its bench and the known outcomes of one run. Opened late: published evidence needs no bench."""
 
     options: dict[str, Any]
@@ -110,13 +110,13 @@ class Board:
     lost: dict[Cell, str] = field(default_factory=dict)
     _bench: Bench | None = None
     _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
-    _told_cells: set[Cell] = field(default_factory=set)
-    _told_costs: int = 0
-    _told_twice: int = 0
+    _sent_cells: set[Cell] = field(default_factory=set)
+    _sent_costs: int = 0
+    _sent_twice: int = 0
     _started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
     @classmethod
-    def open(cls, *, expected: Path, offline: bool = False, **options: Any) -> Board:
+    def open(cls, *, expected: Path, offline: bool = False, **options: Any) -> RunSession:
         return cls(options, expected, offline)
 
     @property
@@ -305,10 +305,10 @@ class Board:
             return {}
         from mmbench.records.cells import cell_name, cell_part
 
-        cells = [cell for cell in self.used if cell not in self._told_cells]
-        costs = [cost for cost in self._bench.costs[self._told_costs :] if cost.fresh]
-        self._told_cells.update(cells)
-        self._told_costs = len(self._bench.costs)
+        cells = [cell for cell in self.used if cell not in self._sent_cells]
+        costs = [cost for cost in self._bench.costs[self._sent_costs :] if cost.fresh]
+        self._sent_cells.update(cells)
+        self._sent_costs = len(self._bench.costs)
         parts = [cell_part(cell, self.used[cell], fresh=self._is_fresh(self.used[cell])) for cell in cells]
         lost = {cell_name(cell): reason for cell, reason in self.lost.items()}
         twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
@@ -316,8 +316,8 @@ class Board:
 
     def _newly_twice(self) -> int:
         """Items that this process encoded again under a key since the last call."""
-        before, self._told_twice = self._told_twice, len(self.bench.store.encoded_twice())
-        return self._told_twice - before
+        before, self._sent_twice = self._sent_twice, len(self.bench.store.encoded_twice())
+        return self._sent_twice - before
 
 
 def named_models() -> frozenset[Roles]:

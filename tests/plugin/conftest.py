@@ -16,7 +16,7 @@ from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.entry import Identity, ModelEntry
 from mmbench.protocol import FEW_SHOT, Cell
 from mmbench.scores import Scores
-from mmbench.session.run_session import Board
+from mmbench.session.run_session import RunSession
 
 MODULE = """
 import pytest
@@ -85,7 +85,7 @@ class Stage:
         self.bench = StagedBench({"clip": 0.5, "bit_m": 0.7, "rn50": 0.5})
         monkeypatch.setattr(Bench, "open", lambda *args, **options: self.bench)
         monkeypatch.setattr("mmbench.report.pages.write_pages", lambda record, folder: ())  # tested by themselves
-        monkeypatch.setattr(Board, "probe_call", lambda board, cell: lambda: board.bench.probe(cell))
+        monkeypatch.setattr(RunSession, "probe_call", lambda run, cell: lambda: run.bench.probe(cell))
 
     def claim(self, name, form, published=None):
         """A claim over few-shot accuracy on cub; ``published`` are printed (mean, std over 10) by model."""

@@ -12,55 +12,55 @@ from mmbench.claims.families import cells_asked
 from mmbench.features.store import Store
 from mmbench.lineups.roles import OURS
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT, Roles
-from mmbench.session.run_session import Board
+from mmbench.session.run_session import RunSession
 
 PROTOCOLS = (FEW_SHOT, CLUSTERING, LINEAR_PROBE, MLP_HEAD, NEIGHBOURS, LOGISTIC, ZERO_SHOT)
 
 
 @pytest.fixture(scope="module")
-def board(tmp_path_factory):
+def run(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
-    return Board.open(lineup="embedded", store=store, expected=Path("none"))
+    return RunSession.open(lineup="embedded", store=store, expected=Path("none"))
 
 
-def probes(board, model, dataset):
-    return {cell.protocol.probe for cell in board.cells(PROTOCOLS, Roles.of(model), dataset)}
+def probes(run, model, dataset):
+    return {cell.protocol.probe for cell in run.cells(PROTOCOLS, Roles.of(model), dataset)}
 
 
-def test_every_dataset_whose_pictures_are_judged_has_a_score_of_the_untrained_network(board):
+def test_every_dataset_whose_pictures_are_judged_has_a_score_of_the_untrained_network(run):
     asked = {cell.dataset: cell for claim in CLAIMS for cell in cells_asked(claim, "measured")}
-    pairs = {(model, dataset) for model, dataset in board.pairs(PROTOCOLS) if model == ("random",)}
-    shown = {d for d in asked if d in board.lineup.datasets and "image" in board.lineup.dataset(d).entry.modalities}
+    pairs = {(model, dataset) for model, dataset in run.pairs(PROTOCOLS) if model == ("random",)}
+    shown = {d for d in asked if d in run.lineup.datasets and "image" in run.lineup.dataset(d).entry.modalities}
     texts_only = {"plotster_recent_title"}
     assert {dataset for _, dataset in pairs} == shown - texts_only
-    assert all(probes(board, *pair) for pair in pairs)
+    assert all(probes(run, *pair) for pair in pairs)
 
 
-def test_dear_heads_are_trained_on_unnamed_roles_only_for_the_floor_that_nothing_cheaper_gives(board):
-    assert probes(board, "random", "plotster_recent") == {"mlp"}
-    assert probes(board, "random", "mvsa") == {"neighbours"}
-    assert probes(board, "efficientnet", "plotster_recent") == set()
-    assert Roles("efficientnet") not in {model for model, _ in board.pairs((MLP_HEAD,))}
+def test_dear_heads_are_trained_on_unnamed_roles_only_for_the_floor_that_nothing_cheaper_gives(run):
+    assert probes(run, "random", "plotster_recent") == {"mlp"}
+    assert probes(run, "random", "mvsa") == {"neighbours"}
+    assert probes(run, "efficientnet", "plotster_recent") == set()
+    assert Roles("efficientnet") not in {model for model, _ in run.pairs((MLP_HEAD,))}
 
 
-def test_datasets_come_one_after_another_so_that_their_images_are_prepared_once(board):
-    datasets = [dataset for _, dataset in board.pairs(PROTOCOLS)]
+def test_datasets_come_one_after_another_so_that_their_images_are_prepared_once(run):
+    datasets = [dataset for _, dataset in run.pairs(PROTOCOLS)]
     changes = sum(a != b for a, b in itertools.pairwise(datasets))
     assert changes == len(set(datasets)) - 1
 
 
-def test_the_zoos_own_models_are_measured_only_where_a_claim_asks(board):
+def test_the_zoos_own_models_are_measured_only_where_a_claim_asks(run):
     asked = {(cell.models, cell.dataset) for claim in CLAIMS for cell in cells_asked(claim, "measured")}
-    own = [pair for pair in board.pairs(PROTOCOLS) if set(pair[0]) <= set(OURS) - {"random", "efficientnet"}]
+    own = [pair for pair in run.pairs(PROTOCOLS) if set(pair[0]) <= set(OURS) - {"random", "efficientnet"}]
     assert set(own) <= asked
 
 
-def test_news_counts_what_was_encoded_twice_once(board):
+def test_news_counts_what_was_encoded_twice_once(run):
     """Each call tells what is new, so that a controller may add up what its workers tell."""
-    bench = board.bench
+    bench = run.bench
     bench.store, items = Store(bench.store.root), np.arange(64, dtype=np.uint8).reshape(2, 32)
     for again, told in ((items, 0), (items[:1], 1), (items[:1], 0), (items, 1)):
         bench.store.count("key", again)
         bench.costs.append(Cost("features", "made up", 0.1, True, len(again)))
-        assert board.news()["twice"] == told
-    assert board.news()["twice"] == 0
+        assert run.news()["twice"] == told
+    assert run.news()["twice"] == 0
