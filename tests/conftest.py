@@ -3,8 +3,8 @@
 import pytest
 
 from mmbench.claims import CLAIMS
-from mmbench.records.comparing import adjusted
 from mmbench.records.schema import Binding, LineupPart, Record, VerdictPart
+from mmbench.records.verdicts import adjusted
 
 from .made_records import cell, model_role, verdict
 

@@ -10,7 +10,7 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
-    {"errors", "two_workers"},
+    {"errors", "two_workers", "words"},
     {"registry"},
     {"stats", "metrics", "assets"},
     {"protocol", "datasets"},

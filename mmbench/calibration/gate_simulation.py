@@ -23,7 +23,8 @@ from mmbench import stats
 from mmbench.errors import BadSpec
 from mmbench.gate.decision import DEFAULT_MARGINS, LEVEL, Outcome, gains, overall, settle
 from mmbench.metrics import METRICS
-from mmbench.records.schema import Record, read_record
+from mmbench.records.files import read_record
+from mmbench.records.schema import Record
 from mmbench.scores import Scores
 
 FEWER = (1, 4, 12, 36)  # cells of smaller gates

@@ -139,7 +139,7 @@ def run_gate(options: argparse.Namespace) -> int:
 def _gated(options: argparse.Namespace) -> Any:
     from mmbench.gate.comparison import gate_records
     from mmbench.gate.decision import Margins, printed_units
-    from mmbench.records.schema import read_record
+    from mmbench.records.files import read_record
 
     margins, losses = Margins.parse(options.margin), printed_units(options.inject)
     base, candidate = read_record(options.base), read_record(options.candidate)
@@ -155,7 +155,7 @@ def _gated(options: argparse.Namespace) -> Any:
 
 def run_explain(options: argparse.Namespace) -> int:
     from mmbench.records.explaining import explain_lines
-    from mmbench.records.schema import read_record
+    from mmbench.records.files import read_record
 
     for line in explain_lines(read_record(options.a), read_record(options.b)):
         print(line)

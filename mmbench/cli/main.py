@@ -228,7 +228,8 @@ def last_verdicts(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 def records(root: Path) -> list[tuple[Path, Record]]:
     """Readable records under ``root``, oldest first; one of an unknown schema is named and passed over."""
-    from mmbench.records.schema import BadRecord, read_record, records_under
+    from mmbench.records.files import read_record, records_under
+    from mmbench.records.schema import BadRecord
 
     found = []
     for path in records_under(root / "reports" / "runs", root / ".mmbench" / "runs"):
@@ -307,7 +308,7 @@ def run_fetch(options: argparse.Namespace) -> int:
 
 def run_report(options: argparse.Namespace) -> int:
     from mmbench.records.comparing import compare
-    from mmbench.records.schema import read_record
+    from mmbench.records.files import read_record
     from mmbench.report.pages import keep_out_of_git, write_latex, write_pages
 
     record = read_record(_newest(options.root) if options.record is None else options.record)
@@ -326,7 +327,7 @@ def run_report(options: argparse.Namespace) -> int:
 
 def run_expect(options: argparse.Namespace) -> int:
     from mmbench.records.expected import read_expected, updated, write_expected
-    from mmbench.records.schema import read_record
+    from mmbench.records.files import read_record
 
     record = read_record(options.record)
     header = "Known outcomes. Write a reason for every refuted claim; `mmbench expect RECORD` keeps reasons.\n"

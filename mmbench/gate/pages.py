@@ -16,8 +16,9 @@ from typing import Any
 from mmbench.gate.comparison import Gated
 from mmbench.gate.decision import Compared
 from mmbench.metrics import METRICS
-from mmbench.records.comparing import Change, plain
+from mmbench.records.comparing import Change
 from mmbench.records.schema import Record
+from mmbench.records.verdicts import plain
 from mmbench.report.render import escape_markdown, number, signed
 from mmbench.report.summary import Line
 

@@ -1,4 +1,4 @@
-"""A measured cell as the record keeps it: means with an interval, outcomes, what it is made of. And the way back."""
+"""From a cell's scores to what the record keeps of it (means, interval, outcomes, digests), and back."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from mmbench.errors import BadScores
 from mmbench.metrics import METRICS
 from mmbench.protocol import Cell
-from mmbench.records.outcome_codec import pack, unpack
+from mmbench.records.outcome_codec import pack
 from mmbench.records.schema import BadRecord, CellPart
 from mmbench.scores import Scores
 
-# What of a score's provenance tells where two runs part: digests by stage, and how it was computed.
+# The parts of a score's provenance that show where two runs differ: digests by stage, and how it was computed.
 MADE_OF = ("items", "preprocessed", "features", "predictions", "device", "precision")
 
 
@@ -36,7 +36,7 @@ def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
         "high": high,
         "chance": round(scores.chance * scores.scale, 6),
         "examples": scores.outcomes.shape[1],
-        "seconds": scores.provenance.get("seconds"),
+        "seconds": _brief(scores.provenance.get("seconds")),
         "fresh": fresh,
         "outcomes": pack(scores.outcomes),
         "paired_by": scores.examples,
@@ -45,26 +45,27 @@ def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
 
 
 def cell_name(cell: Cell) -> str:
-    """The cell's name in a record (``str`` of its CellPart): tells readings apart, which ``str(cell)`` does not."""
+    """The cell's name in a record (``str`` of its CellPart); it names the reading, which ``str(cell)`` does not."""
     return str(cell) if cell.protocol.reading == "paper" else f"{cell} ({cell.protocol.reading})"
 
 
 def scores_of(part: CellPart) -> Scores:
     """The scores that a record keeps of a cell, to be compared in pairs.
 
-    Raises BadRecord when the cell has no outcomes by example (schema 1), or others than its means say.
+    Raises BadRecord when the cell has no outcomes by example (schema 1) or its means are not theirs, and BadOutcomes
+    when the file of outcomes beside the record is missing or was altered.
     """
     if part.outcomes is None or part.paired_by is None:
         raise BadRecord(f"{part} is recorded without its outcomes by example; run it again with this mmbench")
     scale = METRICS.get(part.metric).scale
     made = {"fingerprint": part.fingerprint, "reading": part.reading}
     try:
-        scores = Scores(unpack(part.outcomes), part.metric, part.paired_by, part.chance / scale, made)
+        scores = Scores(part.outcomes.array, part.metric, part.paired_by, part.chance / scale, made)
     except BadScores as error:
         raise BadRecord(f"{part}: {error}") from None
     recorded = (len(part.trials), part.examples)
     if scores.outcomes.shape != recorded or not np.allclose(scores.by_trial, part.trials, rtol=0, atol=1e-6):
-        raise BadRecord(f"{part}: its outcomes are not those of its means by trial; the record was changed")
+        raise BadRecord(f"{part}: its means by trial are not those of its outcomes; the record was changed")
     return scores
 
 
@@ -75,3 +76,8 @@ def interval(scores: Scores) -> tuple[float | None, float | None]:
     estimate = crossed_mean([scores.outcomes * scores.scale], [1.0], [scores.examples])
     low, high = (round(bound, 6) if math.isfinite(bound) else None for bound in estimate.interval())
     return low, high
+
+
+def _brief(seconds: float | None) -> float | None:
+    """Four significant digits, which is more than a clock repeats."""
+    return None if seconds is None else float(f"{seconds:.4g}")

@@ -1,41 +1,13 @@
-"""Verdicts side by side: adjusted over a study, and what changed between two records."""
+"""Two records side by side: claims whose verdicts differ, and how the preprocessing of a role differs."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from mmbench.records.schema import Binding, Record, VerdictPart
-
-
-def adjusted(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The verdicts with ``holm_support`` and ``holm_refute``, over the claims of one study on one kind of evidence."""
-    from mmbench.stats import holm
-
-    out = [plain(verdict) for verdict in verdicts]
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for verdict in out:
-        if verdict.get("p_support") is not None and verdict.get("p_refute") is not None:
-            families.setdefault((verdict["study"], verdict["evidence"]), []).append(verdict)
-    for members in families.values():
-        for side in ("support", "refute"):
-            for verdict, p in zip(members, holm([m[f"p_{side}"] for m in members]), strict=True):
-                verdict[f"holm_{side}"] = float(p)
-    return out
-
-
-def plain(value: Any) -> Any:
-    """The value with what JSON cannot say turned into None (NaN, infinities), tuples into lists."""
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 @dataclass(frozen=True)

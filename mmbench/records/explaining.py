@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mmbench.records.comparing import bindings, preprocessing_differs
+from mmbench.records.outcomes import BadOutcomes
 from mmbench.records.schema import CellPart, Record
+from mmbench.words import listed
 
 STAGES = ("item bytes", "preprocessed tensor", "features", "probe", "metric")
 State = Literal["same", "differs", "unknown"]
@@ -152,13 +154,13 @@ def _metric(part: CellPart, other: CellPart) -> Step:
     stage = STAGES[4]
     if part.metric != other.metric:
         return Step(stage, "differs", f"{part.metric} and {other.metric}")
+    state: State = "same" if part.trials == other.trials else "differs"
     if part.outcomes is None or other.outcomes is None:
-        state: State = "same" if part.trials == other.trials else "differs"
         return Step(stage, state, "by its means by trial; a record has no outcomes by example")
-    from mmbench.records.outcome_codec import unpack
-
-    same = unpack(part.outcomes).tobytes() == unpack(other.outcomes).tobytes()
-    return Step(stage, "same" if same else "differs")
+    try:
+        return Step(stage, "same" if part.outcomes.same(other.outcomes) else "differs")
+    except BadOutcomes as error:
+        return Step(stage, state, f"by its means by trial; {error}")
 
 
 def _identity(role: str, record: Record) -> dict[str, Any] | None:
@@ -188,6 +190,5 @@ def explain_lines(a: Record, b: Record) -> Iterator[str]:
         where = "at, if not before" if apart[0].unknown else "first at"
         yield f"the runs part {where}: {first.stage} ({parted} of {total} cells that both records hold part)"
     for group in groups:
-        names = ", ".join(group.cells[:3]) + (f" and {len(group.cells) - 3} more" if len(group.cells) > 3 else "")
-        yield f"{group.step or 'agree'}: {len(group.cells)} cells: {names}"
+        yield f"{group.step or 'agree'}: {len(group.cells)} cells: {listed(group.cells)}"
         yield from (f"    before that {step}" if group.step else f"    {step}" for step in group.unknown)

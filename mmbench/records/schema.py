@@ -1,26 +1,21 @@
-"""The record of a run: JSON, written once, never edited. Every page is rendered from records.
+"""What a record holds, as pydantic models. Every page is rendered from records.
 
-The schema is versioned; a reader refuses a version that it does not know. Schema 2 added what the gate pairs by and
-what tells two runs apart (outcomes, digests, identities); a record of schema 1 lacks them. Numbers of a cell or a
-verdict are in the metric's printed unit (accuracy in percent, F1 between 0 and 1).
+Numbers of a cell or a verdict are in the metric's printed unit (accuracy in percent, F1 between 0 and 1). How a record
+lies on disk is in ``mmbench.records.layout``; how it is read and written in ``mmbench.records.files``.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import tempfile
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mmbench.errors import MMBenchError
 from mmbench.protocol import Roles
+from mmbench.records.outcomes import Outcomes, as_outcomes
 
-SCHEMA = 2
-READABLE = (1, 2)
+SCHEMA = 3
 
 
 class BadRecord(MMBenchError):
@@ -28,7 +23,7 @@ class BadRecord(MMBenchError):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class CeilingPart(_Part):
@@ -76,10 +71,10 @@ class LineupPart(_Part):
 
 
 class CellPart(_Part):
-    """One measured cell: means by trial, the overall mean with its 95 % interval, chance, and what it cost.
+    """One measured cell: means by trial, the overall mean with its 95 % interval, chance, and the seconds it took.
 
-    ``outcomes`` are those of every trial and example (mmbench.records.outcome_codec), ``paired_by`` the digest of the
-    examples that they belong to. ``made_of`` holds digests of the stages that led to them, as far as they are known.
+    ``outcomes`` are those of every trial and example, ``paired_by`` the digest of the examples that they belong to;
+    None in a record of schema 1. ``made_of`` holds digests of the stages that led to them, as far as they are known.
     """
 
     protocol: str
@@ -98,17 +93,14 @@ class CellPart(_Part):
     examples: int
     seconds: float | None = None
     fresh: bool = False
-    outcomes: str | None = None
+    outcomes: Annotated[Outcomes | None, BeforeValidator(as_outcomes)] = Field(None, exclude=True, repr=False)
     paired_by: str | None = None
     made_of: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _roles(cls, raw: Any) -> Any:
-        """Schemas 1 and 2 wrote joined roles as one text, ``clip+clip_t``."""
-        if isinstance(raw, dict) and isinstance(raw.get("model"), str):
-            return {k: v for k, v in raw.items() if k != "model"} | {"models": raw["model"].split("+")}
-        return raw
+    @property
+    def key(self) -> str:
+        """What tells the cell apart from every other, whatever its protocol is called."""
+        return f"{self.fingerprint}/{self.model}/{self.dataset}"
 
     @property
     def model(self) -> str:
@@ -120,27 +112,73 @@ class CellPart(_Part):
         return f"{self.protocol}[{self.model}, {self.dataset}]{reading}"
 
 
-class VerdictPart(_Part):
-    """One judged claim, as the verdict module words it, and how it stands to the known outcome."""
+class RowPart(_Part):
+    """One cell that a verdict rests on: mean and spread (standard deviation over trials or seeds) in printed units."""
 
-    claim: str
-    study: str
-    evidence: str
+    protocol: str
+    fingerprint: str
+    models: tuple[str, ...]
+    dataset: str
+    mean: float
+    spread: float | None = None
+    trials: int | None = None
+    examples: int | None = None
+
+    @property
+    def model(self) -> str:
+        """The roles as they are shown."""
+        return str(Roles(*self.models))
+
+
+class ComparisonPart(_Part):
+    """One elementary comparison of a claim, judged by itself; ``low`` and ``high`` are one-sided 95 % bounds."""
+
+    label: str
+    outcome: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class _Finding(_Part):
+    """What a verdict says under one reading: see ``mmbench.verdict.Verdict``, whose fields have the same names."""
+
     reading: str = "paper"
     outcome: str
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
     point: bool = False
+    truth: bool | None = None
     p_support: float | None = None
     p_refute: float | None = None
+    binding: str = ""
+    missing: tuple[str, ...] = ()
+    settle: str = ""
+    note: str = ""
+
+
+class OtherReadingPart(_Finding):
+    """The verdict on the same claim under the reading of the authors' code."""
+
+    reading: str = "code"
+
+
+class VerdictPart(_Finding):
+    """One judged claim, and how it compares with the known outcome (``standing``, with the known ``reason``)."""
+
+    claim: str
+    study: str
+    evidence: str
+    says: str = ""
+    expected: str = ""
     holm_support: float | None = None
     holm_refute: float | None = None
     standing: str = "new"
     reason: str = ""
-    explanation: str = ""
-    details: dict[str, Any] = Field(default_factory=dict)
-    other_reading: dict[str, Any] | None = None
+    rows: tuple[RowPart, ...] = ()
+    parts: tuple[ComparisonPart, ...] = ()
+    other_reading: OtherReadingPart | None = None
 
 
 class TimingPart(_Part):
@@ -154,7 +192,7 @@ class TimingPart(_Part):
 
 
 class CostPart(_Part):
-    """Seconds paid for one piece of work, and over how many items."""
+    """Seconds paid for one piece of work, and over how many items; what a cell took stands with the cell."""
 
     kind: str
     name: str
@@ -196,63 +234,7 @@ class Record(_Part):
         """The label as a file name."""
         return slug(self.label)
 
-    def dumps(self) -> str:
-        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
-
 
 def slug(text: str) -> str:
     """Text as a file name or an anchor: letters, digits, dashes, dots and underscores, not hidden."""
     return re.sub(r"[^\w.-]+", "_", text).lstrip(".") or "run"
-
-
-def read_record(path: Path) -> Record:
-    """The record in ``path``. Raises BadRecord naming the file and what is wrong with it."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadRecord(f"there is no record at {path}; a run of pytest benchmarks writes one") from None
-    except (OSError, ValueError) as error:
-        raise BadRecord(f"{path} is not a record: {error}") from error
-    if not isinstance(raw, dict) or "schema" not in raw:
-        raise BadRecord(f"{path} is not a record: it has no 'schema'")
-    if raw["schema"] not in READABLE:
-        raise BadRecord(
-            f"{path} has schema {raw['schema']!r} and this mmbench reads schema {' and '.join(map(str, READABLE))}; "
-            "read it with the mmbench version that wrote it"
-        )
-    try:
-        return Record.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadRecord(f"{path}, field {where}: {first['msg']}") from None
-
-
-def save_record(record: Record, folder: Path) -> Path:
-    """Write ``<folder>/<NNNN>_<label>.json`` under the next free number, atomically; an existing record stays."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-", suffix=".json")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(record.dumps())
-            stream.flush()
-            os.fsync(stream.fileno())
-        number = max((int(p.name[:4]) for p in folder.glob("[0-9][0-9][0-9][0-9]_*.json")), default=0)
-        while True:
-            number += 1
-            target = folder / f"{number:04d}_{record.stem}.json"
-            # The link fails when another run has taken the number's name meanwhile; a rename would overwrite it.
-            try:
-                os.link(temporary, target)
-            except FileExistsError:
-                continue
-            target.chmod(0o644)
-            return target
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def records_under(*folders: Path) -> list[Path]:
-    """Record files below the folders, oldest first by number within a machine and by time between machines."""
-    found = [path for folder in folders if folder.is_dir() for path in folder.rglob("[0-9][0-9][0-9][0-9]_*.json")]
-    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))

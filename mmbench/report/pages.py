@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from mmbench.errors import MissingExtra
+from mmbench.records.files import save_record
 from mmbench.records.provenance import machine_folder
-from mmbench.records.schema import Record, save_record
+from mmbench.records.schema import Record
 
 
 def write_run(record: Record, folder: Path) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
-from mmbench.records.schema import Record, VerdictPart, slug
+from mmbench.records.schema import Record, RowPart, VerdictPart, slug
 from mmbench.report.figures import Figure
 from mmbench.report.views import view_of
 
@@ -57,11 +57,11 @@ def signed(value: float | None) -> str:
     return number(value, signed=True)
 
 
-def by_place(rows: Iterable[dict[str, Any]]) -> list[tuple[tuple[str, str], list[dict[str, Any]]]]:
+def by_place(rows: Iterable[RowPart]) -> list[tuple[tuple[str, str], list[RowPart]]]:
     """A verdict's rows, together where protocol and dataset are the same, in the order in which these come first."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    found: dict[tuple[str, str], list[RowPart]] = {}
     for row in rows:
-        found.setdefault((row["protocol"], row["dataset"]), []).append(row)
+        found.setdefault((row.protocol, row.dataset), []).append(row)
     return list(found.items())
 
 

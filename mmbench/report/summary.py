@@ -26,10 +26,7 @@ def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]
     lines += _refuted(record)
     lines += _standing(record, "changed", "changed verdicts, to be looked at:", ("red", "bold"))
     lines += _standing(record, "drifted", "drifted within the recorded interval:", ("yellow",))
-    survives = [v for v in record.verdicts if v.other_reading and v.other_reading.get("outcome") != v.outcome]
-    if survives:
-        lines.append((f"verdict hangs on the reading (paper or code) for {len(survives)}:", ("yellow",)))
-        lines += [(f"  {v.claim}: paper {v.outcome}, code {(v.other_reading or {})['outcome']}", ()) for v in survives]
+    lines += _readings(record)
     lines += _to_fetch(record)
     if verbose:
         lines += [(f"  {verdict_line(v)}", MARKUP[v.outcome]) for v in record.verdicts]
@@ -72,6 +69,13 @@ def _refuted(record: Record) -> list[Line]:
 def _standing(record: Record, standing: str, title: str, markup: tuple[str, ...]) -> list[Line]:
     found = [v for v in record.verdicts if v.standing == standing]
     return [(title, markup), *((f"  {verdict_line(v)}", ()) for v in found)] if found else []
+
+
+def _readings(record: Record) -> list[Line]:
+    """Claims whose verdict under the code's reading differs from that under the paper's."""
+    found = [(v, v.other_reading) for v in record.verdicts if v.other_reading and v.other_reading.outcome != v.outcome]
+    lines: list[Line] = [(f"verdict depends on the reading (paper or code) for {len(found)}:", ("yellow",))]
+    return lines + [(f"  {v.claim}: paper {v.outcome}, code {c.outcome}", ()) for v, c in found] if found else []
 
 
 def _to_fetch(record: Record) -> list[Line]:
@@ -119,6 +123,8 @@ def _costs(record: Record) -> list[Line]:
     ]
     if record.encoded_twice:
         lines[0] = (lines[0][0], ("red", "bold"))
-    paid = sorted(record.costs, key=lambda cost: -cost.seconds)[:MOST_CELLS]
-    lines += [(f"  {cost.seconds:8.2f} s  {cost.kind} {cost.name}", ()) for cost in paid if cost.seconds >= 0.01]
+    paid = [(cost.seconds, f"{cost.kind} {cost.name}") for cost in record.costs]
+    paid += [(cell.seconds, f"cell {cell}") for cell in fresh if cell.seconds is not None]
+    paid.sort(key=lambda part: -part[0])
+    lines += [(f"  {seconds:8.2f} s  {what}", ()) for seconds, what in paid[:MOST_CELLS] if seconds >= 0.01]
     return lines

@@ -15,7 +15,8 @@ from mmbench.errors import BadSpec, MMBenchError
 from mmbench.gate.comparison import check_outcomes, gate_records
 from mmbench.gate.decision import Margins
 from mmbench.gate.pages import Refused, Result, gate_lines, outcome_of, write_gate
-from mmbench.records.schema import Record, read_record
+from mmbench.records.files import read_record
+from mmbench.records.schema import Record
 from mmbench.report.summary import Line
 from mmbench.session.run_notes import RunNotes
 

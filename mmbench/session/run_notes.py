@@ -48,7 +48,7 @@ class RunNotes:
     def record(self, run: RunSession, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
         from mmbench.bench.bench import code_digest
-        from mmbench.records.comparing import adjusted
+        from mmbench.records.verdicts import adjusted
 
         lineup = _lineup_part(run) if "measured" in self._evidence() or self.cells or self.lost else None
         head, dirty = commit(folder)
@@ -67,7 +67,9 @@ class RunNotes:
                 "cells": [self.cells[key] for key in sorted(self.cells)],
                 "verdicts": adjusted([self.verdicts[key] for key in sorted(self.verdicts)]),
                 "timings": [self.timings[key] for key in sorted(self.timings)],
-                "costs": sorted(self.costs, key=lambda cost: -cost["seconds"]),
+                "costs": sorted(
+                    (cost for cost in self.costs if cost["kind"] != "cell"), key=lambda cost: -cost["seconds"]
+                ),
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
                 "encoded_twice": self.twice,
                 "calibration": _calibration(folder / "reports" / "calibration.json"),
@@ -116,7 +118,7 @@ def _ceilings(entry: Any) -> tuple[CeilingPart, ...]:
 
 def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:
     """Digest of the weights, and the rest of the identity as it is read back from JSON (lists for tuples)."""
-    from mmbench.records.comparing import plain
+    from mmbench.records.verdicts import plain
 
     found = _or_none(lambda: plain(bound.entry.identity().as_dict()))
     return (None, None) if found is None else (found.pop("weights"), found)

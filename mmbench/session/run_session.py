@@ -38,25 +38,10 @@ class Judged:
     @property
     def part(self) -> dict[str, Any]:
         """What the record keeps of it, as plain JSON values."""
-        v = self.verdict
-        return {
-            "claim": v.claim,
-            "study": v.study,
-            "evidence": v.evidence,
-            "reading": v.reading,
-            "outcome": v.outcome,
-            "estimate": v.estimate,
-            "low": v.low,
-            "high": v.high,
-            "point": v.point,
-            "p_support": v.p_support,
-            "p_refute": v.p_refute,
-            "standing": self.standing,
-            "reason": self.known.reason if self.known else "",
-            "explanation": v.explain(),
-            "details": v.as_dict(),
-            "other_reading": None if self.code is None else self.code.as_dict(),
-        }
+        from mmbench.records.verdicts import verdict_part
+
+        reason = self.known.reason if self.known else ""
+        return verdict_part(self.verdict, self.code, standing=self.standing, reason=reason)
 
     def outcome(self, *, strict: bool, gated: bool) -> tuple[Literal["fail", "skip", "xfail"] | None, str]:
         """What becomes of the claim's test and why; None leaves it to the test's own assertion.

@@ -28,10 +28,10 @@ from mmbench.calibration.gate_simulation import (
 )
 from mmbench.errors import BadSpec
 from mmbench.gate.decision import DEFAULT_MARGINS, Margins, decide, gains, settle
-from mmbench.records.schema import read_record
+from mmbench.records.files import read_record
 
 REPORTS = gate_simulation.RUNS.parent
-RECORD = read_record(gate_simulation.RUNS / "Linux-x86_64-2cores-py3.11" / "0001_embedded.json")
+RECORD = read_record(gate_simulation.RUNS / "Linux-x86_64-2cores-py3.11" / "0005_embedded.json")
 SIZES = sizes_of(RECORD)
 FEW = SIZES[::4]  # a quarter of the cells, for time
 SMALL = (Variant(), Variant(loss=2.0), EDGE, NEAR[0])

@@ -13,7 +13,7 @@ from mmbench.cli.gate import CODES
 from mmbench.cli.main import main
 from mmbench.gate.decision import DEFAULT_MARGINS
 from mmbench.gate.timed_models import time_models
-from mmbench.records.schema import save_record
+from mmbench.records.files import save_record
 
 from ..made_records import PREPROCESS, measured, model_role
 

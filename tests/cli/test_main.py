@@ -8,7 +8,8 @@ import pytest
 
 from mmbench.claims import CLAIMS
 from mmbench.cli.main import main
-from mmbench.records.schema import LineupPart, Record, VerdictPart, save_record
+from mmbench.records.files import save_record
+from mmbench.records.schema import LineupPart, Record, VerdictPart
 
 MACHINE = {"cpu": "a processor", "cores": 2, "os": "Linux 6", "architecture": "x86_64", "python": "3.11.7"}
 CLAIM = "bielawski2022-mvsa-vision-clip-best"

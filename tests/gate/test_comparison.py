@@ -6,8 +6,8 @@ from mmbench.errors import BadSpec
 from mmbench.gate.comparison import gate_records
 from mmbench.gate.decision import Margins, NotComparable
 from mmbench.protocol import FEW_SHOT, Roles
-from mmbench.records.comparing import adjusted
 from mmbench.records.schema import BadRecord, Binding, VerdictPart
+from mmbench.records.verdicts import adjusted
 
 from ..made_records import PREPROCESS, measured, model_role, verdict
 

@@ -192,7 +192,7 @@ def test_the_interval_does_not_know_the_margin() -> None:
 def planted(seed: int, loss: float = 0.0) -> tuple[dict[str, Scores], dict[str, Scores]]:
     """Base and candidate on three datasets by the latent model, the candidate worse by ``loss`` points."""
     base = {Cell(FEW_SHOT, "base", d): 50.0 + 10 * i for i, d in enumerate("xyz")}
-    candidate = {replace(cell, model="candidate"): mean - loss for cell, mean in base.items()}
+    candidate = {Cell(cell.protocol, "candidate", cell.dataset): mean - loss for cell, mean in base.items()}
     found = planted_scores(base | candidate, seed=seed, trials=4, examples=150, own=0.5)
     return tuple({c.dataset: s for c, s in found.items() if str(c.models) == role} for role in ("base", "candidate"))
 

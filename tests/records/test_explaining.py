@@ -1,12 +1,10 @@
 """Where two runs part: each stage made to differ alone, and what a record cannot tell."""
 
-import base64
-import zlib
-
 import pytest
 
 from mmbench.records.explaining import STAGES, explain_lines, explain_records, steps
-from mmbench.records.outcome_codec import pack, unpack
+from mmbench.records.files import read_record, save_record
+from mmbench.records.outcomes import as_outcomes
 from mmbench.records.schema import Binding
 
 from ..made_records import PREPROCESS, measured, model_role
@@ -107,20 +105,27 @@ def test_old_records_are_compared_by_their_means(make_run):
     assert "means by trial" in group.step.why
 
 
-def test_outcomes_count_not_how_they_are_packed(make_run):
-    part = measured()
-    plain = zlib.decompress(base64.b64decode(part.outcomes))
-    again = part.model_copy(update={"outcomes": base64.b64encode(zlib.compress(plain, 1)).decode()})
-    assert again.outcomes != part.outcomes
-    (group,) = explain_records(make_run([part]), make_run([again]))
+def test_outcomes_count_not_how_they_are_kept(make_run, tmp_path):
+    run = make_run([measured()])
+    again = read_record(save_record(run, tmp_path))
+    (group,) = explain_records(run, again)
     assert group.step is None
 
 
 def test_other_outcomes_of_the_same_means_differ(make_run):
     part = measured()
-    moved = part.model_copy(update={"outcomes": pack(unpack(part.outcomes)[:, ::-1])})
+    moved = part.model_copy(update={"outcomes": as_outcomes(part.outcomes.array[:, ::-1])})
     (group,) = explain_records(make_run([part]), make_run([moved]))
     assert group.step.stage == "metric"
+
+
+def test_means_stand_in_for_outcomes_that_are_not_here_and_it_is_said(make_run, tmp_path):
+    path = save_record(make_run([measured()]), tmp_path)
+    path.with_suffix(".safetensors").unlink()
+    found = read_record(path)
+    *_, metric = steps(found.cells[0], found.cells[0].model_copy(), found, found)
+    assert metric.state == "same"
+    assert metric.why.startswith("by its means by trial; outcomes by trial and example are missing")
 
 
 def test_groups_come_in_the_order_of_the_stages(make_run):

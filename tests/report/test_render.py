@@ -15,8 +15,9 @@ from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.probes.entry import PROBES, Arrays
 from mmbench.protocol import PrototypeSettings
-from mmbench.records.comparing import adjusted
-from mmbench.records.schema import Binding, LineupPart, VerdictPart, read_record
+from mmbench.records.files import read_record
+from mmbench.records.schema import Binding, LineupPart, VerdictPart
+from mmbench.records.verdicts import adjusted
 from mmbench.report.figures import figures_of, panels
 from mmbench.report.latex import escape_latex, render_latex
 from mmbench.report.pages import write_pages, write_run

@@ -1,0 +1,160 @@
+"""Reading and writing records: JSON, written once and never edited, with the outcomes in a file beside it.
+
+A reader refuses a schema that it does not know. Schema 3 moved the outcomes out of the JSON; schema 2 added what the
+gate pairs by and what tells two runs apart (outcomes, digests, identities), which a record of schema 1 lacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mmbench.errors import BadScores, BadSpec
+from mmbench.records.layout import from_raw, to_raw, written
+from mmbench.records.legacy import upgraded
+from mmbench.records.outcomes import SUFFIX, OutcomesFile, encode
+from mmbench.records.schema import SCHEMA, BadRecord, Record
+
+READABLE = (1, 2, SCHEMA)
+NUMBERED = "[0-9][0-9][0-9][0-9]_*"
+
+
+def read_record(path: Path) -> Record:
+    """The record in ``path``. Raises BadRecord naming the file and what is wrong with it.
+
+    The outcomes of a cell are read when first asked for; BadOutcomes says then that their file is missing or altered.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadRecord(f"there is no record at {path}; a run of pytest benchmarks writes one") from None
+    except (OSError, ValueError) as error:
+        raise BadRecord(f"{path} is not a record: {error}") from error
+    if not isinstance(raw, dict) or "schema" not in raw:
+        raise BadRecord(f"{path} is not a record: it has no 'schema'")
+    if raw["schema"] not in READABLE:
+        known = ", ".join(map(str, READABLE))
+        raise BadRecord(
+            f"{path} has schema {raw['schema']!r} and this mmbench reads schemas {known}; "
+            "read it with the mmbench version that wrote it"
+        )
+    try:
+        return _record(path, raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadRecord(f"{path}, field {where}: {first['msg']}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise BadRecord(f"{path} is not laid out as schema {raw['schema']} has it: {what}") from error
+
+
+def _record(path: Path, raw: dict[str, Any]) -> Record:
+    if raw["schema"] != SCHEMA:
+        return Record.model_validate(upgraded(raw))
+    record = Record.model_validate(from_raw(raw))
+    beside = raw.get("outcomes")
+    if beside is None:
+        return record
+    file = OutcomesFile(path, str(beside["sha256"]), int(beside["bytes"]))
+    cells = [c.model_copy(update={"outcomes": file.outcomes(c.key)}) if c.paired_by else c for c in record.cells]
+    return record.model_copy(update={"cells": tuple(cells)})
+
+
+def save_record(record: Record, folder: Path) -> Path:
+    """Write ``<folder>/<NNNN>_<label>.json`` under the next free number; an existing record stays.
+
+    The outcomes are written before the JSON, as ``<NNNN>_<label>.safetensors``. Each file appears whole or not at all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    json_bytes, outcomes = _encoded(record)
+    with _temporary(folder, json_bytes) as text, _temporary(folder, outcomes) as arrays:
+        taken = {int(path.name[:4]) for path in folder.glob(NUMBERED)}
+        number = max(taken, default=0)
+        while True:
+            number += 1
+            target = folder / f"{number:04d}_{record.stem}.json"
+            beside = target.with_suffix(SUFFIX)
+            # A link fails when another run has taken the number's name meanwhile; a rename would overwrite it.
+            try:
+                if arrays is not None:
+                    os.link(arrays, beside)
+            except FileExistsError:
+                continue
+            try:
+                assert text is not None
+                os.link(text, target)
+            except FileExistsError:
+                if arrays is not None:
+                    beside.unlink()
+                continue
+            return target
+
+
+def write_record(record: Record, path: Path) -> tuple[Path, ...]:
+    """Write the record as ``path`` and its outcomes beside it; the files written.
+
+    Raises BadSpec where one of them exists or the name does not end in ``.json``.
+    """
+    beside = path.with_suffix(SUFFIX)
+    if path.suffix != ".json":
+        raise BadSpec(f"{path} does not end in .json; name the record NUMBER_LABEL.json")
+    for there in (path, beside):
+        if there.exists():
+            raise BadSpec(f"{there} exists and no record is written over; give another name or remove it")
+    json_bytes, outcomes = _encoded(record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _temporary(path.parent, json_bytes) as text, _temporary(path.parent, outcomes) as arrays:
+        if arrays is not None:
+            os.link(arrays, beside)
+        assert text is not None
+        os.link(text, path)
+    return (path, beside) if outcomes is not None else (path,)
+
+
+def _encoded(record: Record) -> tuple[bytes, bytes | None]:
+    """The bytes of the record's JSON and of its outcomes; None where no cell has any.
+
+    Raises BadRecord where a cell's outcomes cannot be read, BadOutcomes where the file that holds them is not here.
+    """
+    kept = [part for part in record.cells if part.outcomes is not None]
+    try:
+        outcomes = encode({part.key: part.outcomes.array for part in kept if part.outcomes is not None})
+    except BadScores as error:
+        raise BadRecord(f"outcomes of {record.label}: {error}") from error
+    beside = {"sha256": hashlib.sha256(outcomes).hexdigest(), "bytes": len(outcomes)} if kept else None
+    text = written(to_raw(record, beside)) + "\n"
+    return text.encode(), outcomes if kept else None
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path, data: bytes | None) -> Iterator[Path | None]:
+    """A file in ``folder`` that holds ``data`` and is on the disk; gone afterwards. None for None."""
+    if data is None:
+        yield None
+        return
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".writing-")
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        path.chmod(0o644)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def records_under(*folders: Path) -> list[Path]:
+    """Record files below the folders, oldest first by number within a machine and by time between machines."""
+    found = [path for folder in folders if folder.is_dir() for path in folder.rglob(f"{NUMBERED}.json")]
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
