@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike
 from mmbench import stats
 from mmbench.errors import BadSpec, MMBenchError
 from mmbench.metrics import METRICS
-from mmbench.protocol import Cell
 from mmbench.scores import Scores
+from mmbench.words import listed
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05
@@ -151,11 +151,6 @@ class Decision:
     missing: tuple[str, ...] = ()
 
 
-def named(scores: Mapping[Cell, Scores]) -> dict[str, Scores]:
-    """Scores by a name that tells readings apart (``str(cell)`` does not)."""
-    return {f"{cell} (code)" if cell.protocol.reading == "code" else str(cell): s for cell, s in scores.items()}
-
-
 def decide(
     base: Mapping[str, Scores], candidate: Mapping[str, Scores], margins: Margins, level: float = LEVEL
 ) -> Decision:
@@ -169,7 +164,7 @@ def decide(
         raise BadSpec(f"the gate's level is {level:g}; it must lie between 0 and 0.5, for example 0.05")
     common = [cell for cell in base if cell in candidate]
     if not common:
-        raise NotComparable(f"base and candidate have no cell in common: {_some(base)} against {_some(candidate)}")
+        raise NotComparable(f"base and candidate have no cell in common: {listed(base)} against {listed(candidate)}")
     for cell in common:
         check_comparable(cell, base[cell], candidate[cell])
     estimates = [gains(base[cell], [candidate[cell]], margins.of(base[cell].metric))[0] for cell in common]
@@ -276,11 +271,6 @@ def _with_needed(compared: Compared, estimate: stats.Estimate, level: float, cel
         needed_examples=count(need.examples, compared.examples),
         needed_trials=count(need.trials, compared.trials),
     )
-
-
-def _some(cells: Collection[str]) -> str:
-    shown = ", ".join(list(cells)[:3])
-    return f"{shown or 'none'}{', ...' if len(cells) > 3 else ''}"
 
 
 def inject(scores: Scores, loss: float, seed: int = 0) -> Scores:

@@ -1,6 +1,6 @@
 """The gate of one pytest run: the baseline read before the first test, the decision made after the last.
 
-Holm's adjustment needs every cell, so no single test can be told its outcome while the run goes on; the run as a whole
+Holm's adjustment needs every cell, so nothing is decided for a single test while the run goes on; the run as a whole
 passes or fails.
 """
 
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.errors import BadSpec, MMBenchError
-from mmbench.gate.comparison import check_outcomes, gate_records
+from mmbench.gate.comparison import gate_records
 from mmbench.gate.decision import Margins
 from mmbench.gate.pages import Refused, Result, gate_lines, outcome_of, write_gate
+from mmbench.gate.pairing import check_outcomes
 from mmbench.records.files import read_record
 from mmbench.records.schema import Record
 from mmbench.report.summary import Line
