@@ -291,12 +291,12 @@ class Scoreboard:
         part = note["verdict"] = judged.part
         shown = ("claim", "evidence", "outcome", "estimate", "low", "high", "p_support", "p_refute")
         self._item.user_properties += [(name, part[name]) for name in shown if part[name] is not None]
-        outcome, why = judged.outcome(strict=self._session.option("strict"), gated=bool(self._session.option("gate")))
-        if outcome == "fail":
+        result, why = judged.result(strict=self._session.option("strict"), gated=bool(self._session.option("gate")))
+        if result == "fail":
             pytest.fail(why, pytrace=False)
-        if outcome == "skip":
+        if result == "skip":
             pytest.skip(why)
-        if outcome == "xfail":
+        if result == "xfail":
             pytest.xfail(why)
         return judged.verdict
 

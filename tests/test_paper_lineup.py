@@ -4,7 +4,6 @@ The files are in the real formats and layouts with random weights and a few item
 loader; what the verdicts say means nothing.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -22,6 +21,7 @@ from mmbench.bench.bench import Bench
 from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.lineups import load_lineup
+from mmbench.records.files import read_record
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +41,7 @@ def run(folder, lineup, *options, **variables):
         command, cwd=ROOT, env=cleared | caches | variables, capture_output=True, text=True, timeout=1500, check=False
     )
     (record,) = (folder / "report").glob("runs/*/*.json")
-    return done, json.loads(record.read_text())
+    return done, read_record(record).model_dump()
 
 
 def asked_of(lineup):
@@ -60,7 +60,7 @@ def test_without_the_files_all_is_unmeasured_and_said_once(tmp_path):
     done, record = run(tmp_path, "paper")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert {verdict["outcome"] for verdict in record["verdicts"]} == {"unmeasured"}
-    assert record["cells"] == []
+    assert record["cells"] == ()
     assert not re.search(r"\b(failed|error)\b", done.stdout)
     assert done.stdout.count("not on this machine, so that claims stay unmeasured") == 1
     table = done.stdout[done.stdout.index("not on this machine") :]
@@ -83,7 +83,7 @@ def test_with_the_files_every_role_is_loaded_and_every_claim_judged(tmp_path, mo
     assert done.returncode in (0, 1), said  # claims may be refuted: the weights are random
 
     lineup = load_lineup(lineup_file)
-    measured = {(cell["model"], cell["dataset"]) for cell in record["cells"]}
+    measured = {(cell["models"], cell["dataset"]) for cell in record["cells"]}
     assert asked_of(lineup) <= measured
     assert all(cell["fresh"] for cell in record["cells"])
     assert {
@@ -92,7 +92,7 @@ def test_with_the_files_every_role_is_loaded_and_every_claim_judged(tmp_path, mo
     judged = {verdict["claim"]: verdict for verdict in record["verdicts"] if verdict["evidence"] == "measured"}
     for claim in CLAIMS:
         if claim.study not in {"planted", "matched2026"} and claim.measurable and not claim.waits_for:
-            assert judged[claim.id]["outcome"] != "unmeasured", judged[claim.id]["explanation"]
+            assert judged[claim.id]["outcome"] != "unmeasured", judged[claim.id]["missing"]
 
     for name, value in where.items():
         monkeypatch.setenv(name, value)

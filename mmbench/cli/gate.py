@@ -82,7 +82,7 @@ def add_commands(command: Command) -> None:
     )
     timing.add_argument("--device", default="cpu", help="torch device (default: cpu)")
 
-    explain = command("explain", run_explain, "Name the first stage at which two runs part, and the cells that do.")
+    explain = command("explain", run_explain, "Name the first stage at which two runs differ, and the cells that do.")
     explain.add_argument("a", type=Path, metavar="A", help="a record")
     explain.add_argument("b", type=Path, metavar="B", help="another record")
 

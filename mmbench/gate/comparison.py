@@ -113,4 +113,4 @@ def _notes(paired: Pairing, base: Record, candidate: Record, losses: Mapping[str
 
 def _drift(cells: Sequence[str]) -> Iterable[str]:
     if cells:
-        yield f"same model, other outcomes ({listed(cells)}): mmbench explain says where the runs part"
+        yield f"same model, other outcomes ({listed(cells)}): mmbench explain says where the runs differ first"

@@ -1,4 +1,4 @@
-"""The gate: is a candidate no worse than a base, by a stated margin? Pass, fail or inconclusive, and why.
+"""The gate: is a candidate no worse than a base, by a stated margin? Pass, fail or inconclusive, with numbers.
 
 Base and candidate are measured on the same examples with the same draws, so each cell is one paired contrast,
 candidate minus base, over crossed trials and examples (``stats.crossed``). Non-inferiority by cell: with gain g and
@@ -7,11 +7,11 @@ margin m, "not worse" rejects ``g <= -m`` and "worse" rejects ``g >= -m``, each 
 What is adjusted for the number of cells. A gate that compares a hundred cells must not fail an unchanged model because
 one of them had bad luck: "worse" is Holm-adjusted over the cells, so that the chance of any false fail stays within
 ``level`` whatever the cells share. The overall pass says that *every* cell is not worse: an intersection-union test
-(Berger 1982), in which each cell is tested at the full ``level`` and nothing is to pay. ``holm_not_worse`` is reported
-for who wants to say it of single cells at once.
+(Berger 1982), in which each cell is tested at the full ``level`` without adjustment. ``holm_not_worse`` is reported
+for statements about several single cells at once.
 
-Two trainings of one recipe differ truly, by what no interval within a run shows; the default margins leave room for
-it. ``mmbench.calibration.gate_simulation`` says how much, and how often the gate is right and wrong.
+Two trainings of one recipe differ by more than an interval within one run shows; the default margins leave room for
+that. ``mmbench.calibration.gate_simulation`` says how much, and how often the gate is right and wrong.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Margins:
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Margins:
-        """Margins from ``accuracy=2``, ``f1_samples=0.03`` laid over the defaults.
+        """Margins from ``accuracy=2``, ``f1_samples=0.03``, and the defaults for other metrics.
 
         A bare number is taken when only one metric has a range that it fits in: 2 can be no F1. Raises UnknownName
         with the nearest metric, and BadSpec for what is no number, negative, as wide as the range, or given twice.

@@ -21,6 +21,7 @@ from mmbench.records.schema import Record
 from mmbench.records.verdicts import plain
 from mmbench.report.render import escape_markdown, number, signed
 from mmbench.report.summary import Line
+from mmbench.words import rest
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 2, "not comparable": 3}
 MARKUP = {"pass": ("green",), "fail": ("red", "bold"), "inconclusive": ("yellow",), "not comparable": ("red", "bold")}
@@ -108,7 +109,7 @@ def gate_lines(result: Result, *, verbose: bool = False) -> list[Line]:
     shown = cells if verbose else [cell for cell in cells if cell.outcome != "pass"][:MOST_ROWS]
     lines += [(cell_line(cell), MARKUP[cell.outcome] if cell.outcome != "pass" else ()) for cell in shown]
     if len(shown) < len(cells):
-        lines.append((f"  and {len(cells) - len(shown)} more cells", ()))
+        lines.append((f"  {rest(cells, len(shown))} cells", ()))
     lines += [(f"  missing       {_printable(name)}: {_printable(why)}", ("yellow",)) for name, why in _missing(result)]
     lines += [(f"  claim flips   {_printable(str(change))}", ("yellow",)) for change in result.flips]
     return lines + [(f"  note          {_printable(note)}", ()) for note in result.notes]
@@ -150,7 +151,7 @@ def gate_markdown(result: Result) -> str:
     if bad:
         lines += [HEAD, RULE, *map(_row, bad[:MOST_ROWS]), ""]
     if len(bad) > MOST_ROWS:
-        lines += [f"and {len(bad) - MOST_ROWS} more, in the list of all cells below.", ""]
+        lines += [f"{rest(bad, MOST_ROWS)}, in the list of all cells below.", ""]
     lines += _items("Not measured for the candidate", (f"{name}: {why}" for name, why in _missing(result)))
     lines += _flips(result.flips)
     lines += _items("To know", result.notes)

@@ -14,7 +14,7 @@ import numpy as np
 from mmbench.errors import BadScores
 from mmbench.records.outcomes import BadOutcomes
 from mmbench.records.schema import CellPart, OtherReadingPart, Record, VerdictPart
-from mmbench.words import listed
+from mmbench.words import listed, rest
 
 TOLERANCE = 1e-6
 SLACK = 1e-9  # numbers that are written with six decimals may differ by one millionth and the rounding of a float
@@ -63,7 +63,7 @@ def lines(found: Differences, most: int | None = None) -> Iterator[str]:
         yield f"{what}: {compared} in both records, {len(differing) or 'no'} difference{'s' * (len(differing) != 1)}"
         yield from (f"  {line}" for line in differing[:most])
         if most is not None and len(differing) > most:
-            yield f"  and {len(differing) - most} more; --all shows them"
+            yield f"  {rest(differing, most)}; --all shows them"
     yield from (f"note: {note}" for note in found.notes)
 
 

@@ -1,4 +1,4 @@
-"""Known outcomes: what a lineup gave before, why, and whether a new verdict may pass without a person looking.
+"""Known outcomes: the verdicts of an earlier run with their reasons, and whether a new one needs a look.
 
 ``reports/expected/<lineup>.toml`` holds an array of tables ``[[outcome]]`` with ``claim``, ``evidence``, ``verdict``,
 ``estimate``, ``low``, ``high`` and ``reason``. A person writes the reasons; ``mmbench expect`` writes the rest.
@@ -39,7 +39,7 @@ class Known:
 
 
 def standing(known: Known | None, verdict: str, estimate: float | None) -> Standing:
-    """How a new verdict stands to the recorded one.
+    """How a new verdict compares with the recorded one.
 
     ``changed`` when it turned from supported to refuted or back, was lost, or differs while its estimate lies outside
     the recorded interval; ``drifted`` when it differs but the estimate stays inside.
@@ -87,7 +87,7 @@ def _known(path: Path, number: int, entry: Mapping[str, Any]) -> Known:
 
 
 def updated(old: Mapping[Key, Known], verdicts: Iterable[Mapping[str, Any]]) -> list[Known]:
-    """The old entries with those verdicts laid over them; a reason is kept while the verdict stays the same."""
+    """The old entries with those verdicts in place of theirs; a reason is kept while the verdict stays the same."""
     merged = dict(old)
     for verdict in verdicts:
         key = (verdict["claim"], verdict["evidence"])

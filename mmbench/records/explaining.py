@@ -1,8 +1,8 @@
-"""Where two runs part: the first stage, from item bytes to the metric, at which their cells differ.
+"""Where two runs differ first: the stage, from item bytes to the metric, at which their cells are no longer equal.
 
-A record knows digests of what led to a cell, as far as the run could tell them; what it declares (dataset,
-preprocessing, weights) stands in where no digest of the thing itself is there. A stage that neither tells is unknown,
-and said to be.
+A record holds digests of what led to a cell, as far as the run had them. Where a digest is missing, what the record
+declares (dataset, preprocessing, weights) is compared instead. A stage for which a record has neither is unknown, and
+the output says so.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Parting:
-    """Cells that part at the same step, by name and their two means; ``step`` None where they agree to the end."""
+class FirstDifference:
+    """Cells that differ first at the same step, by name and their two means; ``step`` None where no stage differs."""
 
     step: Step | None
     unknown: tuple[Step, ...]
     cells: tuple[str, ...]
 
 
-def explain_records(a: Record, b: Record) -> list[Parting]:
-    """Cells of both records grouped by the first step at which they part, earliest stage first, agreeing ones last.
+def explain_records(a: Record, b: Record) -> list[FirstDifference]:
+    """Cells of both records grouped by the first step that differs, earliest stage first, equal ones last.
 
-    ``unknown`` are the steps before it that cannot be told: the runs may part there already.
+    ``unknown`` are steps before it about which the records say nothing: the runs may differ there already.
     """
     others = {str(part): part for part in b.cells}
     found: dict[tuple[Step | None, tuple[Step, ...]], list[str]] = {}
@@ -54,12 +54,12 @@ def explain_records(a: Record, b: Record) -> list[Parting]:
             gap = (
                 "" if part.mean == other.mean else f" ({part.mean:g} and {other.mean:g} {part.unit})".replace(" )", ")")
             )
-            found.setdefault(parting(part, other, a, b), []).append(f"{part}{gap}")
-    groups = [Parting(step, unknown, tuple(cells)) for (step, unknown), cells in found.items()]
+            found.setdefault(first_difference(part, other, a, b), []).append(f"{part}{gap}")
+    groups = [FirstDifference(step, unknown, tuple(cells)) for (step, unknown), cells in found.items()]
     return sorted(groups, key=lambda group: STAGES.index(group.step.stage) if group.step else len(STAGES))
 
 
-def parting(part: CellPart, other: CellPart, a: Record, b: Record) -> tuple[Step | None, tuple[Step, ...]]:
+def first_difference(part: CellPart, other: CellPart, a: Record, b: Record) -> tuple[Step | None, tuple[Step, ...]]:
     """The first step that differs, or None, and the unknown steps before it."""
     unknown: list[Step] = []
     for step in steps(part, other, a, b):
@@ -169,12 +169,12 @@ def _identity(role: str, record: Record) -> dict[str, Any] | None:
 
 
 def _pair(first: str, second: str) -> str:
-    """Two digests, each as short as tells them apart at a glance."""
+    """Two digests, shortened."""
     return f"{first[:12]} and {second[:12]}"
 
 
 def explain_lines(a: Record, b: Record) -> Iterator[str]:
-    """The explanation for a person: the first stage at which the runs part, then the cells by where each parts."""
+    """The explanation for a person: the first stage at which the runs differ, then the cells by stage."""
     groups = explain_records(a, b)
     total = sum(len(group.cells) for group in groups)
     if not total:
@@ -182,13 +182,13 @@ def explain_lines(a: Record, b: Record) -> Iterator[str]:
         return
     apart = [group for group in groups if group.step]
     if not apart:
-        yield f"all {total} cells that both records hold agree to the metric"
+        yield f"all {total} cells that both records hold are the same to the metric"
     else:
         first = apart[0].step
         assert first is not None
-        parted = sum(len(group.cells) for group in apart)
-        where = "at, if not before" if apart[0].unknown else "first at"
-        yield f"the runs part {where}: {first.stage} ({parted} of {total} cells that both records hold part)"
+        differing = sum(len(group.cells) for group in apart)
+        where = "at, or before" if apart[0].unknown else "first at"
+        yield f"the runs differ {where}: {first.stage} ({differing} of {total} cells that both records hold differ)"
     for group in groups:
-        yield f"{group.step or 'agree'}: {len(group.cells)} cells: {listed(group.cells)}"
+        yield f"{group.step or 'the same'}: {len(group.cells)} cells: {listed(group.cells)}"
         yield from (f"    before that {step}" if group.step else f"    {step}" for step in group.unknown)

@@ -1,7 +1,7 @@
 """Reading and writing records: JSON, written once and never edited, with the outcomes in a file beside it.
 
 A reader refuses a schema that it does not know. Schema 3 moved the outcomes out of the JSON; schema 2 added what the
-gate pairs by and what tells two runs apart (outcomes, digests, identities), which a record of schema 1 lacks.
+gate pairs by and what explains how two runs differ (outcomes, digests, identities), which a record of schema 1 lacks.
 """
 
 from __future__ import annotations

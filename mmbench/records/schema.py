@@ -27,7 +27,7 @@ class _Part(BaseModel):
 
 
 class CeilingPart(_Part):
-    """The score, in the metric's unit, of one who knows ``knows`` of each test item."""
+    """The score, in the metric's unit, of the best answer that uses ``knows`` of each test item and nothing else."""
 
     knows: str
     score: float
@@ -99,7 +99,7 @@ class CellPart(_Part):
 
     @property
     def key(self) -> str:
-        """What tells the cell apart from every other, whatever its protocol is called."""
+        """The identity of the cell within a record, whatever its protocol is called."""
         return f"{self.fingerprint}/{self.model}/{self.dataset}"
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Printed, Table
 from mmbench.lineups.roles import UNTRAINED
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, Roles
 from mmbench.records.schema import Binding, CellPart, Record
 
 
@@ -18,7 +18,7 @@ class Exhibit:
     title: str
     note: str
     columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, tuple[tuple[Printed | None, CellPart | None], ...]], ...]
+    rows: tuple[tuple[Roles, tuple[tuple[Printed | None, CellPart | None], ...]], ...]
 
     @property
     def measured(self) -> int:
@@ -60,7 +60,7 @@ def _exhibit(table: Table, measured: dict[tuple[str, str, str], CellPart]) -> Ex
             printed = table.cells.get(Cell(protocol, model, dataset))
             found = measured.get((protocol.fingerprint(), str(model), dataset)) if printed else None
             entries.append((printed, found))
-        rows.append((str(model), tuple(entries)))
+        rows.append((model, tuple(entries)))
     title = f"{table.place.study}, {table.name}"
     note = "; ".join(part for part in (table.note, table.spread and f"printed spread over {table.spread}") if part)
     return Exhibit(title, note, tuple((p.name, d) for p, d in columns), tuple(rows))

@@ -1,7 +1,7 @@
 """Figures of a record, one a family of protocols, in the manner of the papers' summary figures: SVG as text.
 
 Bars are means over trials and examples, whiskers their 95 % intervals, the dashed line what a constant answer scores.
-Colours are Okabe and Ito's, which colour-blind readers can tell apart.
+Colours are Okabe and Ito's, which colour-blind readers can distinguish.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
 from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
+from mmbench.report.names import STAR, STARRED, Names
 from mmbench.zoo.recipes.seeds import first_run
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ SHADES = (0.45, 0.7, 1.0)
 MEAN = "mean of"
 ACROSS = 3  # panels in a row
 WIDTH = 10.5  # inches
+GAP = 0.85  # inches between rows of panels, for the title below and the unit above it
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Bar:
-    """Mean of one model on one dataset (or over all) with its interval; ``series`` is the protocol."""
+    """Mean of one model on one dataset (or over all) with its interval; ``series`` is the protocol.
+
+    ``label`` names the model as the figure does, with a star where a stand-in plays the role.
+    """
 
     models: Roles
+    label: str
     series: str
     mean: float
     low: float | None
@@ -98,10 +104,12 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     Drawing takes a second each, so a figure that ``folder`` holds already, of the same numbers, is taken from there.
     """
     by_probe: dict[str, list[CellPart]] = {}
-    for cell in record.cells:
+    place = {bound.role: number for number, bound in enumerate(record.lineup.datasets)}
+    for cell in sorted(record.cells, key=lambda cell: place.get(cell.dataset, len(place))):
         if cell.reading == "paper":
             by_probe.setdefault(cell.probe, []).append(cell)
-    found = {probe: _family(cells) for probe, cells in by_probe.items()}
+    names = Names.of(record)
+    found = {probe: _family(cells, names) for probe, cells in by_probe.items()}
     means = _tasks(found)
     if len(means.panels) > 1:
         found["tasks"] = means
@@ -109,10 +117,10 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     return tuple(_figure(name, found[name], record, folder) for name in order)
 
 
-def _family(cells: Sequence[CellPart]) -> Content:
-    chance = {cell.dataset: cell.chance for cell in cells}
-    units = {cell.dataset: cell.unit or cell.metric for cell in cells}
-    drawn = panels(cells)
+def _family(cells: Sequence[CellPart], names: Names) -> Content:
+    chance = {names.full(cell.dataset): cell.chance for cell in cells}
+    units = {names.full(cell.dataset): cell.unit or cell.metric for cell in cells}
+    drawn = panels(cells, names)
     return Content(drawn, chance, {name: units.get(name) or next(iter(units.values())) for name in drawn})
 
 
@@ -130,12 +138,13 @@ def _tasks(families: dict[str, Content]) -> Content:
     )
 
 
-def panels(cells: Sequence[CellPart]) -> dict[str, list[Bar]]:
+def panels(cells: Sequence[CellPart], names: Names) -> dict[str, list[Bar]]:
     """Bars by dataset, then ``mean`` over the datasets that every shown model has, where that is two or more."""
     found: dict[str, list[Bar]] = {}
     for cell in cells:
-        bar = Bar(Roles(*cell.models), cell.protocol, cell.mean, cell.low, cell.high)
-        found.setdefault(cell.dataset, []).append(bar)
+        label = names.starred(cell.models)
+        bar = Bar(Roles(*cell.models), label, cell.protocol, cell.mean, cell.low, cell.high)
+        found.setdefault(names.full(cell.dataset), []).append(bar)
     found = {dataset: sorted(bars, key=_place) for dataset, bars in found.items()}
     units = {cell.metric for cell in cells}
     if len(found) > 1 and len(units) == 1:
@@ -152,11 +161,11 @@ def _means(found: dict[str, list[Bar]]) -> list[Bar]:
         for bar in bars:
             by_row.setdefault((bar.models, bar.series), []).append(bar)
     means = []
-    for (models, series), bars in by_row.items():
+    for bars in by_row.values():
         if len(bars) == len(found):
             mean = sum(bar.mean for bar in bars) / len(bars)
             half = math.sqrt(sum(((bar.high or bar.mean) - (bar.low or bar.mean)) ** 2 for bar in bars)) / 2 / len(bars)
-            means.append(Bar(models, series, mean, mean - half, mean + half))
+            means.append(replace(bars[0], mean=mean, low=mean - half, high=mean + half))
     return means
 
 
@@ -183,9 +192,10 @@ def _figure(name: str, content: Content, record: Record, folder: Path | None) ->
     if not svg.rstrip().endswith(mark):
         svg = f"{_draw(content)}\n{mark}"
     best = "; ".join(
-        f"{panel}: {max(bars, key=lambda b: b.mean).models} highest" for panel, bars in content.panels.items()
+        f"{panel}: {max(bars, key=lambda b: b.mean).label} highest" for panel, bars in content.panels.items()
     )
-    alt = f"{title}, measured on lineup {record.lineup.name}. {best}."
+    starred = f" ({STARRED})" if _has_stars(content) else ""
+    alt = f"{title}, measured on lineup {record.lineup.name}. {best}{starred}."
     return Figure(name, title, alt, svg.strip())
 
 
@@ -217,14 +227,14 @@ def _draw(content: Content) -> str:
     down = math.ceil(len(drawn) / ACROSS)
     tallest = max(len(bars) for bars in drawn.values())
     high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
-    height = down * (high + 0.7) + 0.6
-    margin = 0.3 + 0.075 * max(len(str(bar.models)) for bars in drawn.values() for bar in bars)
+    height = down * (high + GAP) + 0.6
+    margin = 0.3 + 0.075 * max(len(bar.label) for bars in drawn.values() for bar in bars)
 
     def paint(figure: Canvas) -> None:
         axes = figure.subplots(down, ACROSS, squeeze=False)
         figure.subplots_adjust(
-            left=margin / WIDTH, right=1 - 0.1 / WIDTH, top=1 - 0.3 / height, bottom=1.0 / height,
-            wspace=margin / ((WIDTH - margin * ACROSS) / ACROSS), hspace=0.7 / high,
+            left=margin / WIDTH, right=1 - 0.1 / WIDTH, top=1 - 0.45 / height, bottom=1.0 / height,
+            wspace=margin / ((WIDTH - margin * ACROSS) / ACROSS), hspace=GAP / high,
         )  # fmt: skip
         for ax, (name, bars) in zip(axes.flat, drawn.items(), strict=False):
             _panel(ax, name, bars, content.chance.get(name), content.units[name])
@@ -233,8 +243,9 @@ def _draw(content: Content) -> str:
         kinds = dict.fromkeys(kind_of(bar.models) for bars in drawn.values() for bar in bars)
         shaded = [bars for bars in drawn.values() if len({bar.series for bar in bars}) > 1]
         series = sorted({bar.series for bars in shaded for bar in bars}, key=natural)
-        if series:
-            figure.text(0.5, 0.45 / height, f"from light to dark: {', '.join(series)}", ha="center")
+        said = [f"from light to dark: {', '.join(series)}"] if series else []
+        said += [STARRED] if _has_stars(content) else []
+        figure.text(0.5, 0.45 / height, "; ".join(said), ha="center")
         handles = _handles(kinds, with_chance=bool(content.chance))
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
 
@@ -254,12 +265,17 @@ def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str
         ax.hlines(*zip(*known, strict=True), color="#222222", linewidth=1)
     if chance is not None:
         ax.axvline(chance, color="#222222", linestyle="--", linewidth=0.8)
-    ax.set_yticks(range(len(models)), map(str, models))
+    labels = {bar.models: bar.label for bar in bars}
+    ax.set_yticks(range(len(models)), [labels[model] for model in models])
     ax.invert_yaxis()
     ax.set_xlim(left=0)
-    ax.set_title(name, fontsize=9, fontweight="bold")
+    ax.set_title(name.replace(" (", "\n(", 1), fontsize=7.5, fontweight="bold")
     ax.set_xlabel(unit)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _has_stars(content: Content) -> bool:
+    return any(STAR in bar.label for bars in content.panels.values() for bar in bars)
 
 
 def _handles(kinds: Iterable[str], *, with_chance: bool) -> list[Any]:

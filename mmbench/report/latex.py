@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmbench.records.schema import Record, VerdictPart
+from mmbench.report.names import Names
 from mmbench.report.views import view_of
 
 SPECIAL = {
@@ -37,6 +38,10 @@ def render_latex(record: Record) -> str:
         cells = [claim.says, claim.where, *(_verdict(by_evidence.get(kind)) for kind in ("published", "measured"))]
         lines.append(" & ".join(map(escape_latex, cells)) + r" \\")
     lines += [r"\bottomrule", r"\end{longtable}"]
+    stand_ins = Names.of(record).stand_ins
+    if stand_ins:
+        listed = "; ".join(f"{role}: {bound.spec}, for {bound.stand_in_for}" for role, bound in stand_ins.items())
+        lines.append(rf"\noindent Measured on stand-ins (role: who plays it, for what): {escape_latex(listed)}.")
     return "\n".join(lines) + "\n"
 
 

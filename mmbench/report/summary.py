@@ -10,6 +10,7 @@ from mmbench.lineups.describe import wanted
 from mmbench.records.comparing import counts
 from mmbench.records.expected import VERDICTS
 from mmbench.records.schema import Record, VerdictPart
+from mmbench.words import listed, rest
 
 MARKUP = {"supported": ("green",), "refuted": ("red",), "inconclusive": ("yellow",), "unmeasured": ()}
 MOST_CELLS = 5
@@ -19,7 +20,7 @@ Line = tuple[str, tuple[str, ...]]
 
 
 def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]:
-    """Counts by evidence, what changed, what was new and not supported, the dearest work. One line each."""
+    """Counts by evidence, refuted claims, changed verdicts, missing files, and the work that took longest."""
     if record is None:
         return []
     lines = list(_counts(record))
@@ -50,7 +51,7 @@ def _counts(record: Record) -> Iterable[Line]:
         yield (f"{what:34}" + "".join(f"{found[name]:>14}" for name in VERDICTS), ())
     stand_ins = sum(bool(b.stand_in_for) for b in (*record.lineup.models, *record.lineup.datasets))
     if stand_ins and any(v.evidence == "measured" for v in record.verdicts):
-        yield (f"{stand_ins} roles of this lineup are played by stand-ins; a stand-in upholds no paper", ())
+        yield (f"{stand_ins} roles of this lineup are played by stand-ins, which say nothing about a paper", ())
 
 
 def _refuted(record: Record) -> list[Line]:
@@ -61,9 +62,8 @@ def _refuted(record: Record) -> list[Line]:
     known = sum(v.standing == "as recorded" for v in found)
     lines: list[Line] = [(f"refuted ({known} of {len(found)} as recorded, with a reason in the report):", ("bold",))]
     lines += [(f"  {verdict_line(v)}", ()) for v in found[:MOST_REFUTED]]
-    if len(found) > MOST_REFUTED:
-        lines.append((f"  and {len(found) - MOST_REFUTED} more", ()))
-    return lines
+    more = rest(found, MOST_REFUTED)
+    return [*lines, (f"  {more}", ())] if more else lines
 
 
 def _standing(record: Record, standing: str, title: str, markup: tuple[str, ...]) -> list[Line]:
@@ -90,11 +90,10 @@ def _to_fetch(record: Record) -> list[Line]:
         (f"  {'':7} {'size':>9}  {'role':{ROLE}} from -> to", ()),
     ]
     for kind, roles, size, source, goes in rows:
-        first, _, others = roles.partition(", ")
-        named = roles if len(roles) <= ROLE else f"{first} and {others.count(', ') + 1} more"
+        named = roles if len(roles) <= ROLE else listed(roles.split(", "), 1)
         lines.append((f"  {kind:7} {size:>9}  {named:{ROLE}} {source} -> {goes}", ()))
     said = f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set; " if unset else ""
-    return [*lines, (f"  {said}mmbench lineup {record.lineup.name} tells more of each", ())]
+    return [*lines, (f"  {said}mmbench lineup {record.lineup.name} says more about each", ())]
 
 
 def _bound(record: Record) -> Lineup:

@@ -11,6 +11,7 @@ from mmbench.claims.families import cells_asked, family
 from mmbench.records.schema import Binding, Record, VerdictPart, slug
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.figures import Figure
+from mmbench.report.names import Names
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Page:
     stand_ins: tuple[Binding, ...]
     credits: tuple[str, ...]
     floors: tuple[Floor, ...]
+    names: Names
     exhibits: tuple[Exhibit, ...]
     figures: tuple[Figure, ...] = ()
 
@@ -74,6 +76,7 @@ def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
         tuple(b for b in bindings if b.stand_in_for),
         tuple(dict.fromkeys(b.credit for b in bindings if b.credit)),
         floors_of(record),
+        Names.of(record),
         exhibits_of(record),
         figures,
     )

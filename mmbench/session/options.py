@@ -1,4 +1,4 @@
-"""The options that mmbench adds to pytest: each name with what argparse is told of it. Imports nothing of mmbench."""
+"""The options that mmbench adds to pytest: each name with its argparse settings. Imports nothing of mmbench."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunNotes:
-    """Notes by key, so that what two workers both tell is kept once.
+    """Notes by key, so that what two workers both report is kept once.
 
-    ``lost`` is why a cell was not to be had; ``twice`` counts items that were encoded again under a key.
+    ``lost`` is why a cell is unavailable; ``twice`` counts items that were encoded again under a key.
     """
 
     verdicts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class RunNotes:
 
 
 def _calibration(path: Path) -> str | None:
-    """Hex SHA-256 of the simulations that tell how often verdicts are wrong, where the project has them."""
+    """Hex SHA-256 of the simulations of how often verdicts are wrong, where the project has them."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 

@@ -1,4 +1,4 @@
-"""Where a run's questions meet the bench: which cells a lineup can play, what they gave, how a claim was judged."""
+"""What one pytest run asks of its lineup and bench: which cells it can measure, their scores, its verdicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
-TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a dearer probe is timed in test_timings.py alone
+TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a slower probe is timed in test_timings.py alone
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Judged:
         reason = self.known.reason if self.known else ""
         return verdict_part(self.verdict, self.code, standing=self.standing, reason=reason)
 
-    def outcome(self, *, strict: bool, gated: bool) -> tuple[Literal["fail", "skip", "xfail"] | None, str]:
-        """What becomes of the claim's test and why; None leaves it to the test's own assertion.
+    def result(self, *, strict: bool, gated: bool) -> tuple[Literal["fail", "skip", "xfail"] | None, str]:
+        """The result of the claim's test and why; None leaves it to the test's own assertion.
 
-        ``strict``: an inconclusive claim fails. ``gated``: the gate decides the run, so a candidate that turns a claim
-        over, perhaps by being better, does not fail it.
+        ``strict``: an inconclusive claim fails. ``gated``: the gate decides the run, so a candidate that refutes a
+        claim, perhaps by being better, does not fail it.
         """
         verdict, known = self.verdict, self.known
         if self.standing == "changed":
@@ -232,7 +232,7 @@ class RunSession:
         return {"extraction": [{"what": c.name, "seconds": c.seconds, "items": c.items} for c in paid]}
 
     def to_time(self, fresh: list[Cell], cells: list[Cell], *, again: bool) -> tuple[list[Cell], int]:
-        """Which of a test's cells to time (stored ones only ``again``), in how many rounds; none where it is dear."""
+        """Which of a test's cells to time (stored ones only ``again``), in how many rounds; none where it is slow."""
         timed = (fresh or cells) if again else fresh
         cost = self.seconds(timed[0]) or 0.0 if timed else 0.0
         rounds = min(MOST_ROUNDS, int(TIMING_BUDGET / max(cost, 1e-3)))
@@ -282,10 +282,10 @@ class RunSession:
         """Whether they were measured in this run: by this process, or by another worker of it."""
         return str(scores.provenance.get("measured", "")) >= self._started
 
-    # what a worker tells its controller
+    # what a worker sends to its controller
 
     def news(self) -> dict[str, Any]:
-        """Cells and costs since the last call, and why cells were not to be had, as plain JSON values."""
+        """Cells and costs since the last call, and why cells are unavailable, as plain JSON values."""
         if self._bench is None:
             return {}
         from mmbench.records.cells import cell_name, cell_part

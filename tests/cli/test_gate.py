@@ -162,7 +162,7 @@ def test_help_documents_codes_and_the_margins_that_hold(capsys):
 def test_explain_says_where_two_records_part(saved, capsys):
     assert exit_code("explain", saved(weights="base"), saved(0.5)) == 0
     out = capsys.readouterr().out
-    assert out.startswith("the runs part first at: features (1 of 2 cells")
+    assert out.startswith("the runs differ first at: features (1 of 2 cells")
     assert "weights of clip: clip-base and clip-next" in out
     assert exit_code("explain", "none.json", saved()) == 1
 

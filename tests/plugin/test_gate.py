@@ -31,8 +31,10 @@ def gated(stage, forms):
     for role in stage.bench.accuracies:
         bound(stage, role, f"{role}-before")
     stage.run(*CELLS).assert_outcomes(passed=3, deselected=1)
-    (baseline,) = records(stage)
-    baseline = baseline.rename(stage.pytester.path / "baseline.json")
+    (record,) = records(stage)
+    baseline = stage.pytester.path / "baseline.json"
+    for suffix in (".json", ".safetensors"):
+        record.with_suffix(suffix).rename(baseline.with_suffix(suffix))
 
     def run(*options, gate=baseline):
         return stage.run("--mmbench-gate", str(gate), *options)
@@ -164,6 +166,7 @@ def test_a_stopped_run_keeps_its_exit_code_and_gets_no_decision(gated):
         (["--mmbench-gate", "none.json"], "there is no record at none.json"),
         (["--mmbench-gate", "torn.json"], "torn.json is not a record"),
         (["--mmbench-gate", "old.json"], "keeps no outcomes by trial and example"),
+        (["--mmbench-gate", "away/baseline.json"], "outcomes by trial and example are missing: away/baseline.json"),
         (["--mmbench-gate", "baseline.json", "--mmbench-margin", "acuracy=2"], "Did you mean 'accuracy'?"),
         (["--mmbench-gate", "baseline.json", "--mmbench-margin", "accuracy=-1"], "is out of range"),
         (["--mmbench-gate", "baseline.json", "--mmbench-margin", "accuracy"], "ends in no number"),
@@ -174,9 +177,9 @@ def test_a_stopped_run_keeps_its_exit_code_and_gets_no_decision(gated):
 def test_bad_options_are_usage_errors_before_any_test(gated, options, message):
     path = gated.stage.pytester.path
     raw = json.loads(gated.baseline.read_text())
-    for cell in raw["cells"]:
-        cell["outcomes"] = None
-    (path / "old.json").write_text(json.dumps(raw))
+    (path / "old.json").write_text(json.dumps(raw | {"outcomes": None}))
+    (path / "away").mkdir()
+    (path / "away" / "baseline.json").write_text(json.dumps(raw))
     (path / "torn.json").write_text('{"schema": 2')
     gated.stage.bench.asked.clear()
     result = gated.stage.run(*options)

@@ -1,4 +1,4 @@
-"""Where two runs part: each stage made to differ alone, and what a record cannot tell."""
+"""Where two runs differ first: each stage made to differ alone, and stages that a record says nothing about."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_equal_runs_agree_at_every_stage(make_run):
     assert states(a, b) == dict.fromkeys(STAGES, "same")
     (group,) = explain_records(a, b)
     assert (group.step, group.unknown, group.cells) == (None, (), ("few_shot[clip, cub]",))
-    assert next(explain_lines(a, b)) == "all 1 cells that both records hold agree to the metric"
+    assert next(explain_lines(a, b)) == "all 1 cells that both records hold are the same to the metric"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_each_stage_is_named_when_it_alone_differs(make_run, changes, roles, sta
     (group,) = explain_records(a, b)
     assert (group.step.stage, group.step.state, group.unknown) == (stage, "differs", ())
     assert why in group.step.why
-    assert next(explain_lines(a, b)).startswith(f"the runs part first at: {stage} (1 of 1 cells")
+    assert next(explain_lines(a, b)).startswith(f"the runs differ first at: {stage} (1 of 1 cells")
 
 
 def test_declared_preprocessing_is_named_field_by_field(make_run):
@@ -70,7 +70,7 @@ def test_a_dataset_of_another_identity_differs_at_its_items_where_there_are_no_d
     assert str(group.step) == "item bytes: differs (identity of cub: cub-1 and cub-2)"
 
 
-def test_stages_that_nobody_can_tell_are_said_to_be_unknown(make_run):
+def test_stages_without_digests_are_unknown_and_the_output_says_so(make_run):
     a, b = make_run([measured()]), make_run([measured(accuracy=0.5)])
     assert states(a, b) == {
         "item bytes": "same",
@@ -80,7 +80,7 @@ def test_stages_that_nobody_can_tell_are_said_to_be_unknown(make_run):
         "metric": "differs",
     }
     text = "\n".join(explain_lines(a, b))
-    assert "the runs part at, if not before: metric" in text
+    assert "the runs differ at, or before: metric" in text
     assert "    before that features: unknown (no digest" in text
     means = (a.cells[0].mean, b.cells[0].mean)
     assert "few_shot[clip, cub] ({:g} and {:g} %)".format(*means) in text
