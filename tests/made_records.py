@@ -4,7 +4,8 @@ import numpy as np
 
 from mmbench.protocol import FEW_SHOT, Cell, Roles
 from mmbench.records.cells import cell_part
-from mmbench.records.schema import Binding, CellPart
+from mmbench.records.schema import Binding, CellPart, LineupPart, VerdictPart
+from mmbench.records.verdicts import adjusted
 from mmbench.scores import Scores
 
 EVIL = "<script>alert('x')</script>|`*_[y](javascript:z)\n# head"
@@ -37,3 +38,17 @@ def measured(model="clip", dataset="cub", accuracy=0.6, *, seed=0, metric="accur
 def model_role(role, weights="w", *, preprocess=PREPROCESS, **identity):
     known = {"architecture": "small", "layer": "last", "preprocess": preprocess, "versions": {}} | identity
     return Binding(role=role, spec=f"zoo:{role}", digest=f"{role}-{weights}", identity=known)
+
+
+def evil_record(make_record):
+    """A record whose every name tries to leave its place in a page."""
+    binding = Binding(role=EVIL, spec=EVIL, stand_in_for=EVIL, note=EVIL, credit=EVIL)
+    part = verdict(f"devillers2021-{EVIL}", reason=EVIL, missing=[EVIL], settle=EVIL, note=EVIL, binding=EVIL)
+    return make_record(
+        lineup=LineupPart(name=EVIL, note=EVIL, models=(binding,), datasets=(binding,), changed=(EVIL,)),
+        cells=(cell(EVIL, "cub", 60.0), cell("clip", EVIL, 50.0)),
+        verdicts=tuple(VerdictPart(**p) for p in adjusted([part])),
+        label=EVIL,
+        machine=make_record().machine.model_dump() | {"cpu": EVIL},
+        versions={EVIL: EVIL},
+    )

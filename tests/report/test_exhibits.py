@@ -1,0 +1,50 @@
+"""Printed tables beside the cells measured under the same protocol; and what a dataset gives away."""
+
+from mmbench.claims import CLAIMS
+from mmbench.records.schema import VerdictPart
+from mmbench.report.exhibits import exhibits_of, floors_of
+
+from ..made_records import cell, measured, verdict
+
+
+def printed_claim():
+    """A claim with a printed table whose cells a probe makes, that table, and one of its cells."""
+    for claim in CLAIMS:
+        for table in claim.published:
+            for asked in table.cells:
+                if claim.study != "planted" and asked.protocol.probe != "none":
+                    return claim, table, asked
+    raise AssertionError("no claim has a printed table")
+
+
+def test_a_measured_cell_stands_beside_the_printed_one(make_record):
+    claim, table, asked = printed_claim()
+    part = measured().model_copy(
+        update={
+            "fingerprint": asked.protocol.fingerprint(),
+            "models": tuple(asked.models),
+            "dataset": asked.dataset,
+        }
+    )
+    parts = (VerdictPart(**verdict(claim.id)),)
+    found = exhibits_of(make_record(verdicts=parts, cells=(part,)))
+    (exhibit,) = [exhibit for exhibit in found if exhibit.title == f"{table.place.study}, {table.name}"]
+    assert exhibit.measured == 1
+    entries = dict(exhibit.rows)[asked.models]
+    at = exhibit.columns.index((asked.protocol.name, asked.dataset))
+    assert entries[at] == (table.cells[asked], part)
+    other = part.model_copy(update={"fingerprint": "another"})  # another setting is no measurement of the printed cell
+    assert all(e.measured == 0 for e in exhibits_of(make_record(verdicts=parts, cells=(other,))))
+
+
+def test_tables_of_claims_that_were_not_judged_are_left_out(make_record):
+    assert exhibits_of(make_record(verdicts=())) == ()
+
+
+def test_what_a_dataset_gives_away(make_record):
+    code = cell("random", "cub", 99.0).model_copy(update={"reading": "code"})
+    (floor,) = floors_of(make_record(cells=(code, *make_record().cells)))
+    assert (floor.binding.role, floor.chance, floor.unit, floor.examples) == ("cub", 10.0, "%", 500)
+    assert floor.untrained == (("few_shot_5", 20.0),)
+    (empty,) = floors_of(make_record(cells=()))
+    assert (empty.chance, empty.unit, empty.untrained, empty.examples) == (None, "", (), None)

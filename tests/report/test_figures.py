@@ -1,0 +1,100 @@
+"""Figures: a panel a dataset, stand-ins named, means only where they mean something, nothing drawn twice."""
+
+import re
+
+import pytest
+
+from mmbench.protocol import Roles
+from mmbench.records.schema import Binding, LineupPart
+from mmbench.report.figures import figures_of, file_name, kind_of, natural, panels
+from mmbench.report.names import Names
+from mmbench.report.pages import write_pages
+
+from ..made_records import cell
+
+NOBODY = Names({})
+
+
+def test_a_figure_a_family_with_a_panel_a_dataset_and_their_mean(make_record):
+    record = make_record()
+    (figure,) = figures_of(record)
+    assert figure.name == "prototypes"
+    assert figure.svg.startswith("<svg")
+    assert re.search(r"</svg>\n<!-- drawn from [0-9a-f]{16} -->$", figure.svg)
+    for words in ("cub", "mnist", "mean of 2 datasets", "untrained", "one constant answer"):
+        assert words in figure.svg
+    assert figures_of(record)[0].svg == figure.svg  # the same record, the same drawing
+
+
+def test_means_of_several_tasks_are_one_figure_more(make_record):
+    def task(protocol, probe):
+        return [cell("clip", dataset, mean, protocol, probe) for dataset, mean in (("cub", 60.0), ("mnist", 90.0))]
+
+    parts = [*task("few_shot_5", "prototypes"), *task("few_shot_10", "prototypes"), *task("clustering", "spectral")]
+    figures = {figure.name: figure for figure in figures_of(make_record(cells=tuple(parts)))}
+    assert list(figures) == ["prototypes", "spectral", "tasks"]
+    drawn = figures["tasks"].svg
+    for words in ("few shots", "clustering", "from light to dark: few_shot_5, few_shot_10; * played by a stand-in<"):
+        assert words in drawn
+    assert "one constant answer" not in drawn  # it differs from dataset to dataset
+    assert "few shots: clip* highest; clustering: clip* highest (* played by a stand-in)" in figures["tasks"].alt
+    assert "tasks" not in {figure.name for figure in figures_of(make_record(cells=tuple(parts[:4])))}
+
+
+def test_a_figure_of_the_same_numbers_is_not_drawn_twice(make_record, tmp_path, monkeypatch):
+    write_pages(make_record(), tmp_path)
+    monkeypatch.setattr("mmbench.report.figures._draw", lambda *_: "<svg>anew</svg>")
+    slower = tuple(part.model_copy(update={"seconds": 99.0}) for part in make_record().cells)
+    assert "anew" not in figures_of(make_record(cells=slower), tmp_path / "figures")[0].svg
+    other = (cell("clip", "cub", 61.0), *make_record().cells[1:])
+    assert "anew" in figures_of(make_record(cells=other), tmp_path / "figures")[0].svg
+
+
+def test_the_mean_is_over_models_that_have_every_dataset():
+    cells = [cell("clip", "cub", 60.0), cell("clip", "mnist", 90.0), cell("random", "cub", 20.0)]
+    drawn = panels(cells, NOBODY)
+    (bar,) = drawn["mean of 2 datasets"]
+    assert (str(bar.models), bar.mean) == ("clip", 75.0)
+    assert bar.high - bar.mean == pytest.approx((2**2 + 2**2) ** 0.5 / 2)  # by hand: independent datasets
+
+
+def test_no_mean_over_metrics_of_different_units():
+    other = cell("clip", "plotster", 0.6).model_copy(update={"metric": "f1_samples", "unit": ""})
+    assert set(panels([cell("clip", "cub", 60.0), other], NOBODY)) == {"cub", "plotster"}
+
+
+def test_stand_ins_are_named_in_every_panel_and_by_a_star_at_every_bar(make_record):
+    (figure,) = figures_of(make_record())
+    assert "(played by: flags)" in figure.svg  # below cub
+    assert "cub (played by: flags): clip* highest" in figure.alt
+    for words in (">clip*<", ">random<", ">* played by a stand-in<"):
+        assert words in figure.svg
+    (bare,) = figures_of(make_record(lineup=LineupPart(name="paper", models=(Binding(role="clip", spec="x"),))))
+    assert "played by" not in bare.svg + bare.alt
+
+
+def test_panels_come_in_the_order_of_the_lineup(make_record):
+    cells = [cell("clip", dataset, 50.0) for dataset in ("zebra", "mnist", "cub")]
+    lineup = LineupPart(name="x", datasets=tuple(Binding(role=role, spec="x") for role in ("cub", "zebra")))
+    for given in (cells, cells[::-1]):
+        (figure,) = figures_of(make_record(cells=tuple(given), lineup=lineup))
+        places = [figure.alt.index(f"{name}: clip highest") for name in ("cub", "zebra", "mnist")]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("role", "kind"),
+    [("clip", "language"), ("clip_seed1", "language"), ("simclr", "images"), ("bert", "text"), ("random", "untrained")],
+)
+def test_kinds_of_training(role, kind):
+    assert kind_of(Roles(role)) == kind
+    assert kind_of(Roles(role, "clip_t")) == "joined"
+    assert kind_of(Roles("anything_else")) == "labels"
+
+
+def test_names_sort_by_their_numbers():
+    assert sorted(["few_shot_10", "few_shot_5", "linear"], key=natural) == ["linear", "few_shot_5", "few_shot_10"]
+
+
+def test_a_figures_file_stays_in_its_folder(make_record):
+    assert file_name(make_record(label="../x"), "../y") == "_x-_y.svg"

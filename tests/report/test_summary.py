@@ -1,0 +1,105 @@
+"""The terminal's summary of a record."""
+
+import re
+
+import pytest
+
+from mmbench.records.schema import Binding, CostPart, LineupPart, VerdictPart
+from mmbench.report.summary import MOST_REFUTED, summary_lines, verdict_line
+
+from ..made_records import cell, verdict
+
+
+def said(record, **options):
+    return "\n".join(line for line, _ in summary_lines(record, **options))
+
+
+def test_summary_counts_and_names_the_refuted(make_record):
+    parts = [verdict("a-1"), verdict("a-2", "refuted", standing="as recorded"), verdict("a-3", standing="changed")]
+    record = make_record(verdicts=tuple(VerdictPart(**part) for part in parts))
+    text = "\n".join(line for line, _ in summary_lines(record))
+    assert re.search(r"measured, lineup made +2 +1 +0 +0", text)
+    assert "refuted (1 of 1 as recorded" in text
+    assert "changed verdicts, to be looked at:\n  supported    measured  a-3" in text
+    assert "2 roles of this lineup are played by stand-ins, which say nothing about a paper" in text
+
+
+@pytest.mark.parametrize(
+    ("encoded", "twice", "said", "markup"),
+    [
+        (76, 0, ", 76 items encoded, none of them twice, ", ()),
+        (76, 3, ", 76 items encoded, 3 of them twice, ", ("red", "bold")),
+        (76, None, ", 76 items encoded, 12", ()),  # a record of before
+        (0, 0, ", 0 items encoded, 12", ()),
+    ],
+)
+def test_summary_says_what_was_encoded_twice(make_record, encoded, twice, said, markup):
+    lines = summary_lines(make_record(encoded=encoded, encoded_twice=twice))
+    ((text, found),) = [line for line in lines if "items encoded" in line[0]]
+    assert said in text
+    assert found == markup
+
+
+def test_summary_says_once_what_to_fetch(make_record, tmp_path, monkeypatch):
+    """Files of roles that are here, and of runs without unmeasured claims, are not asked for."""
+    monkeypatch.setenv("MMBENCH_WEIGHTS", str(tmp_path))
+    monkeypatch.delenv("MMBENCH_DATA", raising=False)
+    (tmp_path / "here.pth").write_bytes(b"weights")
+    models = {"clip": "timm:resnet18@here.pth", "bit_m": "timm:resnet18@gone.pth", "rn50": "timm:resnet18@gone.pth"}
+    posters = {f"plotster{end}": "table:$MMBENCH_DATA/posters.csv?text=title&label=genre" for end in ("", "_a", "_b")}
+    lineup = LineupPart(
+        name="made",
+        models=tuple(Binding(role=role, spec=spec) for role, spec in models.items()),
+        datasets=tuple(Binding(role=role, spec=spec) for role, spec in posters.items()),
+    )
+    parts = [VerdictPart(**verdict(f"a-{number}", "unmeasured")) for number in range(3)]
+    lines = [line for line, _ in summary_lines(make_record(lineup=lineup, verdicts=tuple(parts)))]
+    start = lines.index("not on this machine, so that claims stay unmeasured (3 in all):")
+    assert "from -> to" in lines[start + 1]
+    assert re.fullmatch(rf"  model +unknown  bit_m, rn50 +timm resnet18 -> {tmp_path}/gone\.pth", lines[start + 2])
+    assert re.fullmatch(
+        r"  dataset +unknown  plotster and 2 more +your own .* -> \$MMBENCH_DATA/posters\.csv", lines[start + 3]
+    )
+    assert lines[start + 4] == "  MMBENCH_DATA is not set; mmbench lineup made says more about each"
+    assert not any("clip" in line for line in lines)
+    measured = make_record(lineup=lineup, verdicts=(VerdictPart(**verdict()),))
+    assert not any("not on this machine" in line for line, _ in summary_lines(measured))
+
+
+def test_many_refuted_claims_are_counted(make_record):
+    parts = [VerdictPart(**verdict(f"a-{n}", "refuted")) for n in range(MOST_REFUTED + 3)]
+    text = said(make_record(verdicts=tuple(parts)))
+    assert "  and 3 more" in text
+    assert "a-14" not in text
+    assert "a-14" in said(make_record(verdicts=tuple(parts)), verbose=True)
+
+
+def test_verdicts_that_depend_on_the_reading_are_listed(make_record):
+    parts = [
+        VerdictPart(**verdict("a-1", other_reading={"outcome": "refuted"})),
+        VerdictPart(**verdict("a-2", other_reading={"outcome": "supported"})),
+    ]
+    text = said(make_record(verdicts=tuple(parts)))
+    assert "verdict depends on the reading (paper or code) for 1:\n  a-1: paper supported, code refuted" in text
+    assert "depends on the reading" not in said(make_record())
+
+
+def test_the_longest_work_is_listed_cells_and_features_together(make_record):
+    cells = (
+        cell("clip", "cub", 60.0).model_copy(update={"seconds": 3.0, "fresh": True}),
+        cell("clip", "mnist", 60.0).model_copy(update={"seconds": 9.0, "fresh": False}),
+    )
+    costs = (CostPart(kind="features", name="zoo:clip on cub/test", seconds=5.0, fresh=True, items=9),)
+    *_, counted, first, second = said(make_record(cells=cells, costs=costs)).splitlines()
+    assert counted.startswith("1 cells measured, 1 reused")
+    assert first.split() == "5.00 s features zoo:clip on cub/test".split()
+    assert second.split() == "3.00 s cell few_shot_5[clip, cub]".split()
+
+
+def test_a_verdict_in_one_line():
+    line = verdict_line(VerdictPart(**verdict("a-1", "refuted", estimate=-1.23456)))
+    assert line == "refuted      measured  a-1  -1.23 [+1, +7]"
+
+
+def test_nothing_is_said_without_a_record():
+    assert summary_lines(None) == []
