@@ -1,1 +1,1 @@
-"""The ``mmbench`` command, one module a group of subcommands."""
+"""The ``mmbench`` command, one module for each group of subcommands."""

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 NOT_COMPARABLE = 3
 CODES = """exit codes:
-  0  pass: every cell is shown to be worse by less than its margin, or is the same
+  0  pass: every cell is shown to be worse by less than its margin, or has the same model and outcomes
   1  fail: a cell is shown to be worse by more than its margin (Holm over the cells)
   2  inconclusive: neither, or a cell of BASE is missing in CANDIDATE; the output says what would decide it
   3  could not compare: unreadable records, other protocols, readings, datasets or preprocessing, wrong usage
@@ -54,7 +54,7 @@ def add_commands(command: Command) -> None:
         metavar="METRIC=VALUE",
         help="how much worse still passes, e.g. accuracy=2; repeatable (default: accuracy=5 f1_samples=0.05)",
     )
-    gate.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, a test case a cell")
+    gate.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, one test case for each cell")
     gate.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
     gate.add_argument("--markdown", type=Path, metavar="FILE", help="write a summary for a CI job page")
     gate.add_argument("--partial", action="store_true", help="compare only the cells that CANDIDATE holds")
@@ -88,7 +88,7 @@ def add_commands(command: Command) -> None:
 
 
 def _own_codes(parser: argparse.ArgumentParser, epilog: str) -> None:
-    """Exit codes of its own: wrong usage is 3, as argparse's 2 would read as inconclusive."""
+    """Exit codes of its own: wrong usage is 3, because argparse's 2 would mean inconclusive."""
     parser.epilog = epilog
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.error = functools.partial(_wrong_usage, parser)  # type: ignore[method-assign]
@@ -100,7 +100,7 @@ def _wrong_usage(parser: argparse.ArgumentParser, message: str) -> NoReturn:
 
 
 def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """The command, with 3 for whatever stops it: an accident is never taken for a model that fails."""
+    """The command, with 3 for any error: an error of the program is never reported as a model that fails."""
     from mmbench.errors import MMBenchError
 
     @functools.wraps(run)

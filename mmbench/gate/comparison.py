@@ -16,6 +16,7 @@ from mmbench.gate.decision import LEVEL, Decision, Margins, decide
 from mmbench.gate.pairing import Pairing, pair, same_models
 from mmbench.records.comparing import Change, compare
 from mmbench.records.schema import Record
+from mmbench.report.names import Names
 from mmbench.words import listed
 
 
@@ -96,6 +97,11 @@ def _decide(paired: Pairing, same: Collection[str], margins: Margins) -> Decisio
 
 
 def _notes(paired: Pairing, base: Record, candidate: Record, losses: Mapping[str, float]) -> Iterable[str]:
+    roles = dict.fromkeys(role for part, _ in paired.parts for role in (*part.models, part.dataset))
+    names = Names.of(base)
+    stand_ins = [names.full(role) for role in roles if role in names.stand_ins]
+    if stand_ins:
+        yield f"stand-ins, which say nothing about a paper: {', '.join(stand_ins)}"
     if losses:
         planted = ", ".join(f"{metric}={loss:g}" for metric, loss in losses.items())
         yield f"a loss was planted into the candidate's cells ({planted}): this gate must fail"

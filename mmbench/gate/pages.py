@@ -1,6 +1,6 @@
-"""What the gate says, for a CI job page (Markdown), for CI's table of tests (JUnit), for programs and for a terminal.
+"""The gate's decision as Markdown (a CI job page), JUnit XML (a table of tests), JSON and lines for a terminal.
 
-Names of cells and claims come from records; each form escapes them in its own way.
+Names of cells and claims come from records; each format escapes them by its own rules.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def cell_line(cell: Compared) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text on one line, without what a terminal would obey or XML forbid."""
+    """Text on one line without control characters, which terminals act on and XML forbids."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
 
 
@@ -228,7 +228,7 @@ def _flip(change: Change) -> dict[str, Any]:
 
 
 def gate_junit(result: Result) -> str:
-    """JUnit XML: a test case a cell. Undecided and missing cells are failures, as the exit code is not 0."""
+    """JUnit XML: one test case for each cell. Undecided and missing cells are failures, as the exit code is not 0."""
     suite = ElementTree.Element("testsuite", name="mmbench gate")
     if isinstance(result, Refused):
         _case(suite, "the records can be compared", "error", "not comparable", result.reason)
@@ -263,7 +263,7 @@ FORMS: dict[str, Callable[[Result], str]] = {"junit": gate_junit, "json": gate_j
 
 
 def write_gate(result: Result, files: Mapping[str, Path | None]) -> list[Path]:
-    """Write the named FORMS to their files, over what an earlier gate left there; raises OSError."""
+    """Write the named FORMS to their files, replacing those of an earlier gate; raises OSError."""
     written = []
     for name, path in files.items():
         if path is not None:

@@ -1,4 +1,4 @@
-"""Two models encode the same batch in turn, and the ratio of their times is judged."""
+"""Time two models on the same batch in alternation, and judge the ratio of their times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The papers' printed tables beside what the lineup measured in the same cells; and what each stand-in's data allow."""
+"""The papers' printed tables beside what the lineup measured in the same cells; chance and untrained scores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Floor:
-    """What a dataset gives away: the score of one constant answer, and of the untrained encoder, by protocol."""
+    """The lowest scores that mean anything on a dataset: one constant answer, and the untrained encoder by protocol."""
 
     binding: Binding
     chance: float | None

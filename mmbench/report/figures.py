@@ -1,4 +1,4 @@
-"""Figures of a record, one a family of protocols, in the manner of the papers' summary figures: SVG as text.
+"""Figures of a record, one for each family of protocols, like the papers' summary figures: SVG as text.
 
 Bars are means over trials and examples, whiskers their 95 % intervals, the dashed line what a constant answer scores.
 Colours are Okabe and Ito's, which colour-blind readers can distinguish.

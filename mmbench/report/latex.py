@@ -28,7 +28,7 @@ def escape_latex(text: str) -> str:
 
 
 def render_latex(record: Record) -> str:
-    """One row a claim: sentence, place, verdict on each kind of evidence."""
+    """One row for each claim: sentence, place, verdict on each kind of evidence."""
     lines = [
         r"\begin{longtable}{p{.48\linewidth}p{.2\linewidth}ll}",
         r"\toprule claim & place & published & measured \\ \midrule \endhead",

@@ -107,7 +107,7 @@ def _bound(record: Record) -> Lineup:
 
 
 def _encoded(record: Record) -> str:
-    """How many items were encoded, and whether each was once: the store's promise, counted over the run."""
+    """How many items were encoded in the run, and how many of them more than once (the store promises none)."""
     counted = {None: "", 0: ", none of them twice"}.get(record.encoded_twice, f", {record.encoded_twice} of them twice")
     return f"{record.encoded} items encoded" + (counted if record.encoded else "")
 

@@ -5,7 +5,7 @@ import pytest
 from mmbench.gate.comparison import gate_records
 from mmbench.gate.decision import Margins, NotComparable
 from mmbench.protocol import Roles
-from mmbench.records.schema import VerdictPart
+from mmbench.records.schema import Binding, VerdictPart
 from mmbench.records.verdicts import adjusted
 
 from ..made_records import measured, model_role, verdict
@@ -115,6 +115,15 @@ def test_flips_are_claims_that_both_judged_on_measured_evidence(base):
     assert [(flip.claim, flip.before.outcome, flip.after.outcome) for flip in found.flips] == [
         ("a-x", "supported", "refuted")
     ]
+
+
+def test_stand_ins_among_the_compared_cells_are_named(base, make_run):
+    flags = Binding(role="cub", spec="flags", stand_in_for="CUB", digest="cub-1")
+    other = Binding(role="nobody_compares", spec="x", stand_in_for="y")
+    base = make_run(base.cells, datasets=(flags, other))
+    assert gate_records(base, base, MARGINS).notes == (
+        "stand-ins, which say nothing about a paper: cub (played by: flags)",
+    )
 
 
 def test_what_else_differs_is_noted(base, make_run):

@@ -15,7 +15,6 @@ CLAIM = """
 from mmbench.claims import CLAIMS, Claim, Place
 from mmbench.forms import AtLeast
 from mmbench.protocol import FEW_SHOT
-from mmbench.records.files import read_record
 
 for name, value in (("test-red-from-blue", 90.0), ("test-beyond-reach", 150.0)):
     CLAIMS.add(Claim(name, "An untrained network tells red from blue.", Place("test", "0"), AtLeast("bit_m", value),

@@ -41,7 +41,7 @@ def test_tables_of_claims_that_were_not_judged_are_left_out(make_record):
     assert exhibits_of(make_record(verdicts=())) == ()
 
 
-def test_what_a_dataset_gives_away(make_record):
+def test_scores_to_compare_a_dataset_with(make_record):
     code = cell("random", "cub", 99.0).model_copy(update={"reading": "code"})
     (floor,) = floors_of(make_record(cells=(code, *make_record().cells)))
     assert (floor.binding.role, floor.chance, floor.unit, floor.examples) == ("cub", 10.0, "%", 500)
