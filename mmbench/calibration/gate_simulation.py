@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mmbench import stats
 from mmbench.errors import BadSpec
-from mmbench.gate.decision import DEFAULT_MARGINS, LEVEL, Outcome, gains, overall, settle
+from mmbench.gate.decision import DEFAULT_MARGINS, LEVEL, Decided, gains, overall, settle
 from mmbench.metrics import METRICS
 from mmbench.records.files import read_record
 from mmbench.records.schema import Record
@@ -33,11 +33,11 @@ NOISE = 1.0  # points of accuracy, hundredths of F1
 FALSE_FAIL, CAUGHT = 0.02, 0.8  # what the gate must keep: below the one, above the other
 EXAMPLE_SHARE, OWN = 0.6, 0.5
 ENDS = (0.002, 0.998)  # of true means
-OUTCOMES: tuple[Outcome, ...] = ("pass", "inconclusive", "fail")
+OUTCOMES: tuple[Decided, ...] = ("pass", "inconclusive", "fail")
 HOUSE = Path(__file__).resolve().parents[2]
 RUNS = HOUSE / "reports" / "runs"
 Array = NDArray[np.float64]
-Settle = Callable[[Array, Array], Sequence[Outcome]]
+Settle = Callable[[Array, Array], Sequence[Decided]]
 Gains = Callable[[Scores, Sequence[Scores]], stats.Contrasts]
 
 
@@ -231,7 +231,7 @@ def among(
 # Wrong gates, which the check must flag
 
 
-def unadjusted(p_worse: Array, p_not_worse: Array) -> list[Outcome]:
+def unadjusted(p_worse: Array, p_not_worse: Array) -> list[Decided]:
     """A liar: every cell fails at the full level, however many there are."""
     return [
         "fail" if worse <= LEVEL else "pass" if not_worse <= LEVEL else "inconclusive"

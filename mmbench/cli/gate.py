@@ -176,9 +176,9 @@ def run_timing(options: argparse.Namespace) -> int:
         slower_by=options.slower_by,
         device=options.device,
     )
-    print(f"timing gate: {decision.outcome}")
+    print(f"timing gate: {decision.decided}")
     print(
         f"{options.b} takes {decision.ratio:.3f} times what {options.a} takes, 95 % interval {decision.low:.3f} to "
         f"{decision.high:.3f}, {decision.rounds} rounds in turn; {decision.slower_by:g} passes"
     )
-    return EXIT_CODES[decision.outcome]
+    return EXIT_CODES[decision.decided]

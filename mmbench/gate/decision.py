@@ -30,7 +30,7 @@ from mmbench.metrics import METRICS
 from mmbench.scores import Scores
 from mmbench.words import listed
 
-Outcome = Literal["pass", "fail", "inconclusive"]
+Decided = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05
 # Of a metric's range: 5 points of accuracy. Of the margins simulated at the embedded lineup's sizes the least that
 # fails an unchanged model, trained anew, in under 2 % of runs even if seeds move it by 1.5 points instead of 1
@@ -131,7 +131,7 @@ class Compared:
     p_not_worse: float
     holm_worse: float
     holm_not_worse: float
-    outcome: Outcome
+    decided: Decided
     needed_examples: int | None = None
     needed_trials: int | None = None
 
@@ -144,7 +144,7 @@ class Decision:
     candidate that was measured on less is not shown to be no worse. ``confidence`` is 1 - level.
     """
 
-    outcome: Outcome
+    decided: Decided
     cells: tuple[Compared, ...]
     margins: Margins
     confidence: float
@@ -170,15 +170,15 @@ def decide(
     estimates = [gains(base[cell], [candidate[cell]], margins.of(base[cell].metric))[0] for cell in common]
     p_worse = np.array([estimate.p_below() for estimate in estimates])
     p_not_worse = np.array([estimate.p_above() for estimate in estimates])
-    outcomes = settle(p_worse, p_not_worse, level)
-    rows = zip(common, estimates, outcomes, stats.holm(p_worse), stats.holm(p_not_worse), strict=True)
+    all_decided = settle(p_worse, p_not_worse, level)
+    rows = zip(common, estimates, all_decided, stats.holm(p_worse), stats.holm(p_not_worse), strict=True)
     cells = tuple(
-        _compared(cell, base[cell], candidate[cell], margins, estimate, outcome, (worse, not_worse))
-        for cell, estimate, outcome, worse, not_worse in rows
+        _compared(cell, base[cell], candidate[cell], margins, estimate, decided, (worse, not_worse))
+        for cell, estimate, decided, worse, not_worse in rows
     )
     cells = tuple(_with_needed(c, estimate, level, len(cells)) for c, estimate in zip(cells, estimates, strict=True))
     missing = tuple(cell for cell in base if cell not in candidate)
-    return Decision(overall(outcomes, missing), cells, margins, 1 - level, missing)
+    return Decision(overall(all_decided, missing), cells, margins, 1 - level, missing)
 
 
 def gains(base: Scores, candidates: Sequence[Scores], margin: float = 0.0) -> stats.Contrasts:
@@ -193,18 +193,18 @@ def gains(base: Scores, candidates: Sequence[Scores], margin: float = 0.0) -> st
     return joint.contrasts(sign * np.hstack([np.full((size, 1), -1.0), np.eye(size)]), margin)
 
 
-def settle(p_worse: ArrayLike, p_not_worse: ArrayLike, level: float = LEVEL) -> list[Outcome]:
-    """The outcome of each cell: "worse" after Holm fails it, "not worse" at the full level passes it."""
+def settle(p_worse: ArrayLike, p_not_worse: ArrayLike, level: float = LEVEL) -> list[Decided]:
+    """What is decided for each cell: "worse" after Holm fails it, "not worse" at the full level passes it."""
     worse = stats.holm(p_worse) <= level
     not_worse = np.asarray(p_not_worse) <= level
     return ["fail" if w else "pass" if n else "inconclusive" for w, n in zip(worse, not_worse, strict=True)]
 
 
-def overall(outcomes: Collection[Outcome], missing: Collection[str] = ()) -> Outcome:
+def overall(decided: Collection[Decided], missing: Collection[str] = ()) -> Decided:
     """Fail if any cell fails, else pass if all pass and none is missing."""
-    if "fail" in outcomes:
+    if "fail" in decided:
         return "fail"
-    return "pass" if set(outcomes) == {"pass"} and not missing else "inconclusive"
+    return "pass" if set(decided) == {"pass"} and not missing else "inconclusive"
 
 
 def check_comparable(cell: str, base: Scores, candidate: Scores) -> None:
@@ -231,7 +231,7 @@ def _compared(
     candidate: Scores,
     margins: Margins,
     estimate: stats.Estimate,
-    outcome: Outcome,
+    decided: Decided,
     holm: tuple[float, float],
 ) -> Compared:
     metric, margin = METRICS.get(base.metric), margins.of(base.metric)
@@ -253,13 +253,13 @@ def _compared(
         p_not_worse=estimate.p_above(),
         holm_worse=float(holm[0]),
         holm_not_worse=float(holm[1]),
-        outcome=outcome,
+        decided=decided,
     )
 
 
 def _with_needed(compared: Compared, estimate: stats.Estimate, level: float, cells: int) -> Compared:
     """What would decide an inconclusive cell, to the side on which it stands; a fail pays for the number of cells."""
-    if compared.outcome != "inconclusive":
+    if compared.decided != "inconclusive":
         return compared
     need = stats.needed(estimate, level if estimate.value > 0 else level / cells)
 

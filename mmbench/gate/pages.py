@@ -27,7 +27,7 @@ EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 2, "not comparable": 3}
 MARKUP = {"pass": ("green",), "fail": ("red", "bold"), "inconclusive": ("yellow",), "not comparable": ("red", "bold")}
 ORDER = {"fail": 0, "inconclusive": 1, "pass": 2}
 MOST_ROWS = 30  # in the part of the Markdown that is not folded, and in the terminal unless it is verbose
-HEAD = "| cell | base | candidate | difference [95 % interval] | margin | outcome | would be decided by |"
+HEAD = "| cell | base | candidate | difference [95 % interval] | margin | decision | would be decided by |"
 RULE = "|---|---:|---:|---:|---:|---|---|"
 
 
@@ -41,23 +41,23 @@ class Refused:
 Result = Gated | Refused
 
 
-def outcome_of(result: Result) -> str:
+def decided_of(result: Result) -> str:
     """``pass``, ``fail``, ``inconclusive`` or ``not comparable``."""
-    return "not comparable" if isinstance(result, Refused) else result.decision.outcome
+    return "not comparable" if isinstance(result, Refused) else result.decision.decided
 
 
 def exit_code(result: Result) -> int:
-    return EXIT_CODES[outcome_of(result)]
+    return EXIT_CODES[decided_of(result)]
 
 
 def worst_first(gated: Gated) -> list[Compared]:
     """Cells that fail, then undecided ones, then the rest; each by its difference as a share of the metric's range."""
-    return sorted(gated.decision.cells, key=lambda c: (ORDER[c.outcome], c.difference / METRICS.get(c.metric).scale))
+    return sorted(gated.decision.cells, key=lambda c: (ORDER[c.decided], c.difference / METRICS.get(c.metric).scale))
 
 
 def needed(cell: Compared) -> str:
     """What would decide an undecided cell, in words; empty for a decided one."""
-    if cell.outcome != "inconclusive":
+    if cell.decided != "inconclusive":
         return ""
     ways = [f"{cell.needed_examples:,} examples"] if cell.needed_examples else []
     ways += [f"{cell.needed_trials:,} trials"] if cell.needed_trials else []
@@ -66,7 +66,7 @@ def needed(cell: Compared) -> str:
 
 def headline(gated: Gated) -> str:
     """The counts in one sentence."""
-    found = Counter(cell.outcome for cell in gated.decision.cells)
+    found = Counter(cell.decided for cell in gated.decision.cells)
     parts = [
         (found["fail"], "worse by more than the margin"),
         (found["inconclusive"], "undecided"),
@@ -99,15 +99,15 @@ def _missing(gated: Gated) -> list[tuple[str, str]]:
 
 
 def gate_lines(result: Result, *, verbose: bool = False) -> list[Line]:
-    """One line for the outcome, then every cell worst first (passing ones are counted only, unless verbose)."""
-    said = outcome_of(result)
+    """One line for the decision, then every cell worst first (passing ones are counted only, unless verbose)."""
+    said = decided_of(result)
     if isinstance(result, Refused):
         return [(f"gate: {said}: {_printable(result.reason)}", MARKUP[said])]
     lines: list[Line] = [(f"gate: {said}", MARKUP[said]), (headline(result), ())]
     lines.append((f"margins: {margins_of(result)}; base {_printable(_run(result.base))}", ()))
     cells = worst_first(result)
-    shown = cells if verbose else [cell for cell in cells if cell.outcome != "pass"][:MOST_ROWS]
-    lines += [(cell_line(cell), MARKUP[cell.outcome] if cell.outcome != "pass" else ()) for cell in shown]
+    shown = cells if verbose else [cell for cell in cells if cell.decided != "pass"][:MOST_ROWS]
+    lines += [(cell_line(cell), MARKUP[cell.decided] if cell.decided != "pass" else ()) for cell in shown]
     if len(shown) < len(cells):
         lines.append((f"  {rest(cells, len(shown))} cells", ()))
     lines += [(f"  missing       {_printable(name)}: {_printable(why)}", ("yellow",)) for name, why in _missing(result)]
@@ -119,8 +119,8 @@ def cell_line(cell: Compared) -> str:
     """``  fail          few_shot_5[clip, cub]  72.0 -> 60.0  -12.0 [-14.1, -9.90]  margin 5``."""
     numbers = f"{number(cell.base)} -> {number(cell.candidate)} {cell.unit}".rstrip()
     difference = f"{signed(cell.difference)} [{signed(cell.low)}, {signed(cell.high)}]"
-    more = f"; would be decided by {needed(cell)}" if cell.outcome == "inconclusive" else ""
-    return f"  {cell.outcome:13} {_printable(cell.cell)}  {numbers}  {difference}, margin {cell.margin:g}{more}"
+    more = f"; would be decided by {needed(cell)}" if cell.decided == "inconclusive" else ""
+    return f"  {cell.decided:13} {_printable(cell.cell)}  {numbers}  {difference}, margin {cell.margin:g}{more}"
 
 
 def _printable(text: str) -> str:
@@ -136,8 +136,8 @@ def _escaped(text: str) -> str:
 
 
 def gate_markdown(result: Result) -> str:
-    """A page for a CI job: outcome, what fails or is undecided, claims that flip; every cell in a folded part."""
-    said = outcome_of(result)
+    """A page for a CI job: the decision, what fails or is undecided, claims that flip; every cell in a folded part."""
+    said = decided_of(result)
     if isinstance(result, Refused):
         return f"## Gate: {said}\n\n{_escaped(result.reason)}\n"
     lines = [f"## Gate: {said}", "", f"**{said}**; {headline(result)}.", ""]
@@ -147,7 +147,7 @@ def gate_markdown(result: Result) -> str:
         "",
     ]
     cells = worst_first(result)
-    bad = [cell for cell in cells if cell.outcome != "pass"]
+    bad = [cell for cell in cells if cell.decided != "pass"]
     if bad:
         lines += [HEAD, RULE, *map(_row, bad[:MOST_ROWS]), ""]
     if len(bad) > MOST_ROWS:
@@ -162,7 +162,7 @@ def gate_markdown(result: Result) -> str:
 
 
 def _row(cell: Compared) -> str:
-    said = f"**{cell.outcome}**" if cell.outcome != "pass" else cell.outcome
+    said = f"**{cell.decided}**" if cell.decided != "pass" else cell.decided
     unit = f" {cell.unit}" if cell.unit else ""
     difference = f"{signed(cell.difference)} [{signed(cell.low)}, {signed(cell.high)}]"
     numbers = f"{number(cell.base)}{unit} | {number(cell.candidate)}{unit} | {difference} | {cell.margin:g}"
@@ -199,7 +199,7 @@ def _folded(title: str, lines: list[str]) -> list[str]:
 
 def gate_json(result: Result) -> str:
     """Everything as JSON; infinite bounds are null."""
-    said: dict[str, Any] = {"schema": 1, "outcome": outcome_of(result), "exit_code": exit_code(result)}
+    said: dict[str, Any] = {"schema": 2, "decided": decided_of(result), "exit_code": exit_code(result)}
     if isinstance(result, Refused):
         return json.dumps(said | {"reason": result.reason}, indent=1, ensure_ascii=False) + "\n"
     said |= {
@@ -234,8 +234,8 @@ def gate_junit(result: Result) -> str:
         _case(suite, "the records can be compared", "error", "not comparable", result.reason)
     else:
         for cell in worst_first(result):
-            kind = None if cell.outcome == "pass" else "failure"
-            _case(suite, cell.cell, kind, cell.outcome, cell_line(cell).strip())
+            kind = None if cell.decided == "pass" else "failure"
+            _case(suite, cell.cell, kind, cell.decided, cell_line(cell).strip())
         for name, why in _missing(result):
             _case(suite, name, "failure", "missing", why)
         for name in result.same:
@@ -250,11 +250,11 @@ def gate_junit(result: Result) -> str:
 
 
 def _case(
-    suite: ElementTree.Element, name: str, kind: str | None = None, outcome: str = "pass", message: str = ""
+    suite: ElementTree.Element, name: str, kind: str | None = None, decided: str = "pass", message: str = ""
 ) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname="mmbench.gate", name=_printable(name))
     if kind is not None:
-        ElementTree.SubElement(case, kind, type=outcome, message=_printable(message)).text = _printable(message)
+        ElementTree.SubElement(case, kind, type=decided, message=_printable(message)).text = _printable(message)
     elif message:
         ElementTree.SubElement(case, "system-out").text = _printable(message)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mmbench.errors import BadSpec
 from mmbench.stats import LEVEL
 
-Outcome = Literal["pass", "fail", "inconclusive"]
+Decided = Literal["pass", "fail", "inconclusive"]
 FEWEST = 5  # rounds
 
 
@@ -29,7 +29,7 @@ class TimeDecision:
     Passes when ``slower_by`` is shown to be out of reach, fails when the candidate is shown to be slower than that.
     """
 
-    outcome: Outcome
+    decided: Decided
     ratio: float
     low: float
     high: float
@@ -60,9 +60,9 @@ def compare_times(
     t = away / se if se > 0 else math.copysign(math.inf, away) if away else 0.0
     p_slower, p_not_slower = float(stdtr(rounds - 1, -t)), float(stdtr(rounds - 1, t))
     half = se * float(stdtrit(rounds - 1, 0.975))
-    outcome: Outcome = "fail" if p_slower <= level else "pass" if p_not_slower <= level else "inconclusive"
+    decided: Decided = "fail" if p_slower <= level else "pass" if p_not_slower <= level else "inconclusive"
     return TimeDecision(
-        outcome=outcome,
+        decided=decided,
         ratio=math.exp(mean),
         low=math.exp(mean - half),
         high=math.exp(mean + half),

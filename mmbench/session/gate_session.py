@@ -14,7 +14,7 @@ from typing import Any
 from mmbench.errors import BadSpec, MMBenchError
 from mmbench.gate.comparison import gate_records
 from mmbench.gate.decision import Margins
-from mmbench.gate.pages import Refused, Result, gate_lines, outcome_of, write_gate
+from mmbench.gate.pages import Refused, Result, decided_of, gate_lines, write_gate
 from mmbench.gate.pairing import check_outcomes
 from mmbench.records.files import read_record
 from mmbench.records.schema import Record
@@ -78,8 +78,8 @@ class SessionGate:
     def failed(self) -> bool:
         """Whether the run fails by it: anything but a pass, or an inconclusive gate where that may pass."""
         assert self.result is not None
-        outcome = outcome_of(self.result)
-        return outcome != "pass" and not (outcome == "inconclusive" and self.inconclusive_passes)
+        decided = decided_of(self.result)
+        return decided != "pass" and not (decided == "inconclusive" and self.inconclusive_passes)
 
     def lines(self, *, verbose: bool = False) -> list[Line]:
         """What the terminal says of it."""

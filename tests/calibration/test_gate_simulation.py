@@ -100,7 +100,7 @@ def test_rates_are_those_of_decide() -> None:
     for run in range(12):
         pairs = list(planted(FEW[:6], variant, np.random.default_rng([3, run])))
         base = {str(i): b for i, (b, _) in enumerate(pairs)}
-        outcomes.append(decide(base, {str(i): c for i, (_, (c,)) in enumerate(pairs)}, Margins()).outcome)
+        outcomes.append(decide(base, {str(i): c for i, (_, (c,)) in enumerate(pairs)}, Margins()).decided)
     found = rates(judged(FEW[:6], variant, 12, seed=3)[0])
     assert found == {outcome: outcomes.count(outcome) / 12 for outcome in found}
     assert 0 < found["fail"] < 1
@@ -111,7 +111,7 @@ def test_another_margin_is_another_margin() -> None:
     half = Margins({metric: margin / 2 for metric, margin in DEFAULT_MARGINS.items()})
     base = {str(i): b for i, (b, _) in enumerate(pairs)}
     decision = decide(base, {str(i): c for i, (_, (c,)) in enumerate(pairs)}, half)
-    assert rates(judged(FEW[:6], (Variant(loss=2.0),), 1, seed=3)[0], margin=0.5)[decision.outcome] == 1.0
+    assert rates(judged(FEW[:6], (Variant(loss=2.0),), 1, seed=3)[0], margin=0.5)[decision.decided] == 1.0
 
 
 # What is planted is what was meant

@@ -80,12 +80,12 @@ def test_files_for_the_ci_job(saved, tmp_path):
     files = {name: tmp_path / "out" / f"gate.{name}" for name in ("junit", "json", "markdown")}
     options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
     assert exit_code("gate", saved(weights="base"), saved(0.3), *options) == 1
-    assert json.loads(files["json"].read_text())["outcome"] == "fail"
+    assert json.loads(files["json"].read_text())["decided"] == "fail"
     assert files["markdown"].read_text().startswith("## Gate: fail")
     assert '<failure type="fail"' in files["junit"].read_text()
     # What an earlier gate left is not taken for the answer of one that could not compare.
     assert exit_code("gate", "none.json", saved(0.3), *options) == 3
-    assert json.loads(files["json"].read_text())["outcome"] == "not comparable"
+    assert json.loads(files["json"].read_text())["decided"] == "not comparable"
     assert files["markdown"].read_text().startswith("## Gate: not comparable")
 
 
@@ -252,4 +252,4 @@ def test_both_models_are_timed_in_turn(squares, monkeypatch):
     )
     decision = time_models("random", "zoo:random", "cub", lineup=squares, items=2, rounds=5, slower_by=1e9)
     assert calls[-10:] == ["random", "zoo:random", "zoo:random", "random"] * 2 + ["random", "zoo:random"]
-    assert (decision.rounds, decision.outcome) == (5, "pass")
+    assert (decision.rounds, decision.decided) == (5, "pass")

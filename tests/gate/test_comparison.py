@@ -24,17 +24,17 @@ def base(make_run):
 def test_the_candidates_cells_decide_and_the_others_are_set_apart(base, make_run, accuracy, outcome):
     cells = [measured("clip", "cub", accuracy), measured("clip", "mnist", 0.8, seed=1), measured("bit_m", "cub")]
     found = gate_records(base, make_run(cells, clip="next"), MARGINS)
-    assert found.decision.outcome == outcome
+    assert found.decision.decided == outcome
     assert [cell.cell for cell in found.decision.cells] == ["few_shot[clip, cub]", "few_shot[clip, mnist]"]
     assert found.same == ("few_shot[bit_m, cub]",)
-    assert found.decision.cells[0].outcome == outcome
+    assert found.decision.cells[0].decided == outcome
 
 
 def test_a_record_against_itself_passes_and_a_planted_loss_fails_it(base):
-    assert gate_records(base, base, MARGINS).decision.outcome == "pass"
+    assert gate_records(base, base, MARGINS).decision.decided == "pass"
     found = gate_records(base, base, MARGINS, losses={"accuracy": 10.0})
-    assert found.decision.outcome == "fail"
-    assert {cell.outcome for cell in found.decision.cells} == {"fail"}
+    assert found.decision.decided == "fail"
+    assert {cell.decided for cell in found.decision.cells} == {"fail"}
     assert all(cell.difference == pytest.approx(-10.0, abs=0.02) for cell in found.decision.cells)
     assert any("planted" in note for note in found.notes)
 
@@ -48,7 +48,7 @@ def test_a_loss_beyond_what_there_is_to_lose_takes_all(make_run):
 def test_equal_outcomes_of_other_weights_are_compared_not_set_apart(base, make_run):
     found = gate_records(base, make_run(base.cells, clip="next"), MARGINS)
     assert [cell.cell for cell in found.decision.cells] == ["few_shot[clip, cub]", "few_shot[clip, mnist]"]
-    assert found.decision.outcome == "pass"
+    assert found.decision.decided == "pass"
 
 
 def test_unknown_weights_are_never_the_same_model(base, make_run):
@@ -76,29 +76,29 @@ def test_a_pair_of_towers_is_the_same_model_only_when_both_are(make_run):
 def test_a_cell_that_the_candidate_lacks_keeps_the_gate_from_passing(base, make_run):
     candidate = make_run([measured("clip", "cub", 0.7)], clip="next")
     found = gate_records(base, candidate, MARGINS)
-    assert found.decision.outcome == "inconclusive"
+    assert found.decision.decided == "inconclusive"
     assert found.decision.missing == ("few_shot[clip, mnist]", "few_shot[bit_m, cub]")
-    assert gate_records(base, candidate, MARGINS, among=["few_shot[clip, cub]"]).decision.outcome == "pass"
+    assert gate_records(base, candidate, MARGINS, among=["few_shot[clip, cub]"]).decision.decided == "pass"
     # also when the cells that are there are all the same
-    assert gate_records(base, make_run(base.cells[:1]), MARGINS).decision.outcome == "inconclusive"
+    assert gate_records(base, make_run(base.cells[:1]), MARGINS).decision.decided == "inconclusive"
 
 
 def test_a_candidate_with_none_of_the_cells_is_inconclusive_where_it_is_known_why(base, make_run):
     among, why = ["few_shot[clip, cub]"], {"few_shot[clip, cub]": "next.pt is not here"}
     found = gate_records(base, make_run([measured("rn50", "cub")]), MARGINS, among=among, reasons=why)
-    assert (found.decision.outcome, found.decision.missing) == ("inconclusive", ("few_shot[clip, cub]",))
+    assert (found.decision.decided, found.decision.missing) == ("inconclusive", ("few_shot[clip, cub]",))
     with pytest.raises(NotComparable, match="none of the 1 cells asked for is in the base"):
         gate_records(base, base, MARGINS, among=["few_shot[vit, cub]"], reasons={"few_shot[vit, cub]": "new"})
 
 
 def test_a_failing_cell_is_not_excused_by_a_missing_one(base, make_run):
     found = gate_records(base, make_run([measured("clip", "cub", 0.3)], clip="next"), MARGINS)
-    assert found.decision.outcome == "fail"
+    assert found.decision.decided == "fail"
 
 
 def test_cells_that_only_the_candidate_has_are_listed(base, make_run):
     found = gate_records(base, make_run([*base.cells, measured("rn50", "cub")]), MARGINS)
-    assert (found.decision.outcome, found.added) == ("pass", ("few_shot[rn50, cub]",))
+    assert (found.decision.decided, found.added) == ("pass", ("few_shot[rn50, cub]",))
 
 
 def changed(part, **fields):

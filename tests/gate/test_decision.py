@@ -43,7 +43,7 @@ def one(base: Scores, candidate: Scores, margin: float = POINTS) -> Compared:
 def test_identical_scores_differ_by_nothing_and_pass(metric: str) -> None:
     base = scores(metric=metric)
     decision = decide({"a": base, "b": base}, {"a": base, "b": base}, Margins())
-    assert decision.outcome == "pass"
+    assert decision.decided == "pass"
     assert [cell.difference for cell in decision.cells] == [0.0, 0.0]
     assert decision.confidence == pytest.approx(0.95)
 
@@ -52,18 +52,18 @@ def test_identical_outcomes_on_few_examples_show_little() -> None:
     """None of 20 examples differs, yet three in twenty might: the rule of three keeps so small a set from passing."""
     small = scores(examples=20)
     found = one(small, small)
-    assert found.outcome == "inconclusive"
+    assert found.decided == "inconclusive"
     assert found.low < -POINTS < 0 < found.high
     assert found.needed_examples is not None
     enough = scores(examples=found.needed_examples)
-    assert one(enough, enough).outcome == "pass"
+    assert one(enough, enough).decided == "pass"
 
 
 @pytest.mark.parametrize(("margin", "outcome"), [(20.0, "pass"), (5.0, "fail"), (10.0, "inconclusive")])
 def test_a_loss_of_ten_points_against_three_margins(margin: float, outcome: str) -> None:
     base = scores()
     found = one(base, inject(base, 10.0), margin)
-    assert found.outcome == outcome
+    assert found.decided == outcome
     assert found.difference == pytest.approx(-10.0, abs=0.02)
     assert found.low < -10 < found.high
 
@@ -71,7 +71,7 @@ def test_a_loss_of_ten_points_against_three_margins(margin: float, outcome: str)
 def test_a_better_candidate_passes_and_never_fails() -> None:
     found = one(scores(0.55), scores(0.75))
     assert found.difference > 10
-    assert found.outcome == "pass"
+    assert found.decided == "pass"
     assert found.p_worse > 0.999
 
 
@@ -81,23 +81,23 @@ def sixty(seed: int) -> dict[str, Scores]:
 
 def test_a_loss_on_one_of_sixty_cells_fails_that_cell_only() -> None:
     base, candidate = sixty(0), sixty(1000)
-    assert decide(base, candidate, Margins()).outcome == "pass"
+    assert decide(base, candidate, Margins()).decided == "pass"
     candidate["cell 17"] = inject(candidate["cell 17"], 3 * POINTS)
     decision = decide(base, candidate, Margins())
-    assert decision.outcome == "fail"
-    assert [cell.cell for cell in decision.cells if cell.outcome == "fail"] == ["cell 17"]
+    assert decision.decided == "fail"
+    assert [cell.cell for cell in decision.cells if cell.decided == "fail"] == ["cell 17"]
 
 
 def test_a_fail_pays_for_the_number_of_cells_and_a_pass_does_not() -> None:
     """A loss that fails one cell by itself does not fail it among sixty others, which pass at the full level."""
     base, candidate = scores(), inject(scores(seed=1), 9.0)
     alone = one(base, candidate)
-    assert alone.outcome == "fail"
+    assert alone.decided == "fail"
     among = decide(sixty(0) | {"x": base}, sixty(1000) | {"x": candidate}, Margins())
     found = among.cells[-1]
     assert found.p_worse == alone.p_worse
     assert found.holm_worse == pytest.approx(61 * alone.p_worse)
-    assert (found.outcome, among.outcome) == ("inconclusive", "inconclusive")
+    assert (found.decided, among.decided) == ("inconclusive", "inconclusive")
     assert found.needed_examples is not None
     assert found.needed_examples > 1.2 * 600  # where alone it needs no more than it has
     assert max(cell.p_not_worse for cell in among.cells[:60]) <= 0.05 < max(c.holm_not_worse for c in among.cells)
@@ -122,7 +122,7 @@ def test_a_cell_that_the_candidate_lacks_keeps_it_from_passing() -> None:
     decision = decide({"a": base, "b": base}, {"a": base, "c": base}, Margins())
     assert decision.missing == ("b",)
     assert [cell.cell for cell in decision.cells] == ["a"]
-    assert decision.outcome == "inconclusive"
+    assert decision.decided == "inconclusive"
 
 
 def test_where_lower_is_better_a_rise_is_the_loss(monkeypatch) -> None:
@@ -132,10 +132,10 @@ def test_where_lower_is_better_a_rise_is_the_loss(monkeypatch) -> None:
     worse = inject(base, 10.0)
     assert worse.mean == pytest.approx(base.mean + 10.0, abs=0.02)
     found = one(base, worse)
-    assert found.outcome == "fail"
+    assert found.decided == "fail"
     assert found.difference == pytest.approx(10.0, abs=0.02)
     assert found.low < 10 < found.high
-    assert one(worse, base).outcome == "pass"
+    assert one(worse, base).decided == "pass"
 
 
 # What it would take
@@ -146,7 +146,7 @@ def test_as_many_examples_as_needed_decide_and_fewer_do_not(loss: float) -> None
     """The same examples over and over are what "if the difference stayed as it is" means; each side is tried."""
     base, candidate = scores(trials=1, examples=40), inject(scores(trials=1, examples=40, seed=1), loss)
     found = one(base, candidate)
-    assert found.outcome == "inconclusive"
+    assert found.decided == "inconclusive"
     assert found.needed_trials is None  # one trial tells nothing about trials
     assert found.needed_examples is not None
 
@@ -155,8 +155,8 @@ def test_as_many_examples_as_needed_decide_and_fewer_do_not(loss: float) -> None
 
     times = math.ceil(found.needed_examples / 40)
     assert times > 1
-    assert one(over_and_over(base, times), over_and_over(candidate, times)).outcome == ("fail" if loss else "pass")
-    assert one(over_and_over(base, times - 1), over_and_over(candidate, times - 1)).outcome == "inconclusive"
+    assert one(over_and_over(base, times), over_and_over(candidate, times)).decided == ("fail" if loss else "pass")
+    assert one(over_and_over(base, times - 1), over_and_over(candidate, times - 1)).decided == "inconclusive"
 
 
 def test_a_decided_cell_needs_nothing() -> None:
@@ -199,7 +199,7 @@ def planted(seed: int, loss: float = 0.0) -> tuple[dict[str, Scores], dict[str, 
 
 def numbers(decision: Decision) -> dict[str, tuple[object, ...]]:
     return {
-        c.cell: (c.outcome, *(round(x, 6) for x in (c.difference, c.low, c.high, c.holm_worse, c.holm_not_worse)))
+        c.cell: (c.decided, *(round(x, 6) for x in (c.difference, c.low, c.high, c.holm_worse, c.holm_not_worse)))
         for c in decision.cells
     }
 
@@ -217,7 +217,7 @@ def test_the_order_of_cells_trials_and_examples_does_not_matter(seed: int, order
     shuffled = [mapped(t, lambda x: x[np.ix_(trials, examples)]) for t in (base, candidate)]
     found = decide({cell: shuffled[0][cell] for cell in order}, shuffled[1], Margins())
     assert numbers(found) == numbers(expected)
-    assert found.outcome == expected.outcome
+    assert found.decided == expected.decided
     assert [cell.cell for cell in found.cells] == list(order)
 
 
@@ -228,7 +228,7 @@ def test_exchanged_roles_change_the_sign_of_the_difference(seed: int, loss: floa
     forth, back = decide(base, candidate, margins), decide(candidate, base, margins)
     for a, b in zip(forth.cells, back.cells, strict=True):
         assert (b.difference, b.low, b.high) == pytest.approx((-a.difference, -a.high, -a.low))
-        assert {a.outcome, b.outcome} != {"fail"}
+        assert {a.decided, b.decided} != {"fail"}
     if margin == 0:
         assert [c.p_worse for c in forth.cells] == pytest.approx([c.p_not_worse for c in back.cells])
 
@@ -239,8 +239,8 @@ def test_a_wider_margin_never_turns_a_pass_away(seed: int, narrow: float, more: 
     order = ["fail", "inconclusive", "pass"]
     tight, loose = (decide(base, candidate, Margins({"accuracy": m})) for m in (narrow, narrow + more))
     for a, b in zip(tight.cells, loose.cells, strict=True):
-        assert order.index(a.outcome) <= order.index(b.outcome)
-    assert order.index(tight.outcome) <= order.index(loose.outcome)
+        assert order.index(a.decided) <= order.index(b.decided)
+    assert order.index(tight.decided) <= order.index(loose.decided)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=20))
@@ -326,8 +326,8 @@ def test_cells_that_differ_are_not_compared(base: Scores, candidate: Scores, mes
 
 
 def test_what_one_run_does_not_say_is_not_held_against_it() -> None:
-    assert one(from_run(fingerprint="a"), from_run(dataset="x")).outcome == "pass"
-    assert one(from_run(models="a", seconds="1"), from_run(models="b", seconds="2")).outcome == "pass"
+    assert one(from_run(fingerprint="a"), from_run(dataset="x")).decided == "pass"
+    assert one(from_run(models="a", seconds="1"), from_run(models="b", seconds="2")).decided == "pass"
 
 
 @pytest.mark.parametrize(

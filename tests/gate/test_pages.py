@@ -14,13 +14,13 @@ from mmbench.gate.pages import (
     FORMS,
     MOST_ROWS,
     Refused,
+    decided_of,
     exit_code,
     gate_json,
     gate_junit,
     gate_lines,
     gate_markdown,
     needed,
-    outcome_of,
     worst_first,
     write_gate,
 )
@@ -32,13 +32,13 @@ from ..made_records import EVIL, verdict
 MARGINS = Margins({"accuracy": 5.0, "f1_samples": 0.05})
 
 
-def compared(cell="few_shot_5[clip, cub]", outcome="pass", difference=-1.0, metric="accuracy", **changes):
+def compared(cell="few_shot_5[clip, cub]", decided="pass", difference=-1.0, metric="accuracy", **changes):
     unit, scale = ("%", 1.0) if metric == "accuracy" else ("", 0.01)
     fields = {
         "cell": cell, "metric": metric, "unit": unit, "base": 70 * scale, "candidate": (70 + difference) * scale,
         "difference": difference * scale, "low": (difference - 2) * scale, "high": (difference + 2) * scale,
         "margin": 5 * scale, "trials": 10, "examples": 400, "p_worse": 0.5, "p_not_worse": 0.5, "holm_worse": 0.5,
-        "holm_not_worse": 0.5, "outcome": outcome,
+        "holm_not_worse": 0.5, "decided": decided,
     }  # fmt: skip
     return Compared(**fields | changes)
 
@@ -71,11 +71,11 @@ def test_exit_codes(gated, outcome, code):
 
 def test_what_could_not_be_compared_is_3_in_every_form():
     refused = Refused("preprocessing differs")
-    assert (outcome_of(refused), exit_code(refused)) == ("not comparable", 3)
+    assert (decided_of(refused), exit_code(refused)) == ("not comparable", 3)
     assert gate_lines(refused)[0][0] == "gate: not comparable: preprocessing differs"
     assert json.loads(gate_json(refused)) == {
-        "schema": 1,
-        "outcome": "not comparable",
+        "schema": 2,
+        "decided": "not comparable",
         "exit_code": 3,
         "reason": "preprocessing differs",
     }
@@ -119,8 +119,8 @@ def test_a_brief_listing_is_cut_and_says_so(gated):
     ],
 )
 def test_what_would_decide(changes, said):
-    assert needed(compared(outcome="inconclusive", **changes)) == said
-    assert needed(compared(outcome="pass", **changes)) == ""
+    assert needed(compared(decided="inconclusive", **changes)) == said
+    assert needed(compared(decided="pass", **changes)) == ""
 
 
 def test_markdown_is_short_with_the_rest_folded(gated):
@@ -223,5 +223,5 @@ def test_forms_are_written_where_asked_over_what_was_there(gated, tmp_path):
     write_gate(gated(), {"json": old})
     written = write_gate(Refused("no"), {"json": old, "junit": None, "markdown": tmp_path / "gate.md"})
     assert written == [old, tmp_path / "gate.md"]
-    assert json.loads(old.read_text())["outcome"] == "not comparable"
+    assert json.loads(old.read_text())["decided"] == "not comparable"
     assert set(FORMS) == {"junit", "json", "markdown"}

@@ -101,13 +101,13 @@ def test_other_preprocessing_is_refused_field_by_field_unless_allowed(base, make
     with pytest.raises(NotComparable, match="clip size 64 and 96, interpolation bicubic and bilinear") as caught:
         gate_records(base, candidate, MARGINS)
     assert "--allow-preprocessing" in str(caught.value)
-    assert gate_records(base, candidate, MARGINS, allow_preprocessing=True).decision.outcome == "pass"
+    assert gate_records(base, candidate, MARGINS, allow_preprocessing=True).decision.decided == "pass"
 
 
 def test_preprocessing_of_a_role_that_is_not_compared_does_not_matter(base, make_run):
     other = model_role("rn50", preprocess=PREPROCESS | {"size": 96})
     with_rn50 = make_run([*base.cells, measured("rn50", "cub")], models=[other])
-    assert gate_records(base, with_rn50, MARGINS).decision.outcome == "pass"
+    assert gate_records(base, with_rn50, MARGINS).decision.decided == "pass"
 
 
 def test_records_without_outcomes_are_refused_with_the_way_out(base, make_run):

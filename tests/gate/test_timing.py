@@ -34,15 +34,15 @@ def test_p_values_and_interval_are_those_of_a_t_test_on_log_ratios() -> None:
 @pytest.mark.parametrize(("ratio", "outcome"), [(0.8, "pass"), (1.0, "pass"), (1.1, "inconclusive"), (1.3, "fail")])
 def test_a_known_ratio_through_a_drifting_machine(ratio: float, outcome: str) -> None:
     found = compare_times(BASE, ratio * AGAIN)
-    assert found.outcome == outcome
+    assert found.decided == outcome
     assert found.ratio == pytest.approx(ratio, rel=0.02)
     assert found.rounds == 20
 
 
 def test_unpaired_times_would_not_tell() -> None:
     """What interleaving is for: the same times, no longer round by round, are lost in the machine's drift."""
-    assert compare_times(BASE, 1.3 * AGAIN).outcome == "fail"
-    assert compare_times(BASE, 1.3 * RNG.permutation(AGAIN)).outcome == "inconclusive"
+    assert compare_times(BASE, 1.3 * AGAIN).decided == "fail"
+    assert compare_times(BASE, 1.3 * RNG.permutation(AGAIN)).decided == "inconclusive"
 
 
 @given(seconds, st.floats(0.01, 100))
@@ -63,9 +63,9 @@ def test_exchanged_roles_turn_the_ratio_over(pairs: list[tuple[float, float]]) -
 
 def test_exact_times_are_decided_by_their_ratio() -> None:
     same = [0.25] * 5
-    assert compare_times(same, same).outcome == "pass"
-    assert compare_times(same, [0.5] * 5).outcome == "fail"
-    assert compare_times(same, same, slower_by=1.0).outcome == "inconclusive"
+    assert compare_times(same, same).decided == "pass"
+    assert compare_times(same, [0.5] * 5).decided == "fail"
+    assert compare_times(same, same, slower_by=1.0).decided == "inconclusive"
 
 
 @pytest.mark.parametrize(

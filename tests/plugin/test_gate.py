@@ -54,7 +54,7 @@ def test_the_same_models_pass(gated):
     result = gated.run(*CELLS)
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["gate: pass", "cells: 3 the same model with the same outcomes"])
-    assert (said(gated)["outcome"], said(gated)["exit_code"]) == ("pass", 0)
+    assert (said(gated)["decided"], said(gated)["exit_code"]) == ("pass", 0)
 
 
 def test_a_better_candidate_passes(gated):
@@ -74,7 +74,7 @@ def test_a_worse_candidate_fails_the_run_and_is_named_with_numbers(gated):
     numbers = r"\d\d\.\d -> \d\d\.\d %  -\d\d\.\d \[-\d\d\.\d, -\d\d\.\d\], margin \d"
     result.stdout.re_match_lines([rf"  fail          few_shot\[clip, cub\]  {numbers}"])
     (cell,) = said(gated)["cells"]
-    assert (cell["cell"], cell["outcome"]) == ("few_shot[clip, cub]", "fail")
+    assert (cell["cell"], cell["decided"]) == ("few_shot[clip, cub]", "fail")
     assert cell["low"] < cell["difference"] < cell["high"] < -cell["margin"]
     tree = ElementTree.parse(gated.stage.pytester.path / ".mmbench" / "gate.xml")
     assert [case.get("name") for case in tree.iter("testcase") if case.find("failure") is not None] == [cell["cell"]]
@@ -91,7 +91,7 @@ def test_an_inconclusive_gate_fails_unless_told_otherwise(gated):
     gated.candidate(0.47)
     options = (*CELLS, "--mmbench-margin", "accuracy=3")
     result = gated.run(*options)
-    assert said(gated)["outcome"] == "inconclusive"
+    assert said(gated)["decided"] == "inconclusive"
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["  inconclusive  few_shot*would be decided by * examples*"])
     assert gated.run(*options, "--mmbench-gate-inconclusive", "pass").ret == pytest.ExitCode.OK
@@ -105,7 +105,7 @@ def test_a_candidate_that_cannot_be_measured_does_not_pass(gated, error, kind):
     gated.candidate(error)
     result = gated.run("-k", kind)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert said(gated)["outcome"] == "inconclusive"
+    assert said(gated)["decided"] == "inconclusive"
     result.stdout.fnmatch_lines([f"  missing       few_shot[[]clip, cub[]]: {error}"])
 
 
