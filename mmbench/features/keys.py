@@ -10,7 +10,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from mmbench.errors import BadSpec
@@ -20,7 +20,6 @@ Precision = Literal["float32", "bf16", "fp16"]
 
 # Raise it when the arithmetic of mmbench.features.encode changes, so that nothing older is reused.
 FEATURE_SCHEMA = 2
-SCORE_SCHEMA = 1
 
 _AUTOCAST: dict[str, str | None] = {"float32": None, "bf16": "bfloat16", "fp16": "float16"}
 # The libraries that compute or resample; an Identity that names a version of its own has the last word.
@@ -71,15 +70,3 @@ def feature_key(
     """The store's key of a model's features, or None when its weights are unknown. Imports no torch."""
     parts = feature_parts(identity, modality, device=device, precision=precision)
     return None if identity.weights is None else digest_of(parts)
-
-
-def score_key(*, protocol: str, features: Sequence[str | None], dataset: str, probe: str) -> str | None:
-    """The store's key of a cell's scores, or None when a model of it has no key.
-
-    ``protocol`` is its fingerprint, ``features`` the feature keys of the cell's models in order, ``dataset`` the
-    dataset's identity, ``probe`` the version of the code that turns features into outcomes (a digest of its source).
-    """
-    if any(key is None for key in features):
-        return None
-    parts = {"protocol": protocol, "features": list(features), "dataset": dataset, "probe": probe}
-    return digest_of({"schema": SCORE_SCHEMA, **parts})

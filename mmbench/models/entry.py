@@ -90,7 +90,8 @@ class ModelEntry:
 
     ``identity()`` must not load the weights into memory nor import torch (a digest of a file is enough); ``load()``
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
-    variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None.
+    variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
+    that an image encoder and a text encoder of one training share; cosines across spaces mean nothing.
     """
 
     name: str
@@ -104,6 +105,7 @@ class ModelEntry:
     training: str = ""
     assets: Sequence[str] = ()
     raw: Callable[[], ModelEntry] | None = None
+    space: str = ""
 
     def called(self, name: str) -> ModelEntry:
         """The same model under another name, and its raw variant under that with ``_raw`` behind it."""

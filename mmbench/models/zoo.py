@@ -65,11 +65,13 @@ def _text_identity(name: str, folder: Path) -> Identity:
     return Identity(weight_files.digest(name, folder), architecture, network.layer, None, known)
 
 
-def _image_entry(name: str, folder: Path, about: str, training: str, preprocess: Preprocess = PREPROCESS) -> ModelEntry:
+def _image_entry(
+    name: str, folder: Path, about: str, training: str, space: str = "", preprocess: Preprocess = PREPROCESS
+) -> ModelEntry:
     plain = encoders.unnormalised(PREPROCESS)
 
     def raw() -> ModelEntry:
-        return _image_entry(name, folder, f"{about} Pixels in [0, 1].", training, plain)
+        return _image_entry(name, folder, f"{about} Pixels in [0, 1].", training, space, plain)
 
     return ModelEntry(
         name=f"zoo:{name}_raw" if preprocess == plain else f"zoo:{name}",
@@ -82,10 +84,11 @@ def _image_entry(name: str, folder: Path, about: str, training: str, preprocess:
         licence=LICENCE,
         training=training,
         raw=None if preprocess == plain else raw,
+        space=space,
     )
 
 
-def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntry:
+def _text_entry(name: str, folder: Path, about: str, training: str, space: str) -> ModelEntry:
     return ModelEntry(
         name=f"zoo:{name}",
         modality="text",
@@ -96,6 +99,7 @@ def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntr
         source="mmbench.zoo",
         licence=TEXT_LICENCE,
         training=training,
+        space=space,
     )
 
 
@@ -113,10 +117,11 @@ def _trained(name: str, folder: Path = weight_files.FOLDER) -> ModelEntry:
     about = RECIPES.get(card.recipe).about
     seen = f"{card.images_seen:,} views of drawings" if card.images_seen else "captions and Wikipedia, no drawing"
     training = f"{seen}, {card.steps:,} steps of recipe {card.recipe_hash[:12]}"
+    space = f"{folder}/{card.recipe}"
     if card.modality == "text":
         part = "" if card.recipe == name else f"the text tower of {card.recipe}: "
-        return _text_entry(name, folder, part + about, training)
-    return _image_entry(name, folder, about, training)
+        return _text_entry(name, folder, part + about, training, space)
+    return _image_entry(name, folder, about, training, space)
 
 
 def _register() -> None:

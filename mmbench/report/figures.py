@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
 from mmbench.zoo.recipes.seeds import first_run
@@ -24,17 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-TITLES = {
-    "prototypes": "Few-shot accuracy of class prototypes (as Devillers et al. 2021, Fig. 2)",
-    "spectral": "Unsupervised clustering accuracy (as Devillers et al. 2021, Fig. 3)",
-    "linear": "Linear probe (as Devillers et al. 2021, Fig. 4)",
-    "tasks": "Means over datasets, task by task (as Devillers et al. 2021, Fig. 5)",
-    "mlp": "MLP head on human-centric data (as Bielawski 2022, Tables 5.1 to 5.3)",
-    "neighbours": "Nearest neighbours, few shots (as Bielawski 2022, Fig. 5.3)",
-    "logistic": "Regularised logistic regression",
-    "zero_shot": "Zero-shot transfer from class names",
-}
-TASKS = {"prototypes": "few shots", "spectral": "clustering", "linear": "linear probe"}  # side by side in "tasks"
+TASKS, TASKS_TITLE = "tasks", "Means over datasets, task by task (as Devillers et al. 2021, Fig. 5)"
 KINDS = {
     "labels": ("trained on labels", "#0072B2"),
     "language": ("trained with language", "#D55E00"),
@@ -104,8 +95,8 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     found = {probe: _family(cells) for probe, cells in by_probe.items()}
     means = _tasks(found)
     if len(means.panels) > 1:
-        found["tasks"] = means
-    order = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
+        found[TASKS] = means
+    order = [*(name for name in PROBES.names() if name in found), *(name for name in found if name not in PROBES)]
     return tuple(_figure(name, found[name], record, folder) for name in order)
 
 
@@ -119,10 +110,10 @@ def _family(cells: Sequence[CellPart]) -> Content:
 def _tasks(families: dict[str, Content]) -> Content:
     """The panels of means over datasets, one a task; without a constant answer, which differs from set to set."""
     means = {
-        TASKS[probe]: (bars, families[probe].units[name])
-        for probe in TASKS
-        if probe in families
-        for name, bars in families[probe].panels.items()
+        probe.task: (bars, families[probe.name].units[name])
+        for probe in PROBES
+        if probe.task and probe.name in families
+        for name, bars in families[probe.name].panels.items()
         if name.startswith(MEAN)
     }
     return Content(
@@ -176,7 +167,7 @@ def file_name(record: Record, figure: str) -> str:
 
 
 def _figure(name: str, content: Content, record: Record, folder: Path | None) -> Figure:
-    title = TITLES.get(name, name)
+    title = TASKS_TITLE if name == TASKS else (PROBES.get(name).title if name in PROBES else "") or name
     mark = f"<!-- drawn from {_digest(content)} -->"
     known = folder / file_name(record, name) if folder else None
     svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""

@@ -47,7 +47,7 @@ class Sheet:
 
     def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
-        from mmbench.bench.bench import code_digest
+        from mmbench.bench.keys import code_digest
         from mmbench.records.comparing import adjusted
 
         lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells or self.lost else None

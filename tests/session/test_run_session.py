@@ -58,7 +58,7 @@ def test_the_zoos_own_models_are_measured_only_where_a_claim_asks(board):
 def test_news_counts_what_was_encoded_twice_once(board):
     """Each call tells what is new, so that a controller may add up what its workers tell."""
     bench = board.bench
-    bench.store, items = Store(bench.store.root), np.arange(64, dtype=np.uint8).reshape(2, 32)
+    bench.source.store, items = Store(bench.store.root), np.arange(64, dtype=np.uint8).reshape(2, 32)
     for again, told in ((items, 0), (items[:1], 1), (items[:1], 0), (items, 1)):
         bench.store.count("key", again)
         bench.costs.append(Cost("features", "made up", 0.1, True, len(again)))
