@@ -46,8 +46,11 @@ def kept_boxes(name: str, key: str, ids: Sequence[str], draw: Callable[[int], Bo
         boxes = [draw(row) for row in range(len(ids))]
         return np.array([(box.top, box.left, box.bottom, box.right, *box.fill) for box in boxes], dtype=np.uint8)
 
-    table = kept_array(name, key, len(ids), rows).tolist()
-    return {item: Box(*row[:4], (row[4], row[5], row[6])) for item, row in zip(ids, table, strict=True)}
+    table: list[list[int]] = kept_array(name, key, len(ids), rows).tolist()
+    return {
+        item: Box(top, left, bottom, right, (red, green, blue))
+        for item, (top, left, bottom, right, red, green, blue) in zip(ids, table, strict=True)
+    }
 
 
 def entitle(canvas: _views.Canvas, title: str, dice: Dice) -> tuple[_views.Canvas, Box]:

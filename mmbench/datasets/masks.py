@@ -49,16 +49,12 @@ def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "
         file = None
     if file is None or not Path(file).is_file():
         raise BadSpec(f"mask {name!r} is a function without a source file, so it has no digest; make a Mask of it")
-    apply, identity = functools.partial(_ignoring_id, function), functools.partial(_of_file, file, name)
-    return Mask(name, modality, apply, identity, about)
+    digest = hashlib.sha256(name.encode() + b"\0" + Path(file).read_bytes()).hexdigest()
+    return Mask(name, modality, functools.partial(_ignoring_id, function), lambda: digest, about)
 
 
 def _ignoring_id(function: Callable[[Any], Any], item: Any, _: str) -> Any:
     return function(item)
-
-
-def _of_file(file: str, name: str) -> str:
-    return hashlib.sha256(name.encode() + b"\0" + Path(file).read_bytes()).hexdigest()
 
 
 def grey(image: Image) -> Image:

@@ -1,7 +1,7 @@
 """``python:MODULE:NAME`` and ``python:FILE.py:NAME``: a dataset from a user's Python code.
 
 NAME is a DatasetEntry, or a function of no arguments that returns one. MODULE is imported from the installed packages,
-FILE.py is run once from where it lies; either way its code is run.
+FILE.py is run in place, again only after it has changed; either way its code is run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def load_object(place: str, owner: str) -> Any:
     if not (module and colon and name):
         raise BadSpec(f"{owner}: {place!r} is not MODULE:NAME or FILE.py:NAME")
     try:
-        found: Any = _run(as_path(module).resolve()) if module.endswith(".py") else importlib.import_module(module)
+        found: Any = _run_file(as_path(module).resolve()) if module.endswith(".py") else importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
     except Exception as error:  # the user's code may raise anything
@@ -32,8 +32,12 @@ def load_object(place: str, owner: str) -> Any:
     return found
 
 
+def _run_file(file: Path) -> ModuleType:
+    return _run(file, file.stat().st_mtime_ns)
+
+
 @functools.cache
-def _run(file: Path) -> ModuleType:
+def _run(file: Path, mtime_ns: int) -> ModuleType:  # a file that has changed is run again
     spec = importlib.util.spec_from_file_location(f"mmbench_user_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")

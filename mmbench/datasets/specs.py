@@ -84,7 +84,8 @@ def parse(spec: str, source: DatasetSource) -> Spec:
 
 def _grouped(spec: str, owner: str) -> tuple[str, list[str]]:
     """``spec`` with every outer pair of parentheses replaced by a mark, and what stood there, parentheses included."""
-    text, groups, depth, start = "", [], 0, 0
+    groups: list[str] = []
+    text, depth, start = "", 0, 0
     for at, char in enumerate(spec):
         if char == "(":
             depth, start = depth + 1, start if depth else at
