@@ -255,9 +255,10 @@ def test_classes_of_two_datasets_are_matched_by_name():
 
 
 def test_several_labels_of_two_datasets_are_matched_by_name():
-    first, second = entry(name="first", several=True), entry(ANIMALS[::-1], name="second", several=True)
+    turned = ("dog", "emu", "cat", "fox")
+    first, second = entry(name="first", several=True), entry(turned, name="second", several=True)
     found = trained_on(first, tested_on=second).load().split("train")
-    np.testing.assert_array_equal(found.labels, first.load().split("train").labels[:, ::-1])
+    np.testing.assert_array_equal(found.labels, first.load().split("train").labels[:, [1, 2, 0, 3]])
 
 
 @given(st.permutations(ANIMALS), st.permutations(ANIMALS))

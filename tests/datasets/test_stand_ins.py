@@ -180,7 +180,6 @@ MASKED = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MASKED)
 def test_masked_items_are_those_that_were_drawn_masked_before(name):
     dataset = DATASETS.get(name).load()
