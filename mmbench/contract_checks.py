@@ -134,7 +134,7 @@ def ceilings_are_scores(entry: DatasetEntry) -> None:
     metric = METRICS.get("accuracy" if entry.task == "single" else "f1_samples")
     for ceiling in entry.ceilings:
         found, chance = ceiling.score(), metric.scale * metric.chance(entry.load().split("test").labels)
-        assert chance < found <= metric.scale, f"{entry.name}: {found} for one who knows {ceiling.knows}"
+        assert chance < found <= metric.scale, f"{entry.name}: {found} for {ceiling.given} alone"
 
 
 def credit_is_given(entry: DatasetEntry) -> None:

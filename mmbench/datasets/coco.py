@@ -23,7 +23,9 @@ import numpy as np
 from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadSpec, UnknownName
+from mmbench.spec import whole
 
 LAYOUT = "COCO's layout: annotations/captions_NAME.json and a folder NAME of images"
 SIZES = {  # images and captions
@@ -53,6 +55,7 @@ def coco(name: str, root: Path, captions: int | None = None, declared: Declared 
         (declared or Declared()).over(Declared(images, counts)),
         root,
         modalities=("image", "text"),
+        templates=(),  # a class is an image, and has no name
         credit="COCO captions (Chen et al. 2015), https://cocodataset.org/",
         licence="captions CC BY 4.0; images under their owners' Flickr licences",
         about=f"Captions of {name}, an item each, read from {root}.",
@@ -129,3 +132,15 @@ def _field(row: Mapping[str, Any], key: str, kind: Callable[..., Any], table: Pa
             f"{table} has an entry whose {key!r} is {row.get(key)!r}; it is not one of COCO's caption files"
         )
     return row[key]
+
+
+SOURCES.add(
+    DatasetSource(
+        "coco",
+        "coco:NAME?root=DIR",
+        entry=lambda spec: coco(spec.name, spec.root, spec.number("captions"), spec.declared),
+        options=("captions",),
+        needs=("root",),
+        values={"captions": whole()},
+    )
+)

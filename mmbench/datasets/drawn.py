@@ -133,6 +133,7 @@ def clothing_groups() -> Groups:
 def _add(recipe: Drawn, classes: int, about: str, templates: tuple[str, ...] = TEMPLATES) -> None:
     DATASETS.add(
         DatasetEntry(
+            origin="openmoji",
             name=recipe.name,
             load=recipe.load,
             identity=recipe.identity,

@@ -10,6 +10,7 @@ import numpy as np
 from mmbench.datasets.declared import SPLITS, Declared, files_identity, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import SUFFIXES, FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset
 
 
@@ -72,3 +73,6 @@ def _identity(root: Path) -> str:
     """Digest of every file's name and bytes, so that two machines agree."""
     paths = [path for files in _listing(root).values() for _, path in files]
     return files_identity("imagefolder", paths, root, "folders of classes")
+
+
+SOURCES.add(DatasetSource("imagefolder", "imagefolder:DIR", entry=lambda spec: image_folder(spec.path, spec.declared)))

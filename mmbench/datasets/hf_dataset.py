@@ -20,6 +20,7 @@ from mmbench.datasets import columns
 from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import decode_image, read_image
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset, MissingExtra
 
 if TYPE_CHECKING:
@@ -208,3 +209,14 @@ def _identity(where: str, wanted: Columns) -> str:
         return hashlib.sha256(f"{where} {wanted}".encode()).hexdigest()
     files = sorted(path for path in need(folder, LAYOUT).rglob("*") if path.is_file() and path.suffix != ".lock")
     return files_identity(repr(wanted), files, folder, LAYOUT)
+
+
+SOURCES.add(
+    DatasetSource(
+        "hf_dataset",
+        "hf_dataset:DIR|ORG/NAME@COMMIT",
+        entry=lambda spec: hf_dataset(spec.name, Columns(**spec.options), spec.declared),
+        options=("image", "label", "text", "split", "config"),
+        extra="hf",
+    )
+)

@@ -121,6 +121,7 @@ def _render(ids: Sequence[str], pairs: Sequence[Pair]) -> NDArray[np.uint8]:
 
 DATASETS.add(
     DatasetEntry(
+        origin="openmoji",
         name="sentiment",
         load=load,
         identity=identity,

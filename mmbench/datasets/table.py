@@ -28,7 +28,9 @@ from mmbench.datasets import columns
 from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec
 from mmbench.errors import BadDataset, BadSpec
+from mmbench.spec import FLAG
 
 LAYOUT = "the form that mmbench.datasets.table describes"
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -187,3 +189,28 @@ def _identity(file: Path, wanted: Columns) -> str:
     images: Sequence[Path] = [path for part in _parts(file, wanted).values() for path in part.paths]
     what = json.dumps(asdict(wanted), sort_keys=True)
     return files_identity(what, [file, *dict.fromkeys(images)], file.parent, LAYOUT)
+
+
+def _from_spec(spec: Spec) -> DatasetEntry:
+    options = spec.options
+    if "label" in options and "labels" in options:
+        raise BadSpec(f"{spec.owner}: choose one of label=COL and labels=COL")
+    chosen = {key: options[key] for key in ("image", "text", "split", "id", "sep", "images") if key in options}
+    wanted = Columns(
+        **chosen,
+        label=options.get("labels") or options.get("label", ""),
+        several="labels" in options,
+        lower=spec.flag("lower"),
+    )
+    return table(spec.path, wanted, spec.declared)
+
+
+SOURCES.add(
+    DatasetSource(
+        "table",
+        "table:FILE?image=COL&label=COL",
+        _from_spec,
+        options=("image", "text", "label", "labels", "split", "id", "sep", "images", "lower"),
+        values={"lower": FLAG},
+    )
+)

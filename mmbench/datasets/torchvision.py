@@ -23,6 +23,7 @@ from mmbench.datasets.declared import Declared, files_identity, inside, on_disk
 from mmbench.datasets.declared import need as need_in
 from mmbench.datasets.entry import Dataset, DatasetEntry, ImageSource, Split
 from mmbench.datasets.images import ArrayImages, FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadItem, UnknownName
 
 Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
@@ -59,8 +60,11 @@ class _ArraysOnly(pickle.Unpickler):
 
     ALLOWED = frozenset(
         {
-            *(("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")),
-            *(("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
         }
     )
 
@@ -81,12 +85,12 @@ def read_arrays(path: Path) -> dict[str, Any]:
     return content
 
 
-def _cifar(folder: str, meta: str, names: str, labels: str, files: dict[str, tuple[str, ...]]) -> Reader:
+def _cifar(folder: str, meta: str, *, names: str, labels: str, files: dict[str, tuple[str, ...]]) -> Reader:
     def classes(root: Path) -> tuple[str, ...]:
         found = read_arrays(root / folder / meta).get(names)
         if not isinstance(found, list):
             raise BadItem(f"{root / folder / meta} does not hold CIFAR's {names!r}")
-        return tuple(map(str, found))
+        return tuple(str(name).replace("_", " ") for name in found)  # as a prompt has them: "aquarium fish"
 
     def part(root: Path, split: str) -> Part:
         batches = [read_arrays(root / folder / file) for file in files[split]]
@@ -230,38 +234,57 @@ _BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "t
 
 KNOWN = {
     "CIFAR10": Known(
-        _cifar("cifar-10-batches-py", "batches.meta", "label_names", "labels", _BATCHES),
-        *(10, {"train": 50_000, "test": 10_000}, 170_498_071),
-        "CIFAR-10 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
+        _cifar("cifar-10-batches-py", "batches.meta", names="label_names", labels="labels", files=_BATCHES),
+        classes=10,
+        counts={"train": 50_000, "test": 10_000},
+        size=170_498_071,
+        credit="CIFAR-10 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
     "CIFAR100": Known(
         _cifar(
-            *("cifar-100-python", "meta", "fine_label_names", "fine_labels"), {"train": ("train",), "test": ("test",)}
+            "cifar-100-python",
+            "meta",
+            names="fine_label_names",
+            labels="fine_labels",
+            files={"train": ("train",), "test": ("test",)},
         ),
-        *(100, {"train": 50_000, "test": 10_000}, 169_001_437),
-        "CIFAR-100 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
+        classes=100,
+        counts={"train": 50_000, "test": 10_000},
+        size=169_001_437,
+        credit="CIFAR-100 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
     "MNIST": Known(
         _mnist("MNIST", DIGITS),
-        *(10, {"train": 60_000, "test": 10_000}, 11_594_722),
-        *("MNIST (LeCun, Cortes, Burges), http://yann.lecun.com/exdb/mnist/", "CC BY-SA 3.0"),
-        ('a photo of the number: "{}".',),
+        classes=10,
+        counts={"train": 60_000, "test": 10_000},
+        size=11_594_722,
+        credit="MNIST (LeCun, Cortes, Burges), http://yann.lecun.com/exdb/mnist/",
+        licence="CC BY-SA 3.0",
+        templates=('a photo of the number: "{}".',),
     ),
     "FashionMNIST": Known(
         _mnist("FashionMNIST", GARMENTS),
-        *(10, {"train": 60_000, "test": 10_000}, 30_878_645),
-        *("Fashion-MNIST (Xiao et al. 2017), https://github.com/zalandoresearch/fashion-mnist", "MIT"),
+        classes=10,
+        counts={"train": 60_000, "test": 10_000},
+        size=30_878_645,
+        credit="Fashion-MNIST (Xiao et al. 2017), https://github.com/zalandoresearch/fashion-mnist",
+        licence="MIT",
     ),
     "SVHN": Known(
         Reader(lambda root: DIGITS, _svhn_part, _svhn_paths, _svhn_paths),
-        *(10, {"train": 73_257, "test": 26_032}, 246_316_178),
-        "SVHN (Netzer et al. 2011), http://ufldl.stanford.edu/housenumbers/",
-        *("non-commercial use only", ('a street sign of the number: "{}".',)),
+        classes=10,
+        counts={"train": 73_257, "test": 26_032},
+        size=246_316_178,
+        credit="SVHN (Netzer et al. 2011), http://ufldl.stanford.edu/housenumbers/",
+        licence="non-commercial use only",
+        templates=('a street sign of the number: "{}".',),
     ),
     "CUB200": Known(
         Reader(_cub_classes, _cub_part, _cub_paths, _cub_needed),
-        *(200, {"train": 5_994, "test": 5_794}, 1_150_585_339),
-        "CUB-200-2011 (Wah et al. 2011), https://www.vision.caltech.edu/datasets/cub_200_2011/",
+        classes=200,
+        counts={"train": 5_994, "test": 5_794},
+        size=1_150_585_339,
+        credit="CUB-200-2011 (Wah et al. 2011), https://www.vision.caltech.edu/datasets/cub_200_2011/",
         templates=("a photo of a {}, a type of bird.",),
     ),
 }
@@ -304,3 +327,13 @@ def _load(name: str, root: Path) -> Dataset:
 def _identity(name: str, root: Path) -> str:
     """Digest of all files that decide the dataset. Raises MissingAsset for the first that is not there."""
     return files_identity(name, KNOWN[name].reader.paths(root), root, LAYOUT)
+
+
+SOURCES.add(
+    DatasetSource(
+        "torchvision",
+        "torchvision:NAME?root=DIR",
+        entry=lambda spec: torchvision_dataset(spec.name, spec.root, spec.declared),
+        needs=("root",),
+    )
+)

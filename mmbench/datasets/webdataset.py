@@ -24,6 +24,7 @@ from mmbench.datasets import columns
 from mmbench.datasets.declared import SPLITS, Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import decode_image
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec
 from mmbench.errors import BadDataset, BadItem, BadSpec
 
 if TYPE_CHECKING:
@@ -232,3 +233,13 @@ def _identity(root: Path, fields: Fields) -> str:
     names = [root / "classnames.txt"] if (root / "classnames.txt").exists() else []
     paths = [path for found in shards(root).values() for path in found]
     return files_identity(repr(fields), [*names, *paths], root, LAYOUT)
+
+
+def _from_spec(spec: Spec) -> DatasetEntry:
+    usual, options = Fields(), spec.options
+    image = tuple(options["image"].split(",")) if "image" in options else usual.image
+    fields = Fields(image, options.get("label", usual.label), options.get("text", usual.text))
+    return webdataset(spec.path, fields, spec.declared)
+
+
+SOURCES.add(DatasetSource("webdataset", "webdataset:DIR", _from_spec, options=("image", "label", "text")))

@@ -111,7 +111,7 @@ def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) ->
 
 def _ceilings(entry: Any) -> tuple[CeilingPart, ...]:
     found = getattr(entry, "ceilings", ())
-    return tuple(CeilingPart(knows=ceiling.knows, score=ceiling.score()) for ceiling in found)
+    return tuple(CeilingPart(knows=ceiling.given, score=ceiling.score()) for ceiling in found)
 
 
 def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:
