@@ -10,7 +10,7 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
-    {"errors", "two_workers"},
+    {"errors", "progress", "two_workers"},
     {"registry"},
     {"stats", "metrics", "assets"},
     {"protocol", "datasets"},

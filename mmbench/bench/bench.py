@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mmbench.bench.plan import Plan, raw_roles
 from mmbench.errors import BadFeatures, MMBenchError, NotEnoughShots, Unmeasured
 from mmbench.features.keys import feature_key, score_key
+from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
 from mmbench.metrics import METRICS
 from mmbench.protocol import Cell, Protocol, Settings
@@ -73,6 +74,7 @@ class Bench:
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
     _unstored: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
 
     @classmethod
     def open(
@@ -264,6 +266,7 @@ class Bench:
             device=self.device,
             precision=self.precision,
             progress=self.progress,
+            prepared_images=self._prepared,
             name=f"{tower.name} on {where}",
         )
         fresh = found.census.fresh
