@@ -21,6 +21,7 @@ from mmbench import files
 from mmbench.assets.asset import LOOPBACK, TAG, WHEEL, Asset, address_of, check_member, is_offline, path_of, whole_wheel
 from mmbench.assets.verified import cached, digest, first_seen, remember, sound_or_none, verify
 from mmbench.errors import CorruptAsset, MissingAsset
+from mmbench.progress import progress_bar
 
 _ATTEMPTS = 3
 _BLOCK = 1 << 20
@@ -242,19 +243,6 @@ def _opener() -> urllib.request.OpenerDirector:
 
 @contextlib.contextmanager
 def _meter(asset: Asset, progress: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on a terminal, and silence elsewhere; gives a function of (bytes so far, bytes in all)."""
-    if not (progress and sys.stderr.isatty()):
-        yield lambda have, total: None
-        return
-    from rich import progress as bars
-    from rich.console import Console
-
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-    )
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"fetching {asset.name}", total=asset.size)
-        yield lambda have, total: bar.update(task, completed=have, total=total)
+    """A progress bar on a terminal, and nothing elsewhere; gives a function of (bytes so far, bytes in all)."""
+    with progress_bar(f"fetching {asset.name}", asset.size, wanted=progress, unit="bytes") as bar:
+        yield lambda have, total: bar.update(have, total=total)

@@ -90,7 +90,9 @@ class Bench:
 
     def plan(self, cells: Iterable[Cell]) -> None:
         """Note cells that will be asked for, so that those with the same inputs are solved together."""
-        self._schedule.add(cells)
+        for cell in cells:
+            self._schedule.add(cell)
+            self.source.expect(cell)
 
     def scores(self, cell: Cell) -> Scores:
         """The scores of ``cell``: known, stored, or measured now together with the planned cells of its group.

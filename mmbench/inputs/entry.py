@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import BadFeatures, BadSpec, Unmeasured
+from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
 from mmbench.registry import Registry
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 # What several models mean to a probe: none are taken; features joined side by side; an image encoder and a text encoder
 # of one space; or an ordered pair that is compared.
 Takes = Literal["one", "joined", "image_and_text", "pair"]
-OUTPUT = "output"  # the layer whose features every encoder has: its pooled vector
 
 
 class Source(Protocol):
