@@ -11,7 +11,7 @@ import mmbench
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
     {"errors", "two_workers"},
-    {"registry"},
+    {"registry", "spec"},
     {"stats", "metrics", "assets"},
     {"protocol", "datasets"},
     {"scores", "conditions", "probes", "zoo"},
