@@ -26,7 +26,7 @@ from typing import Literal, cast
 
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
 from mmbench.models import checkpoints
-from mmbench.models.entry import MODELS, Encoder, ModelEntry, Preprocess
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, ModelEntry, Preprocess
 from mmbench.spec import Value, choice, matching, read_options, require_known, split, whole
 
 SOURCES = ("open_clip", "timm", "torchvision", "transformers", "tfhub")
@@ -137,6 +137,21 @@ def resolve(spec: str) -> ModelEntry:
     raise UnknownName("model", spec, [*MODELS.names(), *entry_point_names()], hint="Or write SOURCE:NAME.")
 
 
+def resolve_generator(spec: str) -> GeneratorEntry:
+    """How to load the model that ``spec`` names as a writer of text; nothing is loaded.
+
+    Raises what ``resolve`` raises, and BadSpec for a model that writes none.
+    """
+    entry = resolve(spec)
+    if entry.generator is None:
+        writers = [model.name for model in MODELS if model.generator]
+        raise BadSpec(
+            f"model {spec!r} writes no text; these do: {', '.join(writers)}, and transformers:DIR of a causal language "
+            "model"
+        )
+    return entry.generator
+
+
 def check_options(spec: ModelSpec, *allowed: frozenset[str], towers: tuple[str, ...] = ("",)) -> None:
     """Raise BadSpec when ``spec`` has an option or a tower that its source does not know."""
     require_known(f"model {str(spec)!r}", [key for key, _ in spec.options], frozenset().union(*allowed))
@@ -173,10 +188,15 @@ def weights_file(spec: ModelSpec, cached: Callable[[], Path]) -> Path:
 
 def checked(spec: ModelSpec, encoder: Encoder) -> Encoder:
     """``encoder``, if its width is the one that ``spec`` declares with ``?dim=``; else raises BadFeatures."""
-    declared = spec.number("dim")
-    if declared and declared != encoder.dim:
-        raise BadFeatures(f"model {str(spec)!r} declares dim={declared} but its encoder gives {encoder.dim} columns")
+    require_width(spec, encoder.dim)
     return encoder
+
+
+def require_width(spec: ModelSpec, dim: int) -> None:
+    """Raise BadFeatures when ``spec`` declares another width than ``dim``."""
+    declared = spec.number("dim")
+    if declared and declared != dim:
+        raise BadFeatures(f"model {str(spec)!r} declares dim={declared} but its encoder gives {dim} columns")
 
 
 def raw_of(spec: ModelSpec, entry: Callable[[ModelSpec], ModelEntry]) -> Callable[[], ModelEntry] | None:
