@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+    from mmbench.models.generators import Generator
+
 Modality = Literal["image", "text"]
 
 
@@ -134,13 +136,22 @@ class Encoder:
 
 
 @dataclass(frozen=True)
+class GeneratorEntry:
+    """A model as a writer of text; ``load()`` and ``identity()`` as a ModelEntry's, under whose name it goes."""
+
+    load: Callable[[], Generator]
+    identity: Callable[[], Identity]
+
+
+@dataclass(frozen=True)
 class ModelEntry:
     """A model by name; a bench keeps what it loads by that, so no two models of a run may share one.
 
     ``identity()`` must not load the weights into memory nor import torch (a digest of a file is enough); ``load()``
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
     variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
-    that an image encoder and a text encoder of one training share; cosines across spaces mean nothing.
+    that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``generator``
+    is there when the model also writes text.
     """
 
     name: str
@@ -155,6 +166,7 @@ class ModelEntry:
     assets: Sequence[str] = ()
     raw: Callable[[], ModelEntry] | None = None
     space: str = ""
+    generator: GeneratorEntry | None = None
 
     def called(self, name: str) -> ModelEntry:
         """The same model under another name, and its raw variant under that with ``_raw`` behind it."""
