@@ -16,8 +16,9 @@ from functools import partial
 
 from mmbench.claims._common import AR, CAPTIONING, DIGITS, FEW_SHOT3, SIN, STANDARD6, claim
 from mmbench.conditions import cell
-from mmbench.forms import BY_BOTH, Above, All, Any, AtMost, Bottom, Form, Top
-from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, Protocol
+from mmbench.forms import BY_BOTH, Above, All, Any, AtMost, Bottom, Chain, Form, Top
+from mmbench.probes.retrieval import LINEAR_MAP_RETRIEVAL
+from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, ZERO_SHOT, Protocol, Roles
 
 INSTANCES = ("cifar100", "cub")  # drawings and flags, each a class of its own
 CATEGORIES = ("cifar10",)
@@ -171,4 +172,53 @@ _ours_with_beit(
     protocols=(FEW_SHOT_5, CLUSTERING),
     datasets=(*CATEGORIES, *INSTANCES, *DYED),
     models=(*TRAINED, "random"),
+)
+
+# Phrased on 2026-11-28, with all models trained, before layers and zero-shot transfer were measured.
+_ours_later = partial(
+    claim, section="zoo", ours="the whole sentence; phrased with the models trained, before measuring"
+)
+STAGES = ("stage3", "stage2", "stage1")
+
+
+def by_layer(role: str, layers: tuple[str, ...], dataset: str) -> Form:
+    """Each layer, deepest first, tells the classes apart better than the next, from five samples."""
+    return Chain(tuple(cell(FEW_SHOT_5.at_layer(layer), role, dataset) for layer in layers))
+
+
+_ours_later(
+    "matched2026-later-stages-better",
+    "In the networks trained on fine labels and on captions, each stage tells categories apart better than the one "
+    "before it.",
+    expect=All(tuple(by_layer(role, STAGES, "cifar10") for role in ("bit_m", "clip"))),
+    protocols=tuple(FEW_SHOT_5.at_layer(layer) for layer in STAGES),
+    datasets=CATEGORIES,
+    models=("bit_m", "clip"),
+)
+_ours_later(
+    "matched2026-last-block-better",
+    "In the transformer trained on fine labels the last block tells categories apart better than the first.",
+    expect=by_layer("vit", ("block6", "block1"), "cifar10"),
+    protocols=tuple(FEW_SHOT_5.at_layer(layer) for layer in ("block6", "block1")),
+    datasets=CATEGORIES,
+    models=("vit",),
+)
+_ours_later(
+    "matched2026-zero-shot-below-ten-shot",
+    "Class names alone tell CLIP less about categories of drawings than ten samples of each do.",
+    expect=Above(cell(FEW_SHOT.at(shots=10), "clip", "cifar10"), cell(ZERO_SHOT, Roles("clip", "clip_t"), "cifar10")),
+    protocols=(FEW_SHOT.at(shots=10), ZERO_SHOT),
+    datasets=CATEGORIES,
+    models=("clip", Roles("clip", "clip_t")),
+)
+claim(
+    "matched2026-captions-map-to-text",
+    "A linear map into the space of caption texts finds the name of a drawing more often from CLIP's features than from "
+    "those of the untrained network.",
+    section="zoo",
+    expect=Above(Roles("clip", "clip_t"), Roles("random", "clip_t"), each=BY_BOTH),
+    protocols=(LINEAR_MAP_RETRIEVAL,),
+    datasets=(*CATEGORIES, "cub"),
+    models=(Roles("clip", "clip_t"), Roles("random", "clip_t")),
+    ours="the whole sentence; phrased after a look at both measurements",
 )
