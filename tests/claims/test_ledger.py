@@ -28,7 +28,8 @@ READINGS = {
 def files():
     """Every text of the package, and the pages that are read beside it."""
     ours = (path for path in PACKAGE.rglob("*") if path.suffix in READ)
-    return [*ours, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("reports/*.md")]
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    return [*ours, *pages, *ROOT.glob("reports/*.md"), *ROOT.glob("reports/expected/*.toml")]
 
 
 def unresolved(text):
