@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
 
 def as_json(entry: Entry) -> dict[str, Any]:
     """An entry as plain JSON values. ``settings`` gives each setting its value under the two readings."""
+    from mmbench.claims.ledger import readings
+
     return {
         "code": entry.code,
         "study": entry.study,
@@ -59,8 +61,8 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "says": entry.says,
         "other": entry.other,
         "ours": entry.ours,
-        "protocol": entry.protocol,
-        "settings": _readings(entry),
+        "probe": entry.probe,
+        "settings": {name: {"paper": paper, "code": code} for name, (paper, code) in readings(entry).items()},
         "claims": list(_claims(entry)),
     }
 
@@ -68,39 +70,28 @@ def as_json(entry: Entry) -> dict[str, Any]:
 def explained(entry: Entry) -> str:
     """All that is known about one entry, for a person."""
     from mmbench.claims import CLAIMS
+    from mmbench.claims.ledger import readings
 
     sides = ("paper", "code") if entry.code.startswith("D") else ("one place", "another")
-    settings = "; ".join(f"{name}: paper {of['paper']!r}, code {of['code']!r}" for name, of in _readings(entry).items())
+    settings = [f"{name}: paper {paper!r}, code {code!r}" for name, (paper, code) in readings(entry).items()]
     claims = [claim if claim in CLAIMS else f"{claim} (not registered)" for claim in _claims(entry)]
     rows = (
         ("where", entry.where),
         (sides[0], entry.says),
         (sides[1], entry.other),
         ("mmbench", entry.ours),
-        ("protocol", entry.protocol and f"{entry.protocol} ({settings})"),
+        ("setting", entry.probe and f"{'; '.join(settings)} (probe {entry.probe})"),
         ("claims", "\n              ".join(claims)),
     )
     head = f"{entry.code}  {entry.topic} ({entry.study})"
     return "\n".join([head, *(f"  {name:<11} {text}" for name, text in rows if text)])
 
 
-def _readings(entry: Entry) -> dict[str, dict[str, Any]]:
-    from mmbench.claims.ledger import protocol_of
-
-    protocol = protocol_of(entry)
-    if protocol is None or protocol.code is None:
-        return {}
-    paper, code = protocol.settings, protocol.code.settings
-    return {name: {"paper": getattr(paper, name), "code": getattr(code, name)} for name in entry.settings}
-
-
 def _claims(entry: Entry) -> tuple[str, ...]:
-    """The claims that an entry touches: its own, or every claim whose protocols have the setting."""
+    """The claims that an entry touches: its own, or every claim whose protocols have the probe."""
     from mmbench.claims import CLAIMS
-    from mmbench.claims.ledger import protocol_of
 
-    protocol = protocol_of(entry)
-    if protocol is None:
+    if not entry.probe:
         return entry.claims
-    asking = (c for c in CLAIMS if c.study != "planted" and any(p.probe == protocol.probe for p in c.protocols))
+    asking = (c for c in CLAIMS if c.study != "planted" and any(p.probe == entry.probe for p in c.protocols))
     return tuple(claim.id for claim in asking)

@@ -6,22 +6,19 @@ from pathlib import Path
 import pytest
 
 import mmbench
-from mmbench import protocol
 from mmbench.claims import CLAIMS
-from mmbench.claims.ledger import CODE, DISAGREEMENTS, LEDGER, disagreements_of, entries, protocol_of
+from mmbench.claims.ledger import CODE, DISAGREEMENTS, LEDGER, disagreements_of, entries, readings
 from mmbench.errors import UnknownName
-from mmbench.protocol import Protocol
+from mmbench.probes.entry import PROBES
 
 PACKAGE = Path(mmbench.__file__).parent
 ROOT = PACKAGE.parent
 READ = {".py", ".toml", ".md", ".html", ".js", ".css"}
-PROTOCOLS = [value for value in vars(protocol).values() if isinstance(value, Protocol)]
-READINGS = {
-    (one.name, setting)
-    for one in PROTOCOLS
-    if one.code
-    for setting in vars(one.settings)
-    if getattr(one.settings, setting) != getattr(one.code.settings, setting)
+DIFFERENT = {
+    (probe.name, setting)
+    for probe in PROBES
+    for setting, value in vars(probe.settings()).items()
+    if getattr(probe.settings().as_code(), setting) != value
 }
 
 
@@ -83,18 +80,20 @@ class TestEachEntry:
 
     def test_its_claims_are_ids(self, entry):
         assert all(re.fullmatch(r"[a-z]+\d{4}(-[a-z0-9]+)+", claim) for claim in entry.claims)
-        assert not (entry.claims and entry.protocol)
+        assert not (entry.claims and entry.probe)
 
     def test_its_settings_differ_between_the_readings(self, entry):
-        assert bool(entry.protocol) == bool(entry.settings)
-        assert {(entry.protocol, setting) for setting in entry.settings} <= READINGS
-        assert (protocol_of(entry) is not None) == bool(entry.protocol)
+        assert bool(entry.probe) == bool(entry.settings)
+        assert {(entry.probe, setting) for setting in entry.settings} <= DIFFERENT
+        assert list(readings(entry)) == list(entry.settings)
+        assert all(paper != code for paper, code in readings(entry).values())
 
 
 def test_every_setting_that_the_code_sets_otherwise_has_an_entry():
-    told = [(entry.protocol, setting) for entry in LEDGER for setting in entry.settings]
+    told = [(entry.probe, setting) for entry in LEDGER for setting in entry.settings]
     assert len(told) == len(set(told))
-    assert {*told} == READINGS
+    assert {*told} == DIFFERENT
+    assert len(told) > 5
 
 
 @pytest.mark.parametrize(

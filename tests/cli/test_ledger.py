@@ -26,7 +26,7 @@ def test_a_difference_from_the_code_with_its_setting_and_claims(capsys):
         "  paper       F1 is averaged over the films of the test set",
         "  code        the code averages over full batches of 50 films and leaves out the rest",
         "  mmbench     All films count in the reading paper; only full batches in the reading code.",
-        "  protocol    mlp_head (full_batches_only: paper False, code True)",
+        "  setting     full_batches_only: paper False, code True (probe mlp)",
     ]
     asking = [claim.id for claim in CLAIMS if any(protocol.probe == "mlp" for protocol in claim.protocols)]
     assert [line.split()[-1] for line in lines[5:]] == asking
@@ -52,7 +52,7 @@ def test_json(capsys):
     assert [row["code"] for row in rows] == LEDGER.names()
     row = next(row for row in rows if row["code"] == "D-03")
     assert row["settings"] == {"renormalise": {"paper": True, "code": False}}
-    assert row["protocol"] == "few_shot"
+    assert row["probe"] == "prototypes"
     assert "devillers2021-fewshot-bitm-best-natural" in row["claims"]
     assert {"study", "topic", "where", "says", "other", "ours"} < row.keys()
 

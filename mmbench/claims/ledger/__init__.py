@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from mmbench import protocol
 from mmbench.claims.ledger import devillers_code, other_code, within_papers
 from mmbench.claims.ledger.entry import Entry
-from mmbench.protocol import Protocol
 from mmbench.registry import Registry
 
 CODE = re.compile(r"\b[DT]-\d+[a-z]?\b")
@@ -33,9 +32,14 @@ def entries(code: str) -> list[Entry]:
     return parts or [LEDGER.get(exact if exact in LEDGER else code)]
 
 
-def protocol_of(entry: Entry) -> Protocol | None:
-    """The protocol whose readings ``paper`` and ``code`` differ by this entry, or None where no protocol does."""
-    return next((p for p in vars(protocol).values() if isinstance(p, Protocol) and p.name == entry.protocol), None)
+def readings(entry: Entry) -> dict[str, tuple[Any, Any]]:
+    """Each of the entry's settings with its values in the readings ``paper`` and ``code``, by the probe's defaults."""
+    from mmbench.probes.entry import PROBES
+
+    if not entry.probe:
+        return {}
+    paper = PROBES.get(entry.probe).settings()
+    return {name: (getattr(paper, name), getattr(paper.as_code(), name)) for name in entry.settings}
 
 
 def disagreements_of(claim: str) -> tuple[str, ...]:
@@ -43,4 +47,4 @@ def disagreements_of(claim: str) -> tuple[str, ...]:
     return tuple(str(entry) for entry in DISAGREEMENTS if claim in entry.claims)
 
 
-__all__ = ["CODE", "DISAGREEMENTS", "LEDGER", "Entry", "disagreements_of", "entries", "protocol_of"]
+__all__ = ["CODE", "DISAGREEMENTS", "LEDGER", "Entry", "disagreements_of", "entries", "readings"]

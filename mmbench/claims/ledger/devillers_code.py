@@ -43,7 +43,7 @@ ENTRIES = (
         "the code takes the dot product with the mean of unit vectors, and does not scale that mean to length 1: broad "
         "classes score lower",
         "The reading paper scales the mean to length 1 (cosine similarity, our choice); the reading code does not.",
-        "few_shot",
+        "prototypes",
         ("renormalise",),
     ),
     Entry(
@@ -55,7 +55,7 @@ ENTRIES = (
         "the code takes its absolute value, so that opposite vectors count as similar",
         "The reading paper sets negative cosines to 0, since an affinity cannot be negative (our choice); the reading "
         "code takes the absolute value. Features that are never negative give the same result in both.",
-        "clustering",
+        "spectral",
         ("affinity",),
     ),
     Entry(
@@ -67,7 +67,7 @@ ENTRIES = (
         "the code lets several classes take the same cluster (the last one keeps it), and clusters that no class takes "
         "get class 0",
         "Both are implemented: one_to_one in the reading paper, class_first in the reading code.",
-        "clustering",
+        "spectral",
         ("labelling",),
     ),
     Entry(
@@ -78,7 +78,7 @@ ENTRIES = (
         "the paper gives no batch size",
         "the script uses 60 by default, the README of the same code says 64",
         "64 in the reading paper, 60 in the reading code.",
-        "linear_probe",
+        "linear",
         ("batch_size",),
     ),
     Entry(

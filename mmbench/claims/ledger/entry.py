@@ -11,9 +11,9 @@ class Entry:
 
     ``code`` starts with ``D-`` where a paper differs from its authors' code (or from the owner of a model or dataset),
     and with ``T-`` where a text differs from its own tables or from another text. ``ours`` is what mmbench does about
-    it. ``protocol`` and ``settings`` name the protocol in ``mmbench.protocol`` and those of its settings that differ
-    between the readings ``paper`` and ``code``; both are empty where no protocol carries the difference. ``claims``
-    are the ids of the sentences that a T entry touches, also of those that are not registered yet.
+    it. ``probe`` and ``settings`` name a probe and those of its settings that differ between the readings ``paper`` and
+    ``code`` of its protocols; both are empty where no protocol carries the difference. ``claims`` are the ids of the
+    sentences that a T entry touches, also of those that are not registered yet.
     """
 
     code: str
@@ -23,7 +23,7 @@ class Entry:
     says: str
     other: str
     ours: str
-    protocol: str = ""
+    probe: str = ""
     settings: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
 

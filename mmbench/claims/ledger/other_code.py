@@ -22,7 +22,7 @@ ENTRIES = (
         "why RN50 scores only 10 % on covers and .09 on posters (our guess)",
         "The reading paper normalises; the reading code gives the role rn50 pixels between 0 and 1. A model without a "
         "variant for such pixels is unmeasured under the reading code.",
-        "mlp_head",
+        "mlp",
         ("raw_input",),
     ),
     Entry(
@@ -33,7 +33,7 @@ ENTRIES = (
         "F1 is averaged over the films of the test set",
         "the code averages over full batches of 50 films and leaves out the rest",
         "All films count in the reading paper; only full batches in the reading code.",
-        "mlp_head",
+        "mlp",
         ("full_batches_only",),
     ),
     Entry(
