@@ -4,7 +4,7 @@ These sentences are ours. They were phrased on 2026-11-25, when only ``bit_m``, 
 they name had been trained. A trial of those had shown that fine labels are better on instances and captions on
 categories, so ``fine-labels-instances`` and ``captions-categories`` were phrased after a result had been seen. The
 others were phrased before, and those that fail stay. All of them are about small networks and drawings; none is about
-the models of a paper.
+the models of a paper. Their wording was made plainer later; the forms are those of that day.
 
 ``beit`` has been trained twice. Its first model predicted masked pixels and was no better than the untrained network,
 so that ``training-helps-everywhere`` was refuted and ``masked-patches-trail`` supported. It was replaced because every
