@@ -123,6 +123,12 @@ _TAKEN: dict[Takes, tuple[int, float, str]] = {
 }
 
 
+def takes_so_many(takes: Takes, models: int) -> bool:
+    """Whether that many models are what ``takes`` means."""
+    low, high, _ = _TAKEN[takes]
+    return low <= models <= high
+
+
 def require(cell: Cell, takes: Takes) -> None:
     """Raise BadSpec for a cell whose number of models is not what its probe takes."""
     require_count(f"{cell}: the probe {cell.protocol.probe!r}", cell.models, takes)
@@ -130,10 +136,9 @@ def require(cell: Cell, takes: Takes) -> None:
 
 def require_count(what: str, models: Roles, takes: Takes) -> None:
     """Raise BadSpec, which begins with ``what``, for another number of models than it takes."""
-    low, high, wanted = _TAKEN[takes]
-    if not low <= len(models) <= high:
+    if not takes_so_many(takes, len(models)):
         raise BadSpec(
-            f"{what} takes {wanted}; got {len(models)}: {', '.join(models)}. Write several models of a claim as "
+            f"{what} takes {_TAKEN[takes][2]}; got {len(models)}: {', '.join(models)}. Write several models of a claim as "
             "Roles(first, second)"
         )
 
