@@ -115,7 +115,8 @@ class _Shelf:
         import numpy as np
         from safetensors.numpy import save
 
-        data = save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+        # np.ascontiguousarray would give a single number a dimension
+        data = save({name: np.array(values, order="C") for name, values in arrays.items()})
         self.store.write(path, data, self.what, durable=True)
 
     def _read(self, path: Path) -> Weights | None:

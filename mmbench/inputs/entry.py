@@ -138,8 +138,8 @@ def require_count(what: str, models: Roles, takes: Takes) -> None:
     """Raise BadSpec, which begins with ``what``, for another number of models than it takes."""
     if not takes_so_many(takes, len(models)):
         raise BadSpec(
-            f"{what} takes {_TAKEN[takes][2]}; got {len(models)}: {', '.join(models)}. Write several models of a claim as "
-            "Roles(first, second)"
+            f"{what} takes {_TAKEN[takes][2]}; got {len(models)}: {', '.join(models)}. Write several models of a claim "
+            "as Roles(first, second)"
         )
 
 
