@@ -65,6 +65,20 @@ def test_killed_runs_resume_with_an_identical_result(children):
         assert r["fresh"] == max(0, told["items"] - 8 * r["stored"][-1])
 
 
+def test_a_run_killed_between_the_shards_of_two_layers_resumes_with_an_identical_result(children):
+    found = children["kill_between_layers"]
+    shards, layers = found["shards"], 3
+    assert shards == layers * -(-found["items"] // found["shard"])
+    assert len(found["rounds"]) == shards
+    for number, r in enumerate(found["rounds"]):
+        assert r["killed"]
+        assert r["stored"] == number  # one layer may have a shard that another lacks
+        assert r["written"] == shards - number
+        assert r["fresh"] == found["items"] - number // layers * found["shard"]  # items that any layer lacks
+        assert r["twice"] == 0
+        assert r["same"]
+
+
 def test_runs_at_once_share_the_work(children):
     told = children["crowd"]
     assert sum(told["fresh"]) == told["items"]
