@@ -137,13 +137,13 @@ def kill(root: str) -> dict[str, Any]:
     return {"rounds": rounds, "items": ITEMS, "batch": BATCH}
 
 
-LAYERS = ("output", "first", "last")
+LAYERS, LAYER_SHARD = ("output", "first", "last"), 20
 
 
 def run_layers(root: str, die_at: int = 0) -> dict[str, Any]:
     """One extraction of three layers; dies when the shard of that number, from 1, is about to be written."""
     encoder, batches = counted(layered_encoder())
-    store, inner, shards = Store(root, shard_items=SHARD), Shelf.append, 0
+    store, inner, shards = Store(root, shard_items=LAYER_SHARD), Shelf.append, 0
 
     def append(shelf: Shelf, *given: Any) -> None:
         nonlocal shards
@@ -179,7 +179,7 @@ def kill_between_layers(root: str) -> dict[str, Any]:
                 "same": last["features"] == peace["features"],
             }
         )
-    return {"rounds": rounds, "items": ITEMS, "shard": SHARD, "shards": peace["shards"]}
+    return {"rounds": rounds, "items": ITEMS, "shard": LAYER_SHARD, "shards": peace["shards"]}
 
 
 def crowd(root: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tiny_encoders import IDENTITY, counted, image_encoder, layered_encoder, pic
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
 from mmbench.features.extract import extract
 from mmbench.features.keys import feature_key
-from mmbench.features.store import Store, StoreWarning
+from mmbench.features.store import Shelf, Store, StoreWarning
 from mmbench.models.hidden import HiddenLayers, Layer
 
 ALL = ("first", "output", "last")
@@ -82,6 +82,15 @@ def test_an_item_is_encoded_when_any_layer_lacks_it_and_stored_where_it_was_lack
     assert batches == [4, 4, 4, 4, 4, 4, 4]  # 4 to 7 are stored in both, so three batches are left
     assert found["output"].census.fresh == 12
     assert store.encoded_twice() == store.stored_twice() == []
+
+
+def test_locks_are_taken_in_one_order_so_that_no_two_runs_wait_for_each_other(store, monkeypatch):
+    taken, inner = [], Shelf.writing
+    monkeypatch.setattr(Shelf, "writing", lambda shelf, what: (taken.append(shelf.key), inner(shelf, what))[1])
+    for layers in (ALL, ALL[::-1]):
+        extract(layered_encoder(), IDENTITY, pictures(range(2)), Store(store.root / layers[0]), layers=layers)
+    assert taken[:3] == taken[3:] == sorted(taken[:3])
+    assert len(set(taken)) == 3
 
 
 def test_two_batches_at_once_keep_their_layers_apart(store, tmp_path, two_threads):

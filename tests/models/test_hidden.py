@@ -100,8 +100,14 @@ def test_blocks_before_the_class_token_is_added_are_averaged():
     close(found, wanted[0].mean(dim=(2, 3)))
 
 
-def test_layers_that_give_no_tensor_of_the_stated_width_are_left_out():
+def test_layers_that_give_no_tensor_are_left_out():
     assert dict(timm_encoder("pit_ti_224").layers) == {"output": 4}  # its stages give tuples
+
+
+def test_layers_that_do_not_run_or_have_another_width_than_stated_are_left_out():
+    module, idle = torch.nn.Linear(4, 5), torch.nn.Linear(4, 5)
+    layers = {"right": Layer(module, width=5), "wrong": Layer(module, width=6), "idle": Layer(idle)}
+    assert HiddenLayers(layers, lambda: module(torch.zeros(1, 4))).widths == {"right": 5}
 
 
 @pytest.mark.parametrize("name", ["resnet18", "vit_b_32", "swin_t"])
