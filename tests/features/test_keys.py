@@ -112,6 +112,6 @@ def test_every_part_of_a_score_key_misses_when_changed(change):
 
 def test_key_json_says_what_the_key_is(store):
     key = extract(image_encoder(), IDENTITY, pictures(range(2)), store).key
-    told = json.loads((store.root / "features" / key[:2] / key / "key.json").read_text())
-    assert told["identity"]["architecture"] == "tiny"
-    assert told["autocast"] is None
+    found = json.loads((store.root / "features" / key[:2] / key / "key.json").read_text())
+    assert found["identity"]["architecture"] == "tiny"
+    assert found["autocast"] is None
