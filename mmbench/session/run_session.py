@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
-from mmbench.lineups.roles import UNTRAINED
+from mmbench.lineups.roles import untrained_models
 from mmbench.protocol import Cell, Protocol
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
 
@@ -179,7 +179,7 @@ class Board:
             for cell in cells_asked(claim, "measured")
             if cell.dataset == dataset and (cell.model == model or not named)
         }
-        if model == UNTRAINED:
+        if self._is_untrained(model):
             asked -= {"mlp"} if asked != {"mlp"} else set()
         elif not named:
             asked -= {"mlp", "neighbours"}
@@ -207,6 +207,9 @@ class Board:
 
     def _has_dataset(self, role: str) -> bool:
         return role in self.lineup.datasets
+
+    def _is_untrained(self, role: str) -> bool:
+        return self._has_model(role) and self.lineup.model(role).kind == "untrained"
 
     def _sees(self, role: str) -> bool:
         """Whether the role's encoder takes images."""
@@ -321,9 +324,9 @@ class Board:
 
 
 def named_models() -> frozenset[str]:
-    """Every model, alone or joined, and every single role that some claim names; the floor, wanted anyway, is not."""
+    """Every model, alone or joined, and every single role that some claim names, except the untrained networks."""
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+"))) - {UNTRAINED}
+    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+"))) - untrained_models()
 
 
 def _roles(claim: Claim) -> list[str]:

@@ -11,10 +11,11 @@ from mmbench.claims import CLAIMS
 from mmbench.claims._common import HC_IMAGE_SETS, HC_TEXT, HC_TEXT_SETS, PAIRS9, SETTINGS7, STANDARD6, VISUAL12
 from mmbench.claims.disagreements import DISAGREEMENTS
 from mmbench.conditions import cells_of
-from mmbench.lineups.roles import OURS
+from mmbench.lineups.roles import MODEL_ROLES
 
 STUDIES = {"devillers2021": 49, "bielawski2022": 49, "cyclegan2022": 6, "hu2022": 4, "clip2021": 4, "matched2026": 15}
-ROLES = {*VISUAL12, *HC_TEXT, *PAIRS9, "clip_vitb32", "vit_unimodal", *OURS}
+OWN = {role.name for role in MODEL_ROLES if role.own}
+ROLES = {*VISUAL12, *HC_TEXT, *PAIRS9, "clip_vitb32", "vit_unimodal", *OWN}
 DATASETS = {
     *STANDARD6,
     *HC_IMAGE_SETS,
