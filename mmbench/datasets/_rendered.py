@@ -1,4 +1,4 @@
-"""What the generated datasets share: repeatable dice, pixels that are rendered once and kept, digests of code."""
+"""Shared by the generated datasets: seeded random numbers, pixels rendered once and cached, digests of code."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Dice:
-    """Random numbers seeded by words.
+    """Random numbers with words as their seed.
 
-    Built on the raw bits of PCG64, which numpy keeps the same for ever, and not on Generator's distributions, which
-    it may change: the same item comes out on every machine.
+    Built on the raw bits of PCG64, which numpy keeps stable, and not on Generator's distributions, which it
+    may change: every machine gets the same item.
     """
 
     def __init__(self, *words: object) -> None:
@@ -75,7 +75,7 @@ class RenderedImages:
         return self._digests[index]
 
     def digests(self) -> list[str]:
-        """All digests at once; computed once for as many encoders as ask."""
+        """All digests at once; computed once for all encoders."""
         return self._digests
 
     @functools.cached_property
@@ -90,7 +90,7 @@ class RenderedImages:
 
 
 def kept_array(name: str, key: str, rows: int, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The array of ``rows`` rows that ``make`` gives, made once; a cache file that cannot be read is made anew."""
+    """The array of ``rows`` rows that ``make`` gives, made once; a cache file that cannot be read is made again."""
     path = cache_dir() / "datasets" / f"{name}-{key[:16]}.npy"
     kept = _read(path, rows)
     if kept is None:
@@ -126,7 +126,8 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def identity_of(*parts: object, modules: Sequence[str] = ()) -> str:
-    """Hex SHA-256 of the parts and of the source of the named modules: changes when an item could, renders nothing."""
+    """Hex SHA-256 of the parts and of the source of the named modules: it changes when an item could; nothing is
+    rendered."""
     hasher = hashlib.sha256("\0".join(map(str, parts)).encode())
     for module in modules:
         hasher.update(_source(module))

@@ -99,9 +99,9 @@ def split_of(hexcode: str) -> Literal["train", "evaluation"]:
 
 @functools.cache
 def unseen() -> tuple[int, ...]:
-    """Rows of the drawings that the zoo was neither shown nor told of: what evaluation datasets are made of.
+    """Rows of the drawings that the zoo saw neither as pictures nor as words: the evaluation datasets are made of them.
 
-    They are those of the evaluation concepts, but for the two (whale, calendar) that are another name of a training
+    They are those of the evaluation concepts, except the two (whale, calendar) that are another name of a training
     drawing (spouting whale, tear-off calendar), and so stand in its captions.
     """
     listing = catalogue()
