@@ -11,8 +11,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mmbench.inputs.labelled import Labelled
+from mmbench.inputs.prompts import Prompted
 from mmbench.probes.draws import draw_shots, trial_seeds
-from mmbench.probes.entry import PROBES, Arrays
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import (
     ClusteringSettings,
     LinearSettings,
@@ -28,7 +30,7 @@ SEED = 0
 
 
 @pytest.fixture(scope="module")
-def arrays() -> Arrays:
+def arrays() -> Labelled:
     """2,000 training and 1,000 test rows of ten Gaussian classes in 256 dimensions."""
     rng = np.random.default_rng(SEED)
     means = 0.15 * rng.standard_normal((10, 256))
@@ -37,8 +39,7 @@ def arrays() -> Arrays:
         y = np.arange(count) % 10
         return (means[y] + rng.standard_normal((count, 256))).astype(np.float32), y
 
-    prompts = means[:, None].repeat(8, axis=1).astype(np.float32)
-    return Arrays(*rows(2000), *rows(1000), tuple(f"class {i}" for i in range(10)), prompts=prompts)
+    return Labelled(*rows(2000), *rows(1000), tuple(f"class {i}" for i in range(10)))
 
 
 @pytest.fixture(scope="module")
@@ -224,13 +225,16 @@ def test_zero_shot(against, arrays):
     from sklearn.metrics.pairwise import cosine_similarity
     from sklearn.preprocessing import normalize
 
-    settings = ZeroShotSettings(templates=("{}",) * 8)
+    means = np.stack([arrays.train_x[arrays.train_y == label].mean(axis=0) for label in range(arrays.classes)])
+    prompts = means[:, None].repeat(8, axis=1)
+    inputs = Prompted(arrays.test_x, arrays.test_y, arrays.class_names, prompts)
 
     def reference():
-        weights = np.stack([normalize(p).mean(axis=0) for p in arrays.prompts])
+        weights = np.stack([normalize(p).mean(axis=0) for p in prompts])
         return [cosine_similarity(arrays.test_x, weights).argmax(axis=1)]
 
-    ours, theirs = against("zero_shot", [settings], 1, "scikit-learn cosine_similarity", reference, rounds=20)
+    name, library = "zero_shot", "scikit-learn cosine_similarity"
+    ours, theirs = against(name, [ZeroShotSettings()], 1, library, reference, rounds=20, data=inputs)
     np.testing.assert_array_equal(ours[0], theirs)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
-from mmbench.protocol import PRINTED, Cell, Protocol
+from mmbench.protocol import PRINTED, Cell, Models, Protocol
 
 DUST = 1e-9  # sums of printed decimals are not exact in binary
 
@@ -99,7 +99,7 @@ class Extreme:
 Term = Linear | Extreme
 
 
-def cell(protocol: Protocol, model: str, dataset: str) -> Linear:
+def cell(protocol: Protocol, model: Models, dataset: str) -> Linear:
     """One cell's mean."""
     return Linear(((Cell(protocol, model, dataset), 1.0),))
 

@@ -249,7 +249,7 @@ def lineup_covers_the_claims(name: str) -> None:
         if node is None or not claim.measurable or claim.study == "planted":
             continue
         for cell in cells_of(node):
-            for role in cell.model.split("+"):
+            for role in cell.models:
                 assert lineup.covers_model(role), f"{claim.id}: lineup {name} neither binds model {role} nor says why"
             assert lineup.covers_dataset(cell.dataset), (
                 f"{claim.id}: lineup {name} neither binds dataset {cell.dataset} nor says why"

@@ -29,7 +29,7 @@ from mmbench.conditions import (
     positive,
     smallest,
 )
-from mmbench.protocol import Protocol
+from mmbench.protocol import Models, Protocol, Roles
 
 Axis = Literal["dataset", "protocol"]
 BY_PROTOCOL: tuple[Axis, ...] = ("protocol",)
@@ -41,23 +41,27 @@ POOLED: tuple[Axis, ...] = ()
 class Top:
     """The best member of a group (or of the names listed), as an operand: the largest of its members' means."""
 
-    of: str | tuple[str, ...]
+    of: Models | tuple[Models, ...]
 
     def __str__(self) -> str:
-        return f"the best of {self.of if isinstance(self.of, str) else ', '.join(self.of)}"
+        return f"the best of {_names(self.of)}"
 
 
 @dataclass(frozen=True)
 class Bottom:
     """The worst member of a group (or of the names listed), as an operand: the smallest of its members' means."""
 
-    of: str | tuple[str, ...]
+    of: Models | tuple[Models, ...]
 
     def __str__(self) -> str:
-        return f"the worst of {self.of if isinstance(self.of, str) else ', '.join(self.of)}"
+        return f"the worst of {_names(self.of)}"
 
 
-Operand = str | Top | Bottom | Term
+def _names(of: Models | tuple[Models, ...]) -> str:
+    return str(of) if isinstance(of, str | Roles) else ", ".join(map(str, of))
+
+
+Operand = Models | Top | Bottom | Term
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,8 @@ class Scope:
 
     protocols: tuple[Protocol, ...] = ()
     datasets: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    models: tuple[Models, ...] = ()
+    groups: Mapping[str, tuple[Models, ...]] = field(default_factory=dict)
 
     def points(self, each: tuple[Axis, ...]) -> Iterator[Scope]:
         """This scope cut into one scope for every value of the axes judged one by one.
@@ -79,15 +83,18 @@ class Scope:
         for some_protocols, some_datasets in itertools.product(protocols, datasets):
             yield Scope(some_protocols, some_datasets, self.models, self.groups)
 
-    def members(self, name: str | tuple[str, ...]) -> tuple[str, ...]:
-        return self.groups.get(name, (name,)) if isinstance(name, str) else name
+    def members(self, name: Models | tuple[Models, ...]) -> tuple[Models, ...]:
+        """The roles of a group; a role, or roles that are taken together, are their own only member."""
+        if isinstance(name, str):
+            return self.groups.get(name, (name,))
+        return (name,) if isinstance(name, Roles) else name
 
     def quantity(self, operand: Operand) -> Term:
         """The operand as a quantity: a name becomes its mean over members, datasets and protocols."""
         if isinstance(operand, Top | Bottom):
             pick = largest if isinstance(operand, Top) else smallest
             return pick(*(self.quantity(member) for member in self.members(operand.of)))
-        if not isinstance(operand, str):
+        if not isinstance(operand, str | Roles):
             return operand
         axes = itertools.product(self.protocols, self.members(operand), self.datasets)
         return mean(cell(protocol, model, dataset) for protocol, model, dataset in axes)
@@ -101,10 +108,6 @@ class Form:
 
     def words(self) -> str:
         raise NotImplementedError
-
-
-def _say(operand: Operand) -> str:
-    return operand if isinstance(operand, str) else str(operand)
 
 
 def _each(each: tuple[Axis, ...]) -> str:
@@ -126,7 +129,7 @@ class Above(Form):
 
     def words(self) -> str:
         lead = f" by more than {self.by:g}" if self.by > 0 else f" less {-self.by:g}" if self.by else ""
-        return f"{_say(self.a)} above {_say(self.b)}{lead}{_each(self.each)}"
+        return f"{self.a!s} above {self.b!s}{lead}{_each(self.each)}"
 
 
 @dataclass(frozen=True)
@@ -146,15 +149,15 @@ class AtMost(Form):
 
     def words(self) -> str:
         slack = f" plus {self.slack:g}" if self.slack else ""
-        return f"{_say(self.a)} at most {_say(self.b)}{slack}{_each(self.each)}"
+        return f"{self.a!s} at most {self.b!s}{slack}{_each(self.each)}"
 
 
 @dataclass(frozen=True)
 class Best(Form):
     """``a`` above every other model of ``among`` (the claim's models when empty); a tie does not refute it."""
 
-    a: str
-    among: tuple[str, ...] = ()
+    a: Models
+    among: tuple[Models, ...] = ()
     by: float = 0.0
     each: tuple[Axis, ...] = BY_PROTOCOL
 
@@ -164,7 +167,7 @@ class Best(Form):
 
     def words(self) -> str:
         lead = f" by more than {self.by:g}" if self.by else ""
-        return f"{self.a} best{lead} among {', '.join(self.among) or 'the models'}{_each(self.each)}"
+        return f"{self.a} best{lead} among {_names(self.among) or 'the models'}{_each(self.each)}"
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ class Chain(Form):
         )
 
     def words(self) -> str:
-        return " > ".join(map(_say, self.links)) + _each(self.each)
+        return " > ".join(map(str, self.links)) + _each(self.each)
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ class OnPar(Form):
         return all_of(side.compile(scope) for side in sides)
 
     def words(self) -> str:
-        return f"{_say(self.a)} on par with {_say(self.b)} within {self.within:g}{_each(self.each)}"
+        return f"{self.a!s} on par with {self.b!s} within {self.within:g}{_each(self.each)}"
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ class AtLeast(Form):
         return AtMost(constant(self.value), self.a, each=self.each).compile(scope)
 
     def words(self) -> str:
-        return f"{_say(self.a)} at least {self.value:g}{_each(self.each)}"
+        return f"{self.a!s} at least {self.value:g}{_each(self.each)}"
 
 
 @dataclass(frozen=True)
@@ -230,7 +233,7 @@ class Ratio(Form):
         )
 
     def words(self) -> str:
-        return f"{_say(self.a)} more than {self.at_least:g} times {_say(self.b)}{_each(self.each)}"
+        return f"{self.a!s} more than {self.at_least:g} times {self.b!s}{_each(self.each)}"
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from mmbench.session.options import OPTIONS
 if TYPE_CHECKING:
     from mmbench.claims import Claim, EvidenceKind
     from mmbench.claims.families import About
+    from mmbench.protocol import Models, Roles
     from mmbench.session.gate_session import SessionGate
     from mmbench.session.run_notes import Sheet
     from mmbench.session.run_session import Board
@@ -111,7 +112,7 @@ class Session:
                 device=self.option("device") or "cpu",
                 precision=self.option("precision") or "float32",
                 offline=self.option("offline"),
-                pairs=not self.is_worker,  # another worker may be at the next cells already
+                side_by_side=not self.is_worker,  # another worker may be at the next cells already
                 expected=self.config.rootpath / "reports" / "expected",
             )
         return self._board
@@ -163,7 +164,7 @@ class Session:
                 pairs = self.board.pairs(about.protocols) if "measured" in self.evidence else []
                 found = [{"model": model, "dataset": dataset} for model, dataset in pairs]
                 values = list(dict.fromkeys(tuple(pair[name] for name in names) for pair in found))
-                metafunc.parametrize(names, values or [(ABSENT,) * len(names)], indirect=True, ids=None)
+                metafunc.parametrize(names, values or [(ABSENT,) * len(names)], indirect=True, ids=str)
         except (MMBenchError, TypeError) as error:
             where = metafunc.definition.nodeid
             self.problems.append(f"{where}: {error}")
@@ -299,7 +300,7 @@ class Scoreboard:
             pytest.xfail(why)
         return judged.verdict
 
-    def measure(self, model: str, dataset: str, benchmark: Any) -> None:
+    def measure(self, model: Roles, dataset: str, benchmark: Any) -> None:
         """Measure the module's cells of one model and dataset; time the probe where the work is fresh.
 
         The features come first, outside the clock. The run that makes the scores is the probe's warm-up; timed rounds
@@ -341,8 +342,8 @@ def claim(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture
-def model(request: pytest.FixtureRequest) -> str:
-    """A model role of the lineup that the module's protocols apply to."""
+def model(request: pytest.FixtureRequest) -> Roles:
+    """Roles of the lineup, one or several, that the module's protocols apply to."""
     return _param(request)
 
 
@@ -363,7 +364,7 @@ def features(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """``features(model, dataset, split="test")``: the stored float32 ``[n, dim]`` features, encoded at most once."""
     session = request.config.stash[SESSION]
 
-    def get(model: str, dataset: str, split: str = "test") -> Any:
+    def get(model: Models, dataset: str, split: str = "test") -> Any:
         return session.board.bench.features(model, dataset, split)
 
     return get

@@ -14,7 +14,7 @@ def make_run(make_record):
     """``make_run(cells, clip="other weights", ...)``: a record whose lineup plays every role of its cells."""
 
     def make(cells, *, models=(), datasets=(), **weights):
-        named = dict.fromkeys(role for part in cells for role in part.model.split("+"))
+        named = dict.fromkeys(role for part in cells for role in part.models)
         bound = {role: model_role(role, weights.pop(role, "w")) for role in named} | {b.role: b for b in models}
         data = {part.dataset: Binding(role=part.dataset, spec="flags", digest=f"{part.dataset}-1") for part in cells}
         data |= {b.role: b for b in datasets}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.protocol import FEW_SHOT, Cell, Roles
 from mmbench.records.cells import cell_part
 from mmbench.records.schema import Binding, CellPart
 from mmbench.scores import Scores
@@ -18,7 +18,7 @@ def verdict(claim="devillers2021-made-up", outcome="supported", evidence="measur
 
 def cell(model, dataset, mean, protocol="few_shot_5", probe="prototypes", **rest):
     return CellPart(
-        protocol=protocol, probe=probe, fingerprint=f"{protocol}-print", reading="paper", model=model,
+        protocol=protocol, probe=probe, fingerprint=f"{protocol}-print", reading="paper", models=tuple(Roles.of(model)),
         dataset=dataset, metric="accuracy", unit="%", trials=(mean - 1, mean + 1), mean=mean, low=mean - 2,
         high=mean + 2, chance=10.0, examples=500, seconds=0.5, **rest,
     )  # fmt: skip

@@ -125,7 +125,7 @@ def test_cells_are_found_and_replaced_everywhere() -> None:
     pair = Correlation((a, b), (c, d), 0.5)
     node = Quorum(2, (Margin(a - b), pair, MeanCorrelation((pair,), 0.5)))
     assert set(cells_of(node)) == set(CELLS.values())
-    moved = with_cells(node, lambda old: Cell(old.protocol, old.model, "elsewhere"))
+    moved = with_cells(node, lambda old: Cell(old.protocol, old.models, "elsewhere"))
     assert {found.dataset for found in cells_of(moved)} == {"elsewhere"}
     assert len(cells_of(moved)) == 4
 

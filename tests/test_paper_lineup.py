@@ -47,11 +47,11 @@ def run(folder, lineup, *options, **variables):
 def asked_of(lineup):
     """Models and datasets of every cell that a measurable claim asks for and the lineup can play."""
     return {
-        (cell.model, cell.dataset)
+        (cell.models, cell.dataset)
         for claim in CLAIMS
         if claim.study != "planted" and claim.measurable and not claim.waits_for
         for cell in cells_asked(claim, "measured")
-        if set(cell.model.split("+")) <= set(lineup.models) and cell.dataset in lineup.datasets
+        if set(cell.models) <= set(lineup.models) and cell.dataset in lineup.datasets
     }
 
 
@@ -98,7 +98,7 @@ def test_with_the_files_every_role_is_loaded_and_every_claim_judged(tmp_path, mo
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", where["HF_HUB_CACHE"])
     bench = Bench.open(lineup_file, store=tmp_path / "store", progress=False)
-    asked = {name for pair in asked_of(lineup) for name in (*pair[0].split("+"), pair[1])}
+    asked = {name for pair in asked_of(lineup) for name in (*pair[0], pair[1])}
     assert set(lineup.datasets) - asked == {"mangolin_tmdb"}  # its claims compare with other people's numbers
     for role in sorted(set(lineup.models) - asked):  # what only claims that still wait will ask for
         features = bench.features(role, "mangolin_tmdb", "test")

@@ -28,7 +28,7 @@ def at(**means: float) -> dict[Cell, float]:
 def measured(scores: dict[Cell, Scores]) -> Measured:
     def scores_of(wanted: Cell) -> Scores:
         if wanted not in scores:
-            raise Unmeasured(f"{wanted.model} has no weights; bind the role with --mmbench-model {wanted.model}=SPEC")
+            raise Unmeasured(f"{wanted.models} has no weights; bind the role with --mmbench-model {wanted.models}=SPEC")
         return scores[wanted]
 
     return Measured(scores_of)
@@ -87,7 +87,7 @@ def test_what_is_missing_is_told_and_does_not_stop_the_rest() -> None:
     verdict = judge(claim(Best("a")), plain(a=80, b=60))
     assert verdict.outcome == "unmeasured"
     assert verdict.missing == ("c has no weights; bind the role with --mmbench-model c=SPEC",)
-    assert [row.cell.model for row in verdict.rows] == ["a", "b"]
+    assert [str(row.cell.models) for row in verdict.rows] == ["a", "b"]
     assert verdict.truth is None
 
 

@@ -82,7 +82,7 @@ def sizes_of(record: Record) -> tuple[Size, ...]:
         spread = float(np.std(cell.trials, ddof=1)) if len(cell.trials) > 1 else 0.0
         shape = (cell.probe, cell.dataset, cell.metric, len(cell.trials), cell.examples)
         size = Size(*shape, cell.mean / scale, cell.chance / scale, spread / scale)
-        for role in cell.model.split("+"):
+        for role in cell.models:
             by_role.setdefault(role, []).append(size)
     if not by_role:
         raise BadSpec(f"record {record.label!r} has no cells to take sizes from")

@@ -228,7 +228,7 @@ GROUPS = {"three": ("b", "c", "d")}
 def claim_of(null: Null) -> Claim:
     """The null's form as a claim over its own cells."""
     datasets = tuple(dict.fromkeys(c.dataset for c in null.means))
-    models = tuple(dict.fromkeys(c.model for c in null.means))
+    models = tuple(dict.fromkeys(c.models for c in null.means))
     return Claim("null", null.name, Place("null"), null.form, (FEW_SHOT,), datasets, models, GROUPS)
 
 

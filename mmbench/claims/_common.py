@@ -11,7 +11,7 @@ from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
 from mmbench.claims.disagreements import disagreements_of
 from mmbench.conditions import Extreme, Linear, Term, cell, largest
 from mmbench.forms import POOLED, Above, All, Form
-from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Protocol
+from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Models, Protocol, Roles
 
 # Roles.
 AR = ("ar_l2", "ar_li4", "ar_li8")
@@ -27,13 +27,13 @@ HC_TEXT = ("bert_base", "bert_large", "clip_t")
 HC_UNIMODAL_TEXT = ("bert_base", "bert_large")
 
 
-def paired(vision: Iterable[str], text: Iterable[str]) -> tuple[str, ...]:
-    """Every image tower joined with every text tower, as a bimodal cell names its model."""
+def paired(vision: Iterable[str], text: Iterable[str]) -> tuple[Roles, ...]:
+    """Every image tower joined with every text tower."""
     texts = tuple(text)
-    return tuple(f"{v}+{t}" for v in vision for t in texts)
+    return tuple(Roles(v, t) for v in vision for t in texts)
 
 
-CLIP_PAIR = "clip+clip_t"
+CLIP_PAIR = Roles("clip", "clip_t")
 PAIRS9 = paired(HC_VISION, HC_TEXT)
 
 GROUPS = {
@@ -78,31 +78,31 @@ def at_least(share: float, of: int) -> int:
     return math.ceil(share * of - 1e-9)
 
 
-def means(protocol: Protocol, names: Iterable[str], dataset: str) -> tuple[Linear, ...]:
+def means(protocol: Protocol, names: Iterable[Models], dataset: str) -> tuple[Linear, ...]:
     """The cells of several models on one dataset."""
     return tuple(cell(protocol, name, dataset) for name in names)
 
 
-def lead(protocol: Protocol, name: str, rivals: Iterable[str], dataset: str) -> Term:
+def lead(protocol: Protocol, name: Models, rivals: Iterable[Models], dataset: str) -> Term:
     """How far a model is ahead of the best of its rivals on one dataset."""
     others = tuple(rivals)
     ahead = cell(protocol, name, dataset) - largest(*means(protocol, others, dataset))
-    label = f"{protocol.name} lead of {name} over {', '.join(others)} on {dataset}"
+    label = f"{protocol.name} lead of {name} over {', '.join(map(str, others))} on {dataset}"
     return replace(ahead, label=label) if isinstance(ahead, Extreme) else ahead
 
 
-def loss(protocol: Protocol, name: str, before: str, after: str) -> Term:
+def loss(protocol: Protocol, name: Models, before: str, after: str) -> Term:
     """What a model loses between two datasets: with masks, or on later films."""
     return cell(protocol, name, before) - cell(protocol, name, after)
 
 
-def falls(protocol: Protocol, names: Iterable[str], before: str, after: str) -> Form:
+def falls(protocol: Protocol, names: Iterable[Models], before: str, after: str) -> Form:
     """Each of the models scores lower on ``after`` than on ``before``."""
     return All(tuple(Above(cell(protocol, name, before), cell(protocol, name, after), each=POOLED) for name in names))
 
 
 def numbers(printed: dict[tuple[str, str], float]) -> dict[Cell, Printed]:
-    """Printed numbers without spread, by key and where, as the cells that ``terms.printed`` names."""
+    """Printed numbers without spread, by key and where, as the cells that ``conditions.printed`` names."""
     return {Cell(PRINTED, key, where): Printed(value) for (key, where), value in printed.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from mmbench.conditions import Node, cells_of, with_cells
 from mmbench.errors import BadScores
 from mmbench.forms import Form, Scope
-from mmbench.protocol import Cell, Protocol, Reading
+from mmbench.protocol import Cell, Models, Protocol, Reading
 from mmbench.registry import Registry
 
 EvidenceKind = Literal["published", "measured"]
@@ -78,8 +78,8 @@ class Claim:
     expect: Form | None
     protocols: tuple[Protocol, ...] = ()
     datasets: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    models: tuple[Models, ...] = ()
+    groups: Mapping[str, tuple[Models, ...]] = field(default_factory=dict)
     expect_measured: Form | None = None
     published: tuple[Table, ...] = ()
     waits_for: str = ""

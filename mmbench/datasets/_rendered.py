@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
 from mmbench.assets import cache_dir
 
 if TYPE_CHECKING:
@@ -114,15 +113,8 @@ def _read(path: Path, rows: int) -> NDArray[np.uint8] | None:
 def save_array(path: Path, array: NDArray[Any]) -> None:
     """Write ``array`` in one step: of two processes that render the same bytes, the last rename wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with files.atomic(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)
 
 
 def identity_of(*parts: object, modules: Sequence[str] = ()) -> str:

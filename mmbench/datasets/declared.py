@@ -16,6 +16,7 @@ from mmbench.assets import cache_dir, check_member
 from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.datasets.images import file_digest
 from mmbench.errors import BadDataset, BadSpec, MissingAsset
+from mmbench.files import atomic, stamp
 
 SPLITS = ("train", "valid", "test")
 
@@ -99,13 +100,12 @@ def inside(folder: Path, name: str, table: Path) -> Path:
 def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) -> str:
     """Hex SHA-256 over ``what`` and every file's name below ``root`` and content, in the order given.
 
-    Cached by all names, sizes and modification times, so that thousands of images are read once and not in every run.
-    Raises MissingAsset for the first file that does not exist.
+    Cached by all names and stamps (``mmbench.files``), so that thousands of images are not read in every run. Raises
+    MissingAsset for the first file that does not exist.
     """
     files = [need(path, layout) for path in paths]
     names = [os.path.relpath(path, root) for path in files]
-    stats = [path.stat() for path in files]
-    seen = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in zip(names, stats, strict=True)]
+    seen = [(name, *stamp(path)) for name, path in zip(names, files, strict=True)]
     key = hashlib.sha256(json.dumps([what, str(root.resolve()), seen]).encode()).hexdigest()
     note = cache_dir() / "datasets" / f"{key[:32]}.txt"
     with contextlib.suppress(OSError):
@@ -115,7 +115,6 @@ def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) ->
         hasher.update(f"\0{name}\0{file_digest(path)}".encode())
     with contextlib.suppress(OSError):  # a note only saves time
         note.parent.mkdir(parents=True, exist_ok=True)
-        temporary = note.with_name(f"{note.name}.{os.getpid()}")
-        temporary.write_text(hasher.hexdigest())
-        temporary.replace(note)
+        with atomic(note, durable=False) as temporary:
+            temporary.write_text(hasher.hexdigest())
     return hasher.hexdigest()

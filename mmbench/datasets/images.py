@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import warnings
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
 from mmbench.errors import BadItem
 
 if TYPE_CHECKING:
@@ -109,15 +109,8 @@ class ArrayImages:
 
 
 def file_digest(path: Path) -> str:
-    """Hex SHA-256 of a file, read once as long as its size and time of change stay. Raises BadItem."""
+    """Hex SHA-256 of a file, read once as long as it stays the same. Raises BadItem."""
     try:
-        stat = path.stat()
-        return _file_digest(path, stat.st_size, stat.st_mtime_ns)
+        return files.sha256_of(path)
     except OSError as error:
         raise BadItem(f"{path} cannot be read ({error.strerror})") from error
-
-
-@functools.lru_cache(maxsize=1_000_000)
-def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,8 +11,6 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -20,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
 from mmbench.assets import EMOJI, EMOJI_DATA, OPENMOJI, cache_dir, open_archive, read_member
 from mmbench.datasets import _drawings
 from mmbench.errors import MissingExtra, UnknownName
@@ -152,15 +151,8 @@ def _pixels(size: int) -> NDArray[np.uint8]:
     path = cache_dir() / "openmoji" / f"{identity()[:16]}-{size}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.save(file, _render_all(size), allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with files.atomic(path) as temporary:
+            np.save(temporary, _render_all(size), allow_pickle=False)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

@@ -7,10 +7,8 @@ features are dear. Scores and notes are written without the fsyncs: their checks
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
+
 DIGEST_BYTES = 32
 SUFFIX = ".safetensors"
-TEMPORARY = ".writing-"
+TEMPORARY = files.TEMPORARY
 
 
 class DamagedFile(Exception):
@@ -35,30 +35,8 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = False) -> None:
     ``durable``: it is on the disk when this returns, which takes milliseconds. Without it a power cut may cost the
     file or damage it, which readers notice.
     """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}-{path.name[-24:]}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    if durable:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there, and the rename is already durable
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with files.atomic(path, durable=durable) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_shard(

@@ -78,6 +78,7 @@ class Store:
         self.encoded: dict[str, Counter[str]] = {}
         self._twice: dict[tuple[str, str], None] = {}
         self._shelves: dict[str, Shelf] = {}
+        self._unknown: set[str] = set()
 
     def shelf(self, key: str, parts: Mapping[str, Any] | None = None) -> Shelf:
         """The features stored under ``key``; ``parts`` are written beside them for people to read."""
@@ -90,6 +91,17 @@ class Store:
         counts, names = self.encoded.setdefault(key, Counter()), [bytes(item).hex() for item in items]
         counts.update(names)
         self._twice |= {(key, name): None for name in names if counts[name] > 1}
+
+    def warn_unknown_weights(self, name: str, architecture: str) -> None:
+        """Warn, once for each architecture, that features of a model without known weights are not stored."""
+        if architecture not in self._unknown:
+            self._unknown.add(architecture)
+            warnings.warn(
+                f"the weights of {name} cannot be identified, so its features are not stored and are encoded anew "
+                "each time; give its entry a digest to store them",
+                StoreWarning,
+                3,
+            )
 
     def encoded_twice(self) -> list[tuple[str, str]]:
         """(key, item) pairs that this process encoded more than once; empty when the store did its work."""

@@ -140,13 +140,13 @@ def _worse(scores: Scores, losses: Mapping[str, float]) -> Scores:
 def _same_models(part: CellPart, base: Record, candidate: Record) -> bool:
     """Whether both records know the weights of the cell's roles, and they are the same models in both."""
     old, new = bindings(base), bindings(candidate)
-    pairs = [(old.get(role), new.get(role)) for role in part.model.split("+")]
+    pairs = [(old.get(role), new.get(role)) for role in part.models]
     return all(a and b and a.digest and (a.digest, a.identity) == (b.digest, b.identity) for a, b in pairs)
 
 
 def _check_preprocessing(parts: Sequence[CellPart], base: Record, candidate: Record) -> None:
     """Raise NotComparable for roles whose images are prepared in another way."""
-    roles = dict.fromkeys(role for part in parts for role in part.model.split("+"))
+    roles = dict.fromkeys(role for part in parts for role in part.models)
     differing = [text for role in roles if (text := preprocessing_differs(role, base, candidate))]
     if differing:
         raise NotComparable(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmbench.errors import BadSpec
+from mmbench.protocol import Roles
 from mmbench.registry import Registry
 
 Kind = Literal["labels", "language", "images", "unstated", "text", "joined", "untrained"]
@@ -49,10 +50,11 @@ MODEL_ROLES: Registry[Role] = Registry("model role")
 DATASET_ROLES: Registry[Role] = Registry("dataset role")
 
 
-def kind_of(model: str, stated: Mapping[str, Kind] | None = None) -> Kind:
-    """The kind of a model's role: as ``stated`` by role, or as registered; "joined" for several joined by ``+``."""
-    if "+" in model:
+def kind_of(models: Roles, stated: Mapping[str, Kind] | None = None) -> Kind:
+    """The kind of a cell's model: as ``stated`` by role, or as registered; "joined" for several models."""
+    if len(models) > 1:
         return "joined"
+    model = models[0]
     if stated and model in stated:
         return stated[model]
     return MODEL_ROLES.get(model).kind if model in MODEL_ROLES else "unstated"
@@ -111,7 +113,7 @@ for _role in (
 for _name in ("bit_m", "rn50", "clip"):
     for _seed in (1, 2):
         MODEL_ROLES.add(
-            Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", kind_of(_name), own=True)
+            Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", kind_of(Roles(_name)), own=True)
         )
 
 for _role in (

@@ -26,7 +26,7 @@ def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
         "probe": cell.protocol.probe,
         "fingerprint": cell.protocol.fingerprint(),
         "reading": cell.protocol.reading,
-        "model": cell.model,
+        "models": list(cell.models),
         "dataset": cell.dataset,
         "metric": scores.metric,
         "unit": METRICS.get(scores.metric).unit,

@@ -95,7 +95,7 @@ def _items(part: CellPart, other: CellPart, a: Record, b: Record) -> Step:
 
 def _preprocessed(part: CellPart, other: CellPart, a: Record, b: Record) -> Step:
     stage = STAGES[1]
-    declared = [text for role in part.model.split("+") if (text := preprocessing_differs(role, a, b))]
+    declared = [text for role in part.models if (text := preprocessing_differs(role, a, b))]
     if declared:
         return Step(stage, "differs", "; ".join(declared))
     mine, theirs = part.made_of.get("preprocessed"), other.made_of.get("preprocessed")
@@ -103,7 +103,7 @@ def _preprocessed(part: CellPart, other: CellPart, a: Record, b: Record) -> Step
         # By tower in order: another checkpoint may go by another name.
         same = list(mine.values()) == list(theirs.values())
         return Step(stage, "same") if same else Step(stage, "differs", "the first test item, though declared the same")
-    if all(_identity(role, record) is not None for role in part.model.split("+") for record in (a, b)):
+    if all(_identity(role, record) is not None for role in part.models for record in (a, b)):
         return Step(stage, "same", "as declared; no digest of the tensor")
     return Step(stage, "unknown", "a record does not say how its images were prepared")
 
@@ -123,7 +123,7 @@ def _features(part: CellPart, other: CellPart, a: Record, b: Record) -> Step:
 
 def _causes(part: CellPart, other: CellPart, a: Record, b: Record) -> Iterator[str]:
     """What is known to make the features differ, other than items and preprocessing."""
-    for role in part.model.split("+"):
+    for role in part.models:
         was, now = bindings(a).get(role), bindings(b).get(role)
         if was is not None and now is not None and was.digest and now.digest and was.digest != now.digest:
             yield f"weights of {role}: {_pair(was.digest, now.digest)}"

@@ -14,9 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mmbench.errors import MMBenchError
+from mmbench.protocol import Roles
 
 SCHEMA = 2
 READABLE = (1, 2)
@@ -87,7 +88,7 @@ class CellPart(_Part):
     probe: str
     fingerprint: str
     reading: str
-    model: str
+    models: tuple[str, ...] = Field(min_length=1)
     dataset: str
     metric: str
     unit: str = ""
@@ -102,6 +103,19 @@ class CellPart(_Part):
     outcomes: str | None = None
     paired_by: str | None = None
     made_of: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _roles(cls, raw: Any) -> Any:
+        """Schemas 1 and 2 wrote joined roles as one text, ``clip+clip_t``."""
+        if isinstance(raw, dict) and isinstance(raw.get("model"), str):
+            return {k: v for k, v in raw.items() if k != "model"} | {"models": raw["model"].split("+")}
+        return raw
+
+    @property
+    def model(self) -> str:
+        """The roles as they are shown."""
+        return str(Roles(*self.models))
 
     def __str__(self) -> str:
         reading = "" if self.reading == "paper" else f" ({self.reading})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Printed, Table
 from mmbench.lineups.roles import KINDS, Kind, kind_of
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, Roles
 from mmbench.records.schema import Binding, CellPart, Record
 
 
@@ -52,15 +52,15 @@ def exhibits_of(record: Record) -> tuple[Exhibit, ...]:
 def _exhibit(table: Table, measured: dict[tuple[str, str, str], CellPart]) -> Exhibit:
     cells = [cell for cell in table.cells if cell.protocol.probe != "none"]
     columns = dict.fromkeys((cell.protocol, cell.dataset) for cell in cells)
-    models = dict.fromkeys(cell.model for cell in cells)
+    models = dict.fromkeys(cell.models for cell in cells)
     rows = []
     for model in models:
         entries = []
         for protocol, dataset in columns:
             printed = table.cells.get(Cell(protocol, model, dataset))
-            found = measured.get((protocol.fingerprint(), model, dataset)) if printed else None
+            found = measured.get((protocol.fingerprint(), str(model), dataset)) if printed else None
             entries.append((printed, found))
-        rows.append((model, tuple(entries)))
+        rows.append((str(model), tuple(entries)))
     title = f"{table.place.study}, {table.name}"
     note = "; ".join(part for part in (table.note, table.spread and f"printed spread over {table.spread}") if part)
     return Exhibit(title, note, tuple((p.name, d) for p, d in columns), tuple(rows))
@@ -70,7 +70,7 @@ def floors_of(record: Record) -> tuple[Floor, ...]:
     """Chance and untrained scores of every dataset role of the lineup."""
     stated = stated_kinds(record)
     cells = [cell for cell in record.cells if cell.reading == "paper"]
-    untrained = {cell.model for cell in cells if kind_of(cell.model, stated) == "untrained"}
+    untrained = {cell.model for cell in cells if kind_of(Roles(*cell.models), stated) == "untrained"}
     return tuple(_floor(binding, cells, untrained) for binding in record.lineup.datasets)
 
 

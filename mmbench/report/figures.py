@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
 from mmbench.lineups.roles import KINDS, Kind, kind_of
+from mmbench.probes.entry import PROBES
+from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
 from mmbench.report.exhibits import stated_kinds
 
@@ -24,17 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-TITLES = {
-    "prototypes": "Few-shot accuracy of class prototypes (as Devillers et al. 2021, Fig. 2)",
-    "spectral": "Unsupervised clustering accuracy (as Devillers et al. 2021, Fig. 3)",
-    "linear": "Linear probe (as Devillers et al. 2021, Fig. 4)",
-    "tasks": "Means over datasets, task by task (as Devillers et al. 2021, Fig. 5)",
-    "mlp": "MLP head on human-centric data (as Bielawski 2022, Tables 5.1 to 5.3)",
-    "neighbours": "Nearest neighbours, few shots (as Bielawski 2022, Fig. 5.3)",
-    "logistic": "Regularised logistic regression",
-    "zero_shot": "Zero-shot transfer from class names",
-}
-TASKS = {"prototypes": "few shots", "spectral": "clustering", "linear": "linear probe"}  # side by side in "tasks"
+TASKS, TASKS_TITLE = "tasks", "Means over datasets, task by task (as Devillers et al. 2021, Fig. 5)"
 COLOURS: dict[Kind, str] = {
     "labels": "#0072B2",
     "language": "#D55E00",
@@ -64,7 +56,7 @@ class Figure:
 class Bar:
     """Mean of one model on one dataset (or over all) with its interval; ``series`` is the protocol."""
 
-    model: str
+    models: Roles
     series: str
     mean: float
     low: float | None
@@ -94,8 +86,8 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     found = {probe: _family(cells, kinds) for probe, cells in by_probe.items()}
     means = _tasks(found)
     if len(means.panels) > 1:
-        found["tasks"] = means
-    order = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
+        found[TASKS] = means
+    order = [*(name for name in PROBES.names() if name in found), *(name for name in found if name not in PROBES)]
     return tuple(_figure(name, found[name], record, folder) for name in order)
 
 
@@ -109,10 +101,10 @@ def _family(cells: Sequence[CellPart], kinds: Mapping[str, Kind]) -> Content:
 def _tasks(families: dict[str, Content]) -> Content:
     """The panels of means over datasets, one a task; without a constant answer, which differs from set to set."""
     means = {
-        TASKS[probe]: (bars, families[probe].units[name])
-        for probe in TASKS
-        if probe in families
-        for name, bars in families[probe].panels.items()
+        probe.task: (bars, families[probe.name].units[name])
+        for probe in PROBES
+        if probe.task and probe.name in families
+        for name, bars in families[probe.name].panels.items()
         if name.startswith(MEAN)
     }
     return Content(
@@ -127,7 +119,8 @@ def panels(cells: Sequence[CellPart], kinds: Mapping[str, Kind] | None = None) -
     """
     found: dict[str, list[Bar]] = {}
     for cell in cells:
-        bar = Bar(cell.model, cell.protocol, cell.mean, cell.low, cell.high, kind_of(cell.model, kinds))
+        roles = Roles(*cell.models)
+        bar = Bar(roles, cell.protocol, cell.mean, cell.low, cell.high, kind_of(roles, kinds))
         found.setdefault(cell.dataset, []).append(bar)
     found = {dataset: sorted(bars, key=_place) for dataset, bars in found.items()}
     units = {cell.metric for cell in cells}
@@ -140,21 +133,21 @@ def panels(cells: Sequence[CellPart], kinds: Mapping[str, Kind] | None = None) -
 
 def _means(found: dict[str, list[Bar]]) -> list[Bar]:
     """Unweighted means over datasets of models that have them all; datasets are fixed and independent of each other."""
-    by_row: dict[tuple[str, str], list[Bar]] = {}
+    by_row: dict[tuple[Roles, str], list[Bar]] = {}
     for bars in found.values():
         for bar in bars:
-            by_row.setdefault((bar.model, bar.series), []).append(bar)
+            by_row.setdefault((bar.models, bar.series), []).append(bar)
     means = []
-    for (model, series), bars in by_row.items():
+    for (models, series), bars in by_row.items():
         if len(bars) == len(found):
             mean = sum(bar.mean for bar in bars) / len(bars)
             half = math.sqrt(sum(((bar.high or bar.mean) - (bar.low or bar.mean)) ** 2 for bar in bars)) / 2 / len(bars)
-            means.append(Bar(model, series, mean, mean - half, mean + half, bars[0].kind))
+            means.append(Bar(models, series, mean, mean - half, mean + half, bars[0].kind))
     return means
 
 
 def _place(bar: Bar) -> tuple[int, str, tuple[int, str]]:
-    return (list(KINDS).index(bar.kind), bar.model, natural(bar.series))
+    return (list(KINDS).index(bar.kind), str(bar.models), natural(bar.series))
 
 
 def natural(name: str) -> tuple[int, str]:
@@ -169,14 +162,14 @@ def file_name(record: Record, figure: str) -> str:
 
 
 def _figure(name: str, content: Content, record: Record, folder: Path | None) -> Figure:
-    title = TITLES.get(name, name)
+    title = TASKS_TITLE if name == TASKS else (PROBES.get(name).title if name in PROBES else "") or name
     mark = f"<!-- drawn from {_digest(content)} -->"
     known = folder / file_name(record, name) if folder else None
     svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""
     if not svg.rstrip().endswith(mark):
         svg = f"{_draw(content)}\n{mark}"
     best = "; ".join(
-        f"{panel}: {max(bars, key=lambda b: b.mean).model} highest" for panel, bars in content.panels.items()
+        f"{panel}: {max(bars, key=lambda b: b.mean).models} highest" for panel, bars in content.panels.items()
     )
     alt = f"{title}, measured on lineup {record.lineup.name}. {best}."
     return Figure(name, title, alt, svg.strip())
@@ -211,7 +204,7 @@ def _draw(content: Content) -> str:
     tallest = max(len(bars) for bars in drawn.values())
     high = 0.14 * tallest + 0.3  # of one panel, in inches; fixed margins, since an automatic layout draws twice
     height = down * (high + 0.7) + 0.6
-    margin = 0.3 + 0.075 * max(len(bar.model) for bars in drawn.values() for bar in bars)
+    margin = 0.3 + 0.075 * max(len(str(bar.models)) for bars in drawn.values() for bar in bars)
 
     def paint(figure: Canvas) -> None:
         axes = figure.subplots(down, ACROSS, squeeze=False)
@@ -236,9 +229,9 @@ def _draw(content: Content) -> str:
 
 def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str) -> None:
     series = sorted({bar.series for bar in bars}, key=natural)
-    models = list(dict.fromkeys(bar.model for bar in bars))
+    models = list(dict.fromkeys(bar.models for bar in bars))
     thick = 0.84 / len(series)
-    at = [models.index(bar.model) + (series.index(bar.series) - (len(series) - 1) / 2) * thick for bar in bars]
+    at = [models.index(bar.models) + (series.index(bar.series) - (len(series) - 1) / 2) * thick for bar in bars]
     shades = [1.0] if len(series) == 1 else SHADES
     colours = [(COLOURS[bar.kind], shades[min(series.index(bar.series), len(shades) - 1)]) for bar in bars]
     ax.barh(at, [bar.mean for bar in bars], height=thick * 0.94, color=colours)
@@ -247,7 +240,7 @@ def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str
         ax.hlines(*zip(*known, strict=True), color="#222222", linewidth=1)
     if chance is not None:
         ax.axvline(chance, color="#222222", linestyle="--", linewidth=0.8)
-    ax.set_yticks(range(len(models)), models)
+    ax.set_yticks(range(len(models)), map(str, models))
     ax.invert_yaxis()
     ax.set_xlim(left=0)
     ax.set_title(name, fontsize=9, fontweight="bold")

@@ -100,7 +100,7 @@ def _claim_view(claim: Claim, verdicts: tuple[VerdictPart, ...], stand_ins: dict
     roles: dict[str, None] = {}
     if any(v.evidence == "measured" and v.outcome != "unmeasured" for v in verdicts):
         for cell in cells_asked(claim, "measured"):
-            roles |= dict.fromkeys((*cell.model.split("+"), cell.dataset))
+            roles |= dict.fromkeys((*cell.models, cell.dataset))
     return ClaimView(
         id=claim.id,
         study=claim.study,

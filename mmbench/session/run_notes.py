@@ -36,7 +36,7 @@ class Sheet:
             verdict = note["verdict"]
             self.verdicts[verdict["claim"], verdict["evidence"]] = verdict
         for cell in note.get("cells", ()):
-            key = (cell["fingerprint"], cell["model"], cell["dataset"])
+            key = (cell["fingerprint"], *cell["models"], cell["dataset"])
             before = self.cells.get(key)
             self.cells[key] = cell | {"fresh": cell["fresh"] or bool(before and before["fresh"])}
         if "timing" in note:
@@ -47,7 +47,7 @@ class Sheet:
 
     def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
-        from mmbench.bench.bench import code_digest
+        from mmbench.bench.keys import code_digest
         from mmbench.records.comparing import adjusted
 
         lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells or self.lost else None

@@ -12,11 +12,13 @@ from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
 from mmbench.lineups.roles import untrained_models
-from mmbench.protocol import Cell, Protocol
+from mmbench.probes.entry import PROBES
+from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
 
 if TYPE_CHECKING:
     from mmbench.bench.bench import Bench
+    from mmbench.datasets.entry import DatasetEntry
     from mmbench.lineups import Lineup
     from mmbench.scores import Scores
     from mmbench.verdict import Verdict
@@ -141,52 +143,73 @@ class Board:
 
     # what can be asked
 
-    def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[str, str]]:
-        """Models and datasets that claims ask of these protocols' probes and that the lineup can play.
+    def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
+        """Models and datasets on which these protocols are measured: what claims ask for, and what needs no claim.
 
         Roles that no claim names (an untrained network, a reference, a model of the user's own) are measured on every
-        dataset of images that the claims ask for. Dataset by dataset, so that its images are prepared once for all.
+        dataset of images that the claims ask for; an image and a text encoder of one space on every dataset of images.
+        Dataset by dataset, so that its images are prepared once for all.
         """
-        probes = {protocol.probe for protocol in protocols}
-        asked: dict[tuple[str, str], None] = {}
-        for claim in CLAIMS:
-            if claim.study == "planted":
-                continue
-            for cell in cells_asked(claim, "measured"):
-                if cell.protocol.probe in probes and self._plays(cell):
-                    asked[cell.model, cell.dataset] = None
-        if not asked:
-            return []
-        images = dict.fromkeys(d for m, d in asked if any(map(self._sees, m.split("+"))))
-        named = named_models()
-        unnamed = [role for role in self.lineup.models if role not in named and self._sees(role)]
-        floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
-        found = dict.fromkeys([*asked, *floor])
+        found = dict.fromkeys([*self._asked(protocols), *self._unnamed(protocols), *self._one_space(protocols)])
         place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in found))}
         return sorted(found, key=lambda pair: place[pair[1]])
 
-    def cells(self, protocols: Sequence[Protocol], model: str, dataset: str) -> list[Cell]:
+    def _asked(self, protocols: Sequence[Protocol]) -> dict[tuple[Roles, str], None]:
+        """Pairs that some claim asks of the protocols' probes and that the lineup can play."""
+        probes = {protocol.probe for protocol in protocols}
+        cells = (cell for claim in CLAIMS if claim.study != "planted" for cell in cells_asked(claim, "measured"))
+        wanted = (cell for cell in cells if cell.protocol.probe in probes and self._plays(cell))
+        return {(cell.models, cell.dataset): None for cell in wanted}
+
+    def _unnamed(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
+        """Image encoders that no claim names, on the datasets of images that the claims ask for."""
+        images = dict.fromkeys(d for models, d in self._asked(protocols) if any(map(self._sees, models)))
+        named = named_models()
+        roles = [Roles(role) for role in self.lineup.models if Roles(role) not in named and self._sees(role)]
+        return [(models, d) for models in roles for d in images if self.cells(protocols, models, d)]
+
+    def _one_space(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
+        """Image and text encoders of one space, on every dataset of images that the protocols' metrics can judge."""
+        if not any(
+            PROBES.get(protocol.probe).takes == "image_and_text" for protocol in protocols if protocol.probe in PROBES
+        ):
+            return []
+        entries = {role: bound.entry for role, bound in self.lineup.models.items()}
+        spaces = {role: entry.space for role, entry in entries.items() if entry.space}
+        models = [
+            Roles(image, text)
+            for image in spaces
+            for text in spaces
+            if spaces[image] == spaces[text] and (entries[image].modality, entries[text].modality) == ("image", "text")
+        ]
+        datasets = [role for role, bound in self.lineup.datasets.items() if _images_of_one_label(bound.entry)]
+        return [(roles, dataset) for dataset in datasets for roles in models]
+
+    def cells(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
 
-        A role that no claim names is asked for what image encoders are judged by on their own: heads of several layers
-        and nearest neighbours, which also judge text and pairs, are left out. The untrained network is the floor of
-        every dataset, and asked for neighbours too, or for a head where nothing else is asked of a dataset.
+        A role that no claim names is asked for what image encoders are judged by on their own (``Probe.unnamed``). The
+        untrained network is the floor of every dataset, and is asked for a ``costly`` probe only where nothing else is
+        asked of a dataset.
         """
-        named = model in named_models()
+        if len(models) > 1 and (models, dataset) in self._one_space(protocols):
+            return [Cell(p, models, dataset) for p in protocols if PROBES.get(p.probe).takes == "image_and_text"]
+        named = models in named_models()
         asked = {
             cell.protocol.probe
             for claim in CLAIMS
             for cell in cells_asked(claim, "measured")
-            if cell.dataset == dataset and (cell.model == model or not named)
-        }
-        if self._is_untrained(model):
-            asked -= {"mlp"} if asked != {"mlp"} else set()
+            if cell.dataset == dataset and (cell.models == models or not named)
+        } & {*PROBES.names()}
+        if len(models) == 1 and self._is_untrained(models[0]):
+            cheap = {probe for probe in asked if not PROBES.get(probe).costly}
+            asked = cheap or asked
         elif not named:
-            asked -= {"mlp", "neighbours"}
-        return [Cell(protocol, model, dataset) for protocol in protocols if protocol.probe in asked]
+            asked = {probe for probe in asked if PROBES.get(probe).unnamed}
+        return [Cell(protocol, models, dataset) for protocol in protocols if protocol.probe in asked]
 
-    def plan_pair(self, protocols: Sequence[Protocol], model: str, dataset: str) -> None:
-        self.bench.plan(self.cells(protocols, model, dataset))
+    def plan_pair(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> None:
+        self.bench.plan(self.cells(protocols, models, dataset))
 
     def plan_claim(self, claim: Claim, evidence: EvidenceKind) -> None:
         """Tell the bench which cells the claim will ask for; published evidence asks for none."""
@@ -200,7 +223,7 @@ class Board:
                 self.bench.plan(cell for cell in cells_of(node) if cell.protocol.probe != "none" and self._plays(cell))
 
     def _plays(self, cell: Cell) -> bool:
-        return all(self._has_model(role) for role in cell.model.split("+")) and self._has_dataset(cell.dataset)
+        return all(self._has_model(role) for role in cell.models) and self._has_dataset(cell.dataset)
 
     def _has_model(self, role: str) -> bool:
         return role in self.lineup.models
@@ -258,12 +281,12 @@ class Board:
 
     def probe_call(self, cell: Cell) -> Callable[[], Any]:
         """The cell's probe on features that exist already, ready to be timed."""
-        from mmbench.probes.entry import PROBES
-
-        arrays = self.bench.arrays(cell)
+        inputs = self.bench.inputs(cell)
         probe, protocol = PROBES.get(cell.protocol.probe), cell.protocol
         settings = [protocol.settings.for_probe()]
-        return lambda: probe.run(arrays, settings, trials=protocol.trials, seed=protocol.seed, device=self.bench.device)
+        return lambda: probe.run(
+            inputs, settings, trials=protocol.trials, seed=protocol.seed, device=self.bench.source.device
+        )
 
     def judge(self, claim: Claim, evidence: EvidenceKind) -> Judged:
         """Judge the claim under the paper's reading, and under the code's where the two differ on measured cells."""
@@ -323,15 +346,20 @@ class Board:
         return self._told_twice - before
 
 
-def named_models() -> frozenset[str]:
+def _images_of_one_label(entry: DatasetEntry) -> bool:
+    return "image" in entry.modalities and entry.task == "single"
+
+
+def named_models() -> frozenset[Roles]:
     """Every model, alone or joined, and every single role that some claim names, except the untrained networks."""
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    return frozenset(role for cell in cells for role in (cell.model, *cell.model.split("+"))) - untrained_models()
+    named = frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models)))
+    return named - {Roles(role) for role in untrained_models()}
 
 
 def _roles(claim: Claim) -> list[str]:
     cells = cells_asked(claim, "measured")
-    return [role for cell in cells for role in (*cell.model.split("+"), cell.dataset)]
+    return [role for cell in cells for role in (*cell.models, cell.dataset)]
 
 
 def _with_numbers(outcome: str, estimate: float | None, low: float | None, high: float | None) -> str:

@@ -89,7 +89,7 @@ class Verdict:
             {
                 "protocol": row.cell.protocol.name,
                 "fingerprint": row.cell.protocol.fingerprint(),
-                "model": row.cell.model,
+                "model": str(row.cell.models),
                 "dataset": row.cell.dataset,
                 "mean": row.mean,
                 "spread": row.spread,
@@ -135,7 +135,8 @@ def _side(weighted: list[tuple[Cell, float]]) -> tuple[str, str] | None:
     if not weighted or max(w for _, w in weighted) - min(w for _, w in weighted) > 1e-9:
         return None
     axes = [
-        list(dict.fromkeys(axis)) for axis in zip(*((c.protocol, c.model, c.dataset) for c, _ in weighted), strict=True)
+        list(dict.fromkeys(axis))
+        for axis in zip(*((c.protocol, c.models, c.dataset) for c, _ in weighted), strict=True)
     ]
     protocols, models, datasets = axes
     if len(weighted) != len(protocols) * len(models) * len(datasets):
@@ -170,7 +171,7 @@ def _explained(v: Verdict, most_rows: int = 12) -> Iterator[str]:
     for row in v.rows:
         spread = "" if row.spread is None else f" ± {row.spread:.2g}"
         where = f"{row.cell.protocol.name} {row.cell.dataset}".strip()
-        places.setdefault(where, []).append(f"{row.cell.model} {row.mean:.4g}{spread}")
+        places.setdefault(where, []).append(f"{row.cell.models} {row.mean:.4g}{spread}")
     for where, cells in list(places.items())[:most_rows]:
         yield f"  {where:<24}  {'   '.join(cells)}"
     if len(places) > most_rows:

@@ -7,11 +7,11 @@ import pytest
 
 from mmbench.bench.bench import Bench
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
-from mmbench.errors import BadFeatures, NotEnoughShots, Unmeasured
+from mmbench.errors import BadFeatures, BadSpec, NotEnoughShots, Unmeasured
 from mmbench.features.store import Store
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
-from mmbench.protocol import FEW_SHOT, LOGISTIC, MLP_HEAD, NEIGHBOURS, PRINTED, ZERO_SHOT, Cell
+from mmbench.protocol import FEW_SHOT, LOGISTIC, MLP_HEAD, NEIGHBOURS, PRINTED, ZERO_SHOT, Cell, Roles
 
 CLASSES = ("red", "green", "blue")
 PLAIN = Preprocess(size=4, resize=4, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -74,7 +74,7 @@ def colours(name="colours", *, spoil=None, raw=None, weights="w"):
         return Encoder("image", 3, torch.nn.Identity().eval(), forward, prepare)
 
     identity = Identity(weights and f"{name}-{weights}", "mean", "last", PLAIN)
-    entry = ModelEntry(name, "image", 3, load, lambda: identity, raw=raw)
+    entry = ModelEntry(name, "image", 3, load, lambda: identity, raw=raw, space="colour")
     return entry, calls
 
 
@@ -89,7 +89,7 @@ def words():
 
         return Encoder("text", 3, torch.nn.Identity().eval(), forward)
 
-    return ModelEntry("words", "text", 3, load, lambda: Identity("words-w", "onehot", "last"))
+    return ModelEntry("words", "text", 3, load, lambda: Identity("words-w", "onehot", "last"), space="colour")
 
 
 def bound(cls, role, entry):
@@ -100,7 +100,7 @@ def bound(cls, role, entry):
 
 @pytest.fixture
 def bench(tmp_path):
-    def make(models=(), datasets=(), store=tmp_path / "store"):
+    def make(models=(), datasets=(), store=tmp_path / "store", **options):
         models = {"clip": colours()[0], "clip_t": words()} | dict(models)
         datasets = {"cifar10": dataset()} | dict(datasets)
         lineup = Lineup(
@@ -109,7 +109,7 @@ def bench(tmp_path):
             datasets={role: bound(DatasetBinding, role, entry) for role, entry in datasets.items()},
             unbound_models={"virtex": "nobody trained it"},
         )
-        return Bench(lineup, Store(store), progress=False)
+        return Bench(lineup, Store(store), progress=False, **options)
 
     return make
 
@@ -152,14 +152,14 @@ def test_planned_cells_are_solved_together_and_equal_those_solved_alone(bench, t
 
 
 def test_a_pair_of_towers_puts_text_before_image(bench):
-    pair = bench().features("clip+clip_t", "cifar10", "test")
+    pair = bench().features(Roles("clip", "clip_t"), "cifar10", "test")
     assert pair.shape == (53, 6)
     assert set(np.unique(pair[:, :3])) == {0.0, 1.0}
-    assert np.array_equal(pair, bench().features("clip_t+clip", "cifar10", "test"))
+    assert np.array_equal(pair, bench().features(Roles("clip_t", "clip"), "cifar10", "test"))
 
 
 def test_zero_shot_scores_prompts_of_the_text_tower(bench):
-    assert bench().scores(Cell(ZERO_SHOT, "clip+clip_t", "cifar10")).mean == 100.0
+    assert bench().scores(Cell(ZERO_SHOT, Roles("clip", "clip_t"), "cifar10")).mean == 100.0
 
 
 def test_several_labels_are_judged_by_f1_and_by_protocols_that_can(bench):
@@ -202,7 +202,15 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(bench):
         bench().scores(Cell(FEW_SHOT, "virtex", "cifar10"))
     with pytest.raises(Unmeasured, match=r"no probe makes 'printed' yet"):
         bench().scores(Cell(PRINTED, "parameters", "of no role"))
-    with pytest.raises(Unmeasured, match=r"an image and a text tower of one space"):
+    with pytest.raises(Unmeasured, match=r"in this order; got clip_t \(text\), clip \(image\)"):
+        bench().scores(Cell(ZERO_SHOT, Roles("clip_t", "clip"), "cifar10"))
+    strange = bench({"bert": dataclasses.replace(words(), name="bert", space="")})
+    with pytest.raises(Unmeasured, match="colours and bert do not share a space, so their cosines mean nothing"):
+        strange.scores(Cell(ZERO_SHOT, Roles("clip", "bert"), "cifar10"))
+
+
+def test_a_probe_refuses_another_number_of_models(bench):
+    with pytest.raises(BadSpec, match=r"takes an image encoder and a text encoder, in this order; got 1: clip\."):
         bench().scores(Cell(ZERO_SHOT, "clip", "cifar10"))
 
 
@@ -276,8 +284,7 @@ def test_heads_that_train_are_solved_with_the_next_planned_ones_beside_them(benc
     pairs.plan([asked, beside])
     pairs.scores(asked)
     assert not pairs.fresh(beside)
-    alone = bench({"other": other}, store=tmp_path / "alone")
-    alone.pairs = False
+    alone = bench({"other": other}, store=tmp_path / "alone", side_by_side=False)
     alone.plan([asked, beside])
     for cell in (asked, beside):
         np.testing.assert_array_equal(pairs.scores(cell).outcomes, alone.scores(cell).outcomes)

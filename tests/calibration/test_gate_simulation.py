@@ -199,7 +199,7 @@ def test_fewer_cells_show_a_loss_of_one_more_often() -> None:
 
 
 def test_sizes_are_those_of_the_role_with_most_cells() -> None:
-    cells = [c for c in RECORD.cells if "clip" in c.model.split("+")]
+    cells = [c for c in RECORD.cells if "clip" in c.models]
     assert len(SIZES) == len(cells) == 135
     assert {(s.dataset, s.trials, s.examples) for s in SIZES} == {(c.dataset, len(c.trials), c.examples) for c in cells}
     for share in ("mean", "chance", "spread"):

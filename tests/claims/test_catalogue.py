@@ -12,10 +12,11 @@ from mmbench.claims._common import HC_IMAGE_SETS, HC_TEXT, HC_TEXT_SETS, PAIRS9,
 from mmbench.claims.disagreements import DISAGREEMENTS
 from mmbench.conditions import cells_of
 from mmbench.lineups.roles import MODEL_ROLES
+from mmbench.protocol import Roles
 
 STUDIES = {"devillers2021": 49, "bielawski2022": 49, "cyclegan2022": 6, "hu2022": 4, "clip2021": 4, "matched2026": 15}
 OWN = {role.name for role in MODEL_ROLES if role.own}
-ROLES = {*VISUAL12, *HC_TEXT, *PAIRS9, "clip_vitb32", "vit_unimodal", *OWN}
+ROLES = {*map(Roles.of, (*VISUAL12, *HC_TEXT, *PAIRS9, "clip_vitb32", "vit_unimodal", *OWN))}
 DATASETS = {
     *STANDARD6,
     *HC_IMAGE_SETS,
@@ -55,11 +56,11 @@ class TestEachClaim:
 
     def test_roles_and_datasets_are_known(self, claim):
         assert {*claim.datasets} <= DATASETS
-        assert {*claim.models} <= ROLES
+        assert {*map(Roles.of, claim.models)} <= ROLES
         if claim.expect is not None:
             for evidence in ("published", "measured"):
                 cells = probed(claim.condition(evidence))
-                assert {cell.model for cell in cells} <= ROLES
+                assert {cell.models for cell in cells} <= ROLES
                 assert {cell.dataset for cell in cells} <= {*claim.datasets}
                 assert {cell.protocol for cell in cells} <= {*claim.protocols}
 
@@ -104,9 +105,7 @@ def test_forty_claims_are_within_reach_of_five_models():
     """No other role than those of the embedded lineup: at least thirty claims can be measured there."""
 
     def within(claim):
-        return claim.measurable and all(
-            {*cell.model.split("+")} <= EMBEDDED for cell in cells_of(claim.condition("measured"))
-        )
+        return claim.measurable and all({*cell.models} <= EMBEDDED for cell in cells_of(claim.condition("measured")))
 
     reached = [claim for claim in CATALOGUE if within(claim)]
     assert len(reached) >= 40

@@ -25,18 +25,18 @@ def where_it_holds(whole, cells):
     """Numbers at which the sentence holds: those printed, mended where they refute it, or a plan of model scores."""
     printed = {cell: number.value for cell, number in whole.printed().items()}
     plan = PLANS.get(whole.id, STANDARD_PLAN)
-    values = {cell: printed.get(cell, plan.get(cell.model, OTHER_MODELS)) for cell in cells}
-    by_name = {(cell.model, cell.dataset): value for cell, value in values.items()}
+    values = {cell: printed.get(cell, plan.get(str(cell.models), OTHER_MODELS)) for cell in cells}
+    by_name = {(str(cell.models), cell.dataset): value for cell, value in values.items()}
     for cell in cells:
         if whole.id == "bielawski2022-fewshot-mvsa-needs-more-shots":
             if cell.protocol.probe == "none" or cell.protocol.settings.shots == 10:
                 values[cell] = 33.0
-        elif whole.id == "bielawski2022-mvsa-text-models-similar" and cell.model == "clip+clip_t":
+        elif whole.id == "bielawski2022-mvsa-text-models-similar" and cell.models == ("clip", "clip_t"):
             values[cell] = 67.5
         elif whole.id == "bielawski2022-book-masks-lower-all" and cell.dataset == "book_covers_masked":
-            values[cell] = by_name[cell.model, "book_covers"] - 1.0
+            values[cell] = by_name[str(cell.models), "book_covers"] - 1.0
         elif whole.id == "bielawski2022-plotster-masking-leaves-advantage" and cell.dataset.endswith("_masked"):
-            values[cell] = by_name[cell.model, cell.dataset.removesuffix("_masked")] - 0.01
+            values[cell] = by_name[str(cell.models), cell.dataset.removesuffix("_masked")] - 0.01
     return values
 
 
@@ -48,7 +48,7 @@ def held_and_stronger(whole, part, draws=DRAWS):
     index = {cell: i for i, cell in enumerate(cells)}  # small keys: looking a cell up costs a hash of its protocol
     sentence, weaker = (with_cells(node, index.__getitem__) for node in nodes)
     shaken = sorted(index[cell] for cell in cells_of(nodes[1]))
-    models = sorted({cells[i].model for i in shaken})
+    models = sorted({str(cells[i].models) for i in shaken})
     rng = random.Random(whole.id)
     held = stronger = 0
     for _ in range(draws):
@@ -57,7 +57,7 @@ def held_and_stronger(whole, part, draws=DRAWS):
             values[i] += rng.gauss(0, 1) * abs(values[i]) * rng.choice((0.002, 0.02, 0.3))
         if rng.random() < 0.3:  # a mean over many sets moves only when a model does
             moved, by = rng.choice(models), rng.gauss(1, 0.3)
-            values |= {i: values[i] * by for i in shaken if cells[i].model == moved}
+            values |= {i: values[i] * by for i in shaken if str(cells[i].models) == moved}
         if sentence.truth(values):
             held += 1
             stronger += not weaker.truth(values)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import pytest
 from tiny_encoders import IDENTITY, image_encoder, pictures
 
 from mmbench.features.extract import extract
-from mmbench.features.keys import feature_key, score_key
+from mmbench.features.keys import feature_key
 
 
 def changes():
@@ -77,27 +76,3 @@ def test_the_versions_at_hand_are_in_the_key_of_an_identity_that_names_none(monk
 def test_unknown_weights_have_no_key():
     unknown = dataclasses.replace(IDENTITY, weights=None)
     assert feature_key(unknown) is None
-    assert score_key(protocol="p", features=["a", None], dataset="d", probe="v") is None
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"protocol": "q"},
-        {"features": ["b", "a"]},
-        {"features": ["a"]},
-        {"dataset": "e"},
-        {"probe": "w"},
-    ],
-)
-def test_every_part_of_a_score_key_misses_when_changed(change):
-    parts = {"protocol": "p", "features": ["a", "b"], "dataset": "d", "probe": "v"}
-    assert score_key(**parts) == score_key(**parts)
-    assert score_key(**(parts | change)) != score_key(**parts)
-
-
-def test_key_json_says_what_the_key_is(store):
-    key = extract(image_encoder(), IDENTITY, pictures(range(2)), store).key
-    told = json.loads((store.root / "features" / key[:2] / key / "key.json").read_text())
-    assert told["identity"]["architecture"] == "tiny"
-    assert told["autocast"] is None

@@ -97,7 +97,7 @@ def test_full_disk(store, monkeypatch, number, reason, way_out):
             raise OSError(number, os.strerror(number))
         real(handle)
 
-    monkeypatch.setattr(shards.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(StoreError) as caught:
         extract(image_encoder(), IDENTITY, pictures(range(40)), store, batch_size=8)
     text = str(caught.value)

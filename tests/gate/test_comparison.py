@@ -5,7 +5,7 @@ import pytest
 from mmbench.errors import BadSpec
 from mmbench.gate.comparison import gate_records
 from mmbench.gate.decision import Margins, NotComparable
-from mmbench.protocol import FEW_SHOT
+from mmbench.protocol import FEW_SHOT, Roles
 from mmbench.records.comparing import adjusted
 from mmbench.records.schema import BadRecord, Binding, VerdictPart
 
@@ -74,7 +74,7 @@ def test_the_same_weights_with_other_outcomes_are_compared_and_told(base, make_r
 
 
 def test_a_pair_of_towers_is_the_same_model_only_when_both_are(make_run):
-    base = make_run([measured("clip+clip_t", "cub")])
+    base = make_run([measured(Roles("clip", "clip_t"), "cub")])
     assert gate_records(base, make_run(base.cells), MARGINS).same == ("few_shot[clip+clip_t, cub]",)
     assert gate_records(base, make_run(base.cells, clip_t="next"), MARGINS).same == ()
 

@@ -194,7 +194,7 @@ def planted(seed: int, loss: float = 0.0) -> tuple[dict[str, Scores], dict[str, 
     base = {Cell(FEW_SHOT, "base", d): 50.0 + 10 * i for i, d in enumerate("xyz")}
     candidate = {replace(cell, model="candidate"): mean - loss for cell, mean in base.items()}
     found = planted_scores(base | candidate, seed=seed, trials=4, examples=150, own=0.5)
-    return tuple({c.dataset: s for c, s in found.items() if c.model == role} for role in ("base", "candidate"))
+    return tuple({c.dataset: s for c, s in found.items() if str(c.models) == role} for role in ("base", "candidate"))
 
 
 def numbers(decision: Decision) -> dict[str, tuple[object, ...]]:

@@ -5,6 +5,7 @@ import pytest
 from mmbench.errors import BadSpec, DuplicateName
 from mmbench.lineups import load_lineup
 from mmbench.lineups.roles import DATASET_ROLES, KINDS, MODEL_ROLES, Role, kind_of, untrained_models
+from mmbench.protocol import Roles
 from mmbench.report.figures import COLOURS
 
 KIND = {
@@ -41,9 +42,9 @@ def test_every_kind_has_a_colour_of_its_own():
 
 def test_a_role_is_added_in_one_place(monkeypatch):
     monkeypatch.setattr(MODEL_ROLES, "_entries", dict(MODEL_ROLES._entries))
-    assert kind_of("flamingo") == "unstated"
+    assert kind_of(Roles("flamingo")) == "unstated"
     MODEL_ROLES.add(Role("flamingo", "a language model that sees", "language"))
-    assert kind_of("flamingo") == "language"
+    assert kind_of(Roles("flamingo")) == "language"
     with pytest.raises(BadSpec, match="no model role is named 'flamingos'; did you mean 'flamingo'"):
         load_lineup("embedded").bind_model("flamingos=minilm")
     with pytest.raises(DuplicateName, match="model role 'flamingo' is already registered"):
@@ -72,8 +73,8 @@ def test_kinds_are_stated_or_registered_or_follow_the_modality(tmp_path):
     expected = {"mine": "language", "clip": "untrained", "bit_m": "labels", "plain": "unstated", "words": "text"}
     assert kinds == expected
     assert lineup.bind_model("other=minilm").model("other").kind == "text"
-    assert kind_of("clip", {"clip": "untrained"}) == "untrained"
-    assert kind_of("clip+clip_t", {"clip": "untrained"}) == "joined"
+    assert kind_of(Roles("clip"), {"clip": "untrained"}) == "untrained"
+    assert kind_of(Roles("clip", "clip_t"), {"clip": "untrained"}) == "joined"
 
 
 def test_a_lineup_cannot_state_another_kind(tmp_path):

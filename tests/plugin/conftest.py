@@ -58,12 +58,12 @@ class StagedBench:
         return cell not in self.stored
 
     def scores(self, cell):
-        self.lineup.model(cell.model)  # says who is missing
+        self.lineup.model(str(cell.models))  # says who is missing
         self.asked.append(cell)
         self.costs.append(Cost("cell", str(cell), 0.25, cell not in self.stored))
         self.stored.add(cell)
         seed = int(hashlib.sha256(str(cell).encode()).hexdigest()[:8], 16)
-        accuracy = self.accuracies[cell.model]
+        accuracy = self.accuracies[str(cell.models)]
         if isinstance(accuracy, Exception):
             raise accuracy
         made = {"seconds": 0.25, "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

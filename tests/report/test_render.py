@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mmbench.claims.disagreements import DISAGREEMENTS
 from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
-from mmbench.probes.entry import PROBES, Arrays
+from mmbench.inputs.labelled import Labelled
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import PrototypeSettings
 from mmbench.records.comparing import adjusted
 from mmbench.records.schema import Binding, LineupPart, VerdictPart, read_record
@@ -194,7 +195,7 @@ def test_the_mean_is_over_models_that_have_every_dataset():
     cells = [cell("clip", "cub", 60.0), cell("clip", "mnist", 90.0), cell("random", "cub", 20.0)]
     drawn = panels(cells)
     (bar,) = drawn["mean of 2 datasets"]
-    assert (bar.model, bar.mean) == ("clip", 75.0)
+    assert (str(bar.models), bar.mean) == ("clip", 75.0)
     assert bar.high - bar.mean == pytest.approx((2**2 + 2**2) ** 0.5 / 2)  # by hand: independent datasets
 
 
@@ -204,10 +205,10 @@ def test_a_bar_has_the_kind_of_its_role_or_the_one_that_the_record_states(make_r
     cells = tuple(cell(model, "cub", 60.0) for model in ("mine", "clip_t", "bit_m_seed1", "random", "unheard_of"))
     kinds = {"mine": "language", "clip_t": "text", "bit_m_seed1": "labels", "random": "untrained"}
     drawn = panels(cells, stated_kinds(record.model_copy(update={"lineup": lineup_with(record, bound)})))["cub"]
-    assert {bar.model: bar.kind for bar in drawn} == {**kinds, "unheard_of": "unstated"}
+    assert {str(bar.models): bar.kind for bar in drawn} == {**kinds, "unheard_of": "unstated"}
     assert [bar.kind for bar in drawn] == ["labels", "language", "unstated", "text", "untrained"]
-    assert {bar.kind for bar in panels(cells)["cub"] if bar.model == "mine"} == {"unstated"}
-    assert panels([cell("clip+clip_t", "cub", 60.0)])["cub"][0].kind == "joined"
+    assert {bar.kind for bar in panels(cells)["cub"] if str(bar.models) == "mine"} == {"unstated"}
+    assert panels([cell(("clip", "clip_t"), "cub", 60.0)])["cub"][0].kind == "joined"
 
 
 def lineup_with(record, bound):
@@ -302,7 +303,7 @@ def test_a_class_name_with_a_script_tag_stays_text(make_record, tmp_path):
     dataset = resolve(f"table:{tmp_path / 't.csv'}?text=text&label=label").load()
     assert EVIL_CLASS in dataset.classes
     labels = dataset.split("train").labels
-    arrays = Arrays(np.eye(2, dtype=np.float32), labels, np.eye(2, dtype=np.float32), labels, dataset.classes)
+    arrays = Labelled(np.eye(2, dtype=np.float32), labels, np.eye(2, dtype=np.float32), labels, dataset.classes)
     with pytest.raises(NotEnoughShots) as caught:
         PROBES.get("prototypes").run(arrays, [PrototypeSettings(shots=5)], trials=2, seed=0, device="cpu")
     said = str(caught.value)

@@ -11,7 +11,7 @@ from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.features.store import Store
 from mmbench.lineups.roles import MODEL_ROLES
-from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT
+from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT, Roles
 from mmbench.session.run_session import Board
 
 OWN = {role.name for role in MODEL_ROLES if role.own}
@@ -25,12 +25,12 @@ def board(tmp_path_factory):
 
 
 def probes(board, model, dataset):
-    return {cell.protocol.probe for cell in board.cells(PROTOCOLS, model, dataset)}
+    return {cell.protocol.probe for cell in board.cells(PROTOCOLS, Roles.of(model), dataset)}
 
 
 def test_every_dataset_whose_pictures_are_judged_has_a_score_of_the_untrained_network(board):
     asked = {cell.dataset: cell for claim in CLAIMS for cell in cells_asked(claim, "measured")}
-    pairs = {(model, dataset) for model, dataset in board.pairs(PROTOCOLS) if model == "random"}
+    pairs = {(model, dataset) for model, dataset in board.pairs(PROTOCOLS) if model == ("random",)}
     shown = {d for d in asked if d in board.lineup.datasets and "image" in board.lineup.dataset(d).entry.modalities}
     texts_only = {"plotster_recent_title"}
     assert {dataset for _, dataset in pairs} == shown - texts_only
@@ -41,7 +41,7 @@ def test_dear_heads_are_trained_on_unnamed_roles_only_for_the_floor_that_nothing
     assert probes(board, "random", "plotster_recent") == {"mlp"}
     assert probes(board, "random", "mvsa") == {"neighbours"}
     assert probes(board, "efficientnet", "plotster_recent") == set()
-    assert "efficientnet" not in {model for model, _ in board.pairs((MLP_HEAD,))}
+    assert Roles("efficientnet") not in {model for model, _ in board.pairs((MLP_HEAD,))}
 
 
 def test_datasets_come_one_after_another_so_that_their_images_are_prepared_once(board):
@@ -51,15 +51,15 @@ def test_datasets_come_one_after_another_so_that_their_images_are_prepared_once(
 
 
 def test_the_zoos_own_models_are_measured_only_where_a_claim_asks(board):
-    asked = {(cell.model, cell.dataset) for claim in CLAIMS for cell in cells_asked(claim, "measured")}
-    own = [pair for pair in board.pairs(PROTOCOLS) if pair[0] in OWN and pair[0] not in ("random", "efficientnet")]
+    asked = {(cell.models, cell.dataset) for claim in CLAIMS for cell in cells_asked(claim, "measured")}
+    own = [pair for pair in board.pairs(PROTOCOLS) if set(pair[0]) <= OWN - {"random", "efficientnet"}]
     assert set(own) <= asked
 
 
 def test_news_counts_what_was_encoded_twice_once(board):
     """Each call tells what is new, so that a controller may add up what its workers tell."""
     bench = board.bench
-    bench.store, items = Store(bench.store.root), np.arange(64, dtype=np.uint8).reshape(2, 32)
+    bench.source.store, items = Store(bench.store.root), np.arange(64, dtype=np.uint8).reshape(2, 32)
     for again, told in ((items, 0), (items[:1], 1), (items[:1], 0), (items, 1)):
         bench.store.count("key", again)
         bench.costs.append(Cost("features", "made up", 0.1, True, len(again)))

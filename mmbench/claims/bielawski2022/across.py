@@ -43,7 +43,7 @@ from mmbench.forms import (
     Top,
     Wins,
 )
-from mmbench.protocol import LINEAR_PROBE, MLP_HEAD
+from mmbench.protocol import LINEAR_PROBE, MLP_HEAD, Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
 TABLES = (TABLE_5_1, TABLE_5_2, TABLE_5_3)
@@ -51,13 +51,13 @@ EXHIBITS = "Tables 5.1, 5.2, 5.3"
 CLIP_PAIRS = paired(["clip"], HC_TEXT)
 OTHER_PAIRS = paired(HC_UNIMODAL_VISION, HC_TEXT)
 BUT_MVSA = SETTINGS7[1:]
-TEXT_SWAPS = tuple((f"{v}+clip_t", f"{v}+{t}") for v in HC_VISION for t in HC_UNIMODAL_TEXT)
+TEXT_SWAPS = tuple((Roles(v, "clip_t"), Roles(v, t)) for v in HC_VISION for t in HC_UNIMODAL_TEXT)
 _over_pairs = partial(
     claim, protocols=(MLP_HEAD,), datasets=SETTINGS7, models=PAIRS9, published=TABLES, exhibit=EXHIBITS
 )
 
 
-def ranks_before(name: str, rival: str) -> Form:
+def ranks_before(name: Roles, rival: Roles) -> Form:
     """``name`` has the smaller mean rank of the two among the nine pairs, over the seven settings.
 
     A rank is a count of pairs that are better. So more than half of these comparisons must hold: a pair is better than
@@ -90,7 +90,7 @@ _over_pairs(
     "bielawski2022-swap-to-clip-vision",
     "In a pair, CLIP in place of RN50 or BiT-M raises the score.",
     TRANSFER,
-    expect=All(tuple(Above(f"clip+{t}", f"{v}+{t}", each=BY_BOTH) for t in HC_TEXT for v in HC_UNIMODAL_VISION)),
+    expect=All(tuple(Above(Roles("clip", t), Roles(v, t), each=BY_BOTH) for t in HC_TEXT for v in HC_UNIMODAL_VISION)),
 )
 _over_pairs(
     "bielawski2022-swap-to-clipt-text",
@@ -120,7 +120,7 @@ _over_pairs(
         (
             Above(Top(CLIP_PAIRS), Top(OTHER_PAIRS), each=BY_BOTH),
             On(Best(CLIP_PAIR, among=CLIP_PAIRS, each=BY_BOTH), BUT_MVSA),
-            On(AtMost(CLIP_PAIR, Top(("clip+bert_base", "clip+bert_large"))), ("mvsa",)),
+            On(AtMost(CLIP_PAIR, Top((Roles("clip", "bert_base"), Roles("clip", "bert_large")))), ("mvsa",)),
         )
     ),
 )
@@ -137,8 +137,8 @@ _over_pairs(
             On(
                 All(
                     (
-                        OnPar("clip+bert_base", "clip+bert_large", within=0.0),
-                        Above("clip+bert_base", Top((CLIP_PAIR, *OTHER_PAIRS))),
+                        OnPar(Roles("clip", "bert_base"), Roles("clip", "bert_large"), within=0.0),
+                        Above(Roles("clip", "bert_base"), Top((CLIP_PAIR, *OTHER_PAIRS))),
                     )
                 ),
                 ("mvsa",),

@@ -18,7 +18,7 @@ from mmbench.claims._common import (
 from mmbench.claims.bielawski2022.tables import PRIOR_ART, TABLE_5_2
 from mmbench.conditions import printed
 from mmbench.forms import BY_BOTH, Above, All, Best
-from mmbench.protocol import MLP_HEAD
+from mmbench.protocol import MLP_HEAD, Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
 _on_covers = partial(claim, protocols=(MLP_HEAD,), published=(TABLE_5_2,))
@@ -87,8 +87,8 @@ _on_covers(
     expect=All(
         (
             Best("clip", among=HC_VISION),
-            *(Best(f"clip+{t}", among=paired(HC_VISION, [t])) for t in HC_TEXT),
-            *(Best(f"{v}+clip_t", among=paired([v], HC_TEXT)) for v in HC_VISION),
+            *(Best(Roles("clip", t), among=paired(HC_VISION, [t])) for t in HC_TEXT),
+            *(Best(Roles(v, "clip_t"), among=paired([v], HC_TEXT)) for v in HC_VISION),
         )
     ),
     datasets=("book_covers_masked",),

@@ -8,17 +8,17 @@ from itertools import combinations
 from mmbench.claims._common import CLIP_PAIR, EQ_PCT, HC_TEXT, HC_UNIMODAL_VISION, HC_VISION, PAIRS9, claim, paired
 from mmbench.claims.bielawski2022.tables import TABLE_5_1
 from mmbench.forms import Above, All, AtMost, Best, Form, OnPar, Top
-from mmbench.protocol import MLP_HEAD
+from mmbench.protocol import MLP_HEAD, Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
-WITH_BASE, WITH_LARGE = "clip+bert_base", "clip+bert_large"
+WITH_BASE, WITH_LARGE = Roles("clip", "bert_base"), Roles("clip", "bert_large")
 OTHERS = tuple(name for name in PAIRS9 if name not in (WITH_BASE, WITH_LARGE))
 _on_tweets = partial(claim, protocols=(MLP_HEAD,), datasets=("mvsa",), published=(TABLE_5_1,))
 
 
 def clip_best_in_column(text: str) -> Form:
     """CLIP is the best image partner of ``text``, and joined with it better than the text alone."""
-    return Best(f"clip+{text}", among=(*paired(HC_VISION, [text]), text))
+    return Best(Roles("clip", text), among=(*paired(HC_VISION, [text]), text))
 
 
 _on_tweets(
@@ -80,11 +80,11 @@ _on_tweets(
         (
             *(
                 OnPar(a, b, within=EQ_PCT)
-                for row in (HC_TEXT, *(paired([v], HC_TEXT) for v in HC_UNIMODAL_VISION))
+                for row in (tuple(map(Roles, HC_TEXT)), *(paired([v], HC_TEXT) for v in HC_UNIMODAL_VISION))
                 for a, b in combinations(row, 2)
             ),
-            *(OnPar(f"{v}+{t}", t, within=EQ_PCT) for v in HC_UNIMODAL_VISION for t in HC_TEXT),
-            *(Above(f"clip+{t}", t, by=EQ_PCT) for t in HC_TEXT),
+            *(OnPar(Roles(v, t), t, within=EQ_PCT) for v in HC_UNIMODAL_VISION for t in HC_TEXT),
+            *(Above(Roles("clip", t), t, by=EQ_PCT) for t in HC_TEXT),
         )
     ),
     models=(*HC_TEXT, *PAIRS9),

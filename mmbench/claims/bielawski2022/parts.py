@@ -31,11 +31,11 @@ from mmbench.claims.bielawski2022.few_shot import HUNDRED
 from mmbench.claims.bielawski2022.posters import lead_kept
 from mmbench.claims.bielawski2022.tables import RECENT_FILMS, TABLE_5_1, TABLE_5_2, TABLE_5_3
 from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, Bottom, On, OnPar, Top, Wins
-from mmbench.protocol import MLP_HEAD
+from mmbench.protocol import MLP_HEAD, Roles
 
 SMALL_TEXT = ("bert_base", "clip_t")
 PAIRS6 = paired(HC_VISION, SMALL_TEXT)
-WITH_BASE = "clip+bert_base"
+WITH_BASE = Roles("clip", "bert_base")
 SMALLER = "a weaker part of the sentence: Bert-large is left out"
 VISION_PART = "a weaker part of the sentence: image models only"
 
@@ -66,7 +66,7 @@ _on_tweets(
     expect=All(
         (
             Best("clip", among=HC_VISION),
-            *(Best(f"clip+{t}", among=(*paired(HC_VISION, [t]), t)) for t in SMALL_TEXT),
+            *(Best(Roles("clip", t), among=(*paired(HC_VISION, [t]), t)) for t in SMALL_TEXT),
         )
     ),
     part_of="bielawski2022-mvsa-clip-best-each-column",
@@ -83,8 +83,8 @@ _on_tweets(
     expect=All(
         (
             OnPar("bert_base", "clip_t", within=EQ_PCT),
-            *(OnPar(f"{v}+bert_base", f"{v}+clip_t", within=EQ_PCT) for v in HC_UNIMODAL_VISION),
-            *(OnPar(f"{v}+{t}", t, within=EQ_PCT) for v in HC_UNIMODAL_VISION for t in SMALL_TEXT),
+            *(OnPar(Roles(v, "bert_base"), Roles(v, "clip_t"), within=EQ_PCT) for v in HC_UNIMODAL_VISION),
+            *(OnPar(Roles(v, t), t, within=EQ_PCT) for v in HC_UNIMODAL_VISION for t in SMALL_TEXT),
         )
     ),
     part_of="bielawski2022-mvsa-text-models-similar",
@@ -105,7 +105,7 @@ _on_covers(
     part_of="bielawski2022-book-best-combo",
 )
 for _role, _name in (("clip", "CLIP"), ("bit_m", "BiT-M"), ("rn50", "RN50")):
-    _masked = (_role, *paired([_role], SMALL_TEXT))
+    _masked = (Roles(_role), *paired([_role], SMALL_TEXT))
     _on_covers(
         f"bielawski2022-book-masks-lower-{_role.replace('_', '')}",
         f"Masks on covers cost {_name} accuracy, alone, beside Bert-base and beside CLIP-T.",
@@ -128,8 +128,8 @@ _on_covers(
     "On masked covers CLIP is the best image model beside Bert-base or CLIP-T, and CLIP-T beats Bert-base beside any.",
     expect=All(
         (
-            *(Best(f"clip+{t}", among=paired(HC_VISION, [t])) for t in SMALL_TEXT),
-            *(Above(f"{v}+clip_t", f"{v}+bert_base") for v in HC_VISION),
+            *(Best(Roles("clip", t), among=paired(HC_VISION, [t])) for t in SMALL_TEXT),
+            *(Above(Roles(v, "clip_t"), Roles(v, "bert_base")) for v in HC_VISION),
         )
     ),
     datasets=("book_covers_masked",),
@@ -219,13 +219,15 @@ _across(
 _across(
     "bielawski2022-swap-to-clip-vision-without-bert-large",
     "In a pair with Bert-base or CLIP-T, CLIP in place of RN50 or BiT-M raises the score.",
-    expect=All(tuple(Above(f"clip+{t}", f"{v}+{t}", each=BY_BOTH) for t in SMALL_TEXT for v in HC_UNIMODAL_VISION)),
+    expect=All(
+        tuple(Above(Roles("clip", t), Roles(v, t), each=BY_BOTH) for t in SMALL_TEXT for v in HC_UNIMODAL_VISION)
+    ),
     part_of="bielawski2022-swap-to-clip-vision",
 )
 _across(
     "bielawski2022-swap-bert-base-to-clipt",
     "In a pair on covers or film titles, CLIP-T in place of Bert-base raises the score.",
-    expect=All(tuple(Above(f"{v}+clip_t", f"{v}+bert_base", each=BY_BOTH) for v in HC_VISION)),
+    expect=All(tuple(Above(Roles(v, "clip_t"), Roles(v, "bert_base"), each=BY_BOTH) for v in HC_VISION)),
     datasets=(*BOOK, *TITLED),
     part_of="bielawski2022-swap-to-clipt-text",
 )

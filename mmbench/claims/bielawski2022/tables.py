@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mmbench.claims._common import numbers
 from mmbench.claims.claim import Place, Printed, Table
-from mmbench.protocol import MLP_HEAD, PRINTED, Cell
+from mmbench.protocol import MLP_HEAD, PRINTED, Cell, Models, Roles
 
 SEEDS = 5
 Entry = tuple[float, float] | None  # mean and standard deviation over SEEDS runs
@@ -18,7 +18,7 @@ _TEXTS = ("", "bert_base", "bert_large", "clip_t")
 def _grid(rows: Rows, columns: Sequence[tuple[str, str]]) -> dict[Cell, Printed]:
     """Rows of vision roles ("" for none) by columns of (text role, dataset) to cells."""
     return {
-        Cell(MLP_HEAD, "+".join(filter(None, (vision, text))), dataset): Printed(*entry, n=SEEDS)
+        Cell(MLP_HEAD, Roles(*filter(None, (vision, text))), dataset): Printed(*entry, n=SEEDS)
         for vision, row in rows.items()
         for (text, dataset), entry in zip(columns, row, strict=True)
         if entry
@@ -110,7 +110,7 @@ TABLE_5_3 = Table(
 )
 
 
-def _quoted(values: Mapping[tuple[str, str], float]) -> dict[Cell, Printed]:
+def _quoted(values: Mapping[tuple[Models, str], float]) -> dict[Cell, Printed]:
     return {Cell(MLP_HEAD, model, dataset): Printed(value) for (model, dataset), value in values.items()}
 
 
@@ -121,7 +121,7 @@ PRIOR_ART = Table(
         {
             ("clip", "mangolin_tmdb"): 0.603,
             ("clip_t", "mangolin_tmdb"): 0.589,
-            ("clip+clip_t", "mangolin_tmdb"): 0.67,
+            (Roles("clip", "clip_t"), "mangolin_tmdb"): 0.67,
         }
     )
     | numbers(
