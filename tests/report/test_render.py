@@ -15,7 +15,7 @@ from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.entry import PROBES
-from mmbench.protocol import PrototypeSettings
+from mmbench.protocol import PrototypeSettings, Roles
 from mmbench.records.comparing import adjusted
 from mmbench.records.schema import Binding, LineupPart, VerdictPart, read_record
 from mmbench.report.exhibits import floors_of, stated_kinds
@@ -208,7 +208,7 @@ def test_a_bar_has_the_kind_of_its_role_or_the_one_that_the_record_states(make_r
     assert {str(bar.models): bar.kind for bar in drawn} == {**kinds, "unheard_of": "unstated"}
     assert [bar.kind for bar in drawn] == ["labels", "language", "unstated", "text", "untrained"]
     assert {bar.kind for bar in panels(cells)["cub"] if str(bar.models) == "mine"} == {"unstated"}
-    assert panels([cell(("clip", "clip_t"), "cub", 60.0)])["cub"][0].kind == "joined"
+    assert panels([cell(Roles("clip", "clip_t"), "cub", 60.0)])["cub"][0].kind == "joined"
 
 
 def lineup_with(record, bound):
