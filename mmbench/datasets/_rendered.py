@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 
 from mmbench import files
 from mmbench.assets import cache_dir
+from mmbench.errors import MissingAsset
+from mmbench.program import canonical, source_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -118,19 +119,23 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def identity_of(*parts: object, modules: Sequence[str] = ()) -> str:
-    """Hex SHA-256 of the parts and of the source of the named modules: it changes when an item could; nothing is
-    rendered."""
+    """Hex SHA-256 of the parts and of what the named modules do: it changes when an item could; nothing is rendered.
+
+    Comments, docstrings and formatting do not count (``mmbench.program``). Raises MissingAsset for a module without
+    source.
+    """
     hasher = hashlib.sha256("\0".join(map(str, parts)).encode())
     for module in modules:
-        hasher.update(_source(module))
+        hasher.update(_program(module).encode())
     return hasher.hexdigest()
 
 
 @functools.cache
-def _source(module: str) -> bytes:
-    file = sys.modules[module].__file__
-    assert file is not None
-    return Path(file).read_bytes()
+def _program(module: str) -> str:
+    found = source_of(module)
+    if found is None:
+        raise MissingAsset(f"module {module} has no source file, which the identity of its datasets needs")
+    return canonical(found.text)
 
 
 def to_bytes(canvas: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:

@@ -220,7 +220,9 @@ def test_a_mask_comes_from_a_file(code):
     spec = f"masked:flags?mask={code}:flip&of=image"
     np.testing.assert_array_equal(np.asarray(resolve(spec).load().split("test").images.image(0)), whole[:, ::-1])
     before = resolve(spec).identity()
-    code.write_text(CODE + "\n# changed\n")
+    code.write_text(CODE + "\n# a comment\n")
+    assert resolve(spec).identity() == before
+    code.write_text(CODE.replace("mirror", "flip"))
     assert resolve(spec).identity() != before
 
 
