@@ -36,7 +36,7 @@ def resolve(spec: str) -> DatasetEntry:
     """The dataset that ``spec`` asks for; except for an image folder, no file of the dataset is read.
 
     Raises BadSpec when it cannot be read, UnknownName (with the nearest names) when nothing has this name, MissingAsset
-    for a file of templates or names that does not exist, and BadDataset for a folder that is no dataset.
+    for a file of templates or names that does not exist, and BadDataset for a folder that is not a dataset.
     """
     kind, colon, rest = spec.partition(":")
     if not colon:
