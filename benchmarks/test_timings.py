@@ -13,7 +13,7 @@ import pytest
 
 from mmbench.inputs.labelled import Labelled
 from mmbench.inputs.prompts import Prompted
-from mmbench.probes.draws import draw_shots, trial_seeds
+from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import (
     ClusteringSettings,
@@ -24,6 +24,7 @@ from mmbench.protocol import (
     PrototypeSettings,
     ZeroShotSettings,
 )
+from mmbench.seeds import trial_seeds
 
 pytestmark = pytest.mark.timing
 SEED = 0

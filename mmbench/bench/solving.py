@@ -39,7 +39,8 @@ def probe_of(protocol: Protocol) -> Probe:
 
 def metric_of(source: LineupSource, cell: Cell) -> Metric:
     """The metric that judges the cell's dataset. Raises Unmeasured when the protocol has none for several labels."""
-    if source.dataset_entry(cell.dataset).task == "single":
+    own_truth = FAMILIES.get(probe_of(cell.protocol).inputs).own_truth
+    if own_truth or source.dataset_entry(cell.dataset).task == "single":
         return METRICS.get(cell.protocol.metric)
     if cell.protocol.multilabel_metric is None:
         raise Unmeasured(f"{cell} judges one label an item, and {cell.dataset} has several; bind another dataset")
@@ -71,17 +72,17 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     """Turn a group's predictions into scores, with what they are made from."""
     dataset = source.dataset(cells[0].dataset)
     metric = metric_of(source, cells[0])
-    test = dataset.split("test")
+    paired_by = inputs.examples(dataset.split("test"))
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
     scores = {}
     for cell in cells:
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
-        kept = cell.protocol.settings.counted(len(test))
+        kept = cell.protocol.settings.counted(len(inputs.truth))
         scores[cell] = Scores(
-            metric.outcome(predicted, test.labels)[:, :kept],
+            metric.outcome(predicted, inputs.truth)[:, :kept],
             metric.name,
-            examples=test.digest() if kept == len(test) else f"{test.digest()}:{kept}",
-            chance=metric.chance(test.labels),
+            examples=paired_by if kept == len(inputs.truth) else f"{paired_by}:{kept}",
+            chance=metric.chance(inputs.truth),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
         )
     return scores

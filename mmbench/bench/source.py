@@ -5,33 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.bench.costs import Cost
+from mmbench.bench.trainings import trained, training_key
 from mmbench.errors import Unmeasured
 from mmbench.features.keys import feature_key
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
 from mmbench.models.entry import OUTPUT
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, Roles
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
     from mmbench.lineups import Lineup
     from mmbench.models.entry import Encoder, Identity, ModelEntry
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one piece of work took: ``kind`` is ``features`` or ``cell``; ``fresh`` False when it was read back."""
-
-    kind: str
-    name: str
-    seconds: float
-    fresh: bool
-    items: int = 0
 
 
 @dataclass
@@ -91,6 +82,12 @@ class LineupSource:
 
         given = tuple(texts)
         return self.features(model, Split(given, np.zeros(len(given), np.int64), texts=given), where)
+
+    def trained(self, name: str, models: Roles, dataset: str, seed: int) -> dict[str, NDArray[Any]]:
+        return trained(self, self.store, self.costs, name, models, dataset, seed)
+
+    def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
+        return training_key(self, name, models, dataset)
 
     def features(self, model: ModelEntry, split: Split, where: str, layer: str = OUTPUT) -> NDArray[np.float32]:
         from mmbench.features.extract import extract

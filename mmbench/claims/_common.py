@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
-from mmbench.claims.disagreements import disagreements_of
+from mmbench.claims.ledger import disagreements_of
 from mmbench.conditions import Extreme, Linear, Term, cell, largest
 from mmbench.forms import POOLED, Above, All, Form
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Models, Protocol, Roles

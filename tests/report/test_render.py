@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmbench.claims.disagreements import DISAGREEMENTS
+from mmbench.claims.ledger import DISAGREEMENTS
 from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
