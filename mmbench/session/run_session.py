@@ -13,7 +13,7 @@ from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
 from mmbench.inputs.entry import takes_so_many
-from mmbench.lineups.roles import UNTRAINED
+from mmbench.lineups.roles import untrained_models
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
@@ -200,7 +200,7 @@ class Board:
             if cell.dataset == dataset and (cell.models == models or not named)
         }
         asked = {probe for probe in asked if probe in PROBES and takes_so_many(PROBES.get(probe).takes, len(models))}
-        if models == (UNTRAINED,):
+        if len(models) == 1 and self._is_untrained(models[0]):
             cheap = {probe for probe in asked if not PROBES.get(probe).costly}
             asked = cheap or asked
         elif not named:
@@ -229,6 +229,9 @@ class Board:
 
     def _has_dataset(self, role: str) -> bool:
         return role in self.lineup.datasets
+
+    def _is_untrained(self, role: str) -> bool:
+        return self._has_model(role) and self.lineup.model(role).kind == "untrained"
 
     def _sees(self, role: str) -> bool:
         """Whether the role's encoder takes images."""
@@ -352,9 +355,10 @@ def _images_of_one_label(entry: DatasetEntry) -> bool:
 
 
 def named_models() -> frozenset[Roles]:
-    """Every model, alone or joined, and every single role that some claim names; the floor, wanted anyway, is not."""
+    """Every model, alone or joined, and every single role that some claim names, except the untrained networks."""
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    return frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models))) - {Roles(UNTRAINED)}
+    named = frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models)))
+    return named - {Roles(role) for role in untrained_models()}
 
 
 def _roles(claim: Claim) -> list[str]:

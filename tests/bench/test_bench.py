@@ -105,7 +105,7 @@ def test_one_training_serves_both_readings_where_only_the_metric_differs(bench):
 
 
 def test_what_is_missing_is_named_with_the_way_to_get_it(bench):
-    with pytest.raises(Unmeasured, match=r"'virtex' is played by nobody.*--mmbench-model virtex=SPEC"):
+    with pytest.raises(Unmeasured, match=r"'virtex' is not bound.*--mmbench-model virtex=SPEC"):
         bench().scores(Cell(FEW_SHOT, "virtex", "cifar10"))
     with pytest.raises(Unmeasured, match=r"no probe makes 'printed' yet"):
         bench().scores(Cell(PRINTED, "parameters", "of no role"))
