@@ -106,7 +106,7 @@ class Family:
     about: str = ""
 
 
-FAMILIES: Registry[Family] = Registry("family of inputs", package="mmbench.inputs")
+FAMILIES: Registry[Family] = Registry("family of inputs", package="mmbench.inputs", group="mmbench.inputs")
 
 
 def dataset_part(source: Source, cell: Cell) -> str:

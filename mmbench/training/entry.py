@@ -64,7 +64,7 @@ class Training:
     about: str = ""
 
 
-TRAININGS: Registry[Training] = Registry("training", package="mmbench.training")
+TRAININGS: Registry[Training] = Registry("training", package="mmbench.training", group="mmbench.trainings")
 
 
 def check_weights(training: Training, weights: Mapping[str, NDArray[Any]]) -> None:
