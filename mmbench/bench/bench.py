@@ -395,6 +395,6 @@ def code_digest() -> str:
     """Digest of the source that turns features into outcomes; a change of it makes every stored score stale."""
     root = Path(__file__).parents[1]
     hasher = hashlib.sha256()
-    for path in [root / "metrics.py", Path(__file__), *sorted((root / "probes").glob("*.py"))]:
+    for path in [*sorted((root / "metrics").glob("*.py")), Path(__file__), *sorted((root / "probes").glob("*.py"))]:
         hasher.update(path.read_bytes())
     return hasher.hexdigest()[:16]
