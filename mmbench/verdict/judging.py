@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,14 +125,23 @@ def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) ->
     pairs = zip(leaves, present, strict=True)
     tangents = [leaf.tangent(gathered.means) if there else None for leaf, there in pairs]
     weights, constants = _matrix([tangent for tangent in tangents if tangent], place)
+    cov = joint.covariance() if any(leaf.lists for leaf in leaves) else np.empty((0, 0))
+
+    def covariance(terms: Sequence[Linear]) -> stats.Array:
+        rows, _ = _matrix(terms, place)
+        return rows @ cov @ rows.T
+
+    biases = [leaf.bias(gathered.means, covariance) if t else 0.0 for leaf, t in zip(leaves, tangents, strict=True)]
+    constants -= np.array([bias for bias, tangent in zip(biases, tangents, strict=True) if tangent])
     found = joint.contrasts(weights, constants) if len(weights) else None
     p_above, p_below = (found.p_above(), found.p_below()) if found else (np.empty(0), np.empty(0))
     noise = None
     judged, at = [], 0
-    for leaf, tangent, there in zip(leaves, tangents, present, strict=True):
+    for leaf, tangent, bias, there in zip(leaves, tangents, biases, present, strict=True):
         if tangent is not None:
             assert found is not None
-            judged.append(_judged_margin(leaf, tangent, found[at], float(p_above[at]), float(p_below[at])))
+            one = _judged_margin(leaf, tangent, found[at], float(p_above[at]), float(p_below[at]))
+            judged.append(replace(one, value=found[at].value + bias) if bias else one)
             at += 1
         elif there and isinstance(leaf, Coefficient):
             if noise is None:
