@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 
 from mmbench.conditions import Node, all_of, constant, positive
-from mmbench.forms.scope import BY_PROTOCOL, Axis, Form, Operand, Scope, each_words, names
+from mmbench.forms.scope import BY_PROTOCOL, Axis, Form, Operand, Scope, each_words, higher_is_better, names
 from mmbench.protocol import Models
 
 
@@ -61,7 +61,7 @@ class Better(Form):
 
     def _at(self, at: Scope) -> Node:
         a, b = at.quantity(self.a), at.quantity(self.b)
-        return positive((a - b if at.higher_is_better else b - a) - self.by)
+        return positive((a - b if higher_is_better(a, b) else b - a) - self.by)
 
     def words(self) -> str:
         lead = f" by more than {self.by:g}" if self.by > 0 else f" less {-self.by:g}" if self.by else ""
