@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench.keys import digest, provenance, stages
@@ -17,6 +19,7 @@ from mmbench.protocol import Cell, Protocol, Settings
 from mmbench.scores import Scores
 
 if TYPE_CHECKING:
+    from mmbench.datasets.entry import Dataset
     from mmbench.probes.entry import Probe
 
 
@@ -67,21 +70,32 @@ def solve(cells: list[Cell], inputs: Inputs, device: str) -> Solved | MMBenchErr
     return Solved(dict(zip(settings, found, strict=True)), time.perf_counter() - started)
 
 
+def examples_of(dataset: Dataset, metric: Metric) -> tuple[NDArray[Any], str]:
+    """What the metric takes as examples: their labels, and a digest of who they are, by which cells are paired.
+
+    Examples are the rows of the test split, or the classes: those are their own labels, known by their names in order.
+    """
+    if metric.over == "classes":
+        names = hashlib.sha256("\0".join(("classes", *dataset.classes)).encode())
+        return np.arange(len(dataset.classes)), names.hexdigest()
+    test = dataset.split("test")
+    return test.labels, test.digest()
+
+
 def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
     """Turn a group's predictions into scores, with what they are made from."""
-    dataset = source.dataset(cells[0].dataset)
     metric = metric_of(source, cells[0])
-    test = dataset.split("test")
+    labels, examples = examples_of(source.dataset(cells[0].dataset), metric)
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
     scores = {}
     for cell in cells:
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
-        kept = cell.protocol.settings.counted(len(test))
+        kept = cell.protocol.settings.counted(len(labels))
         scores[cell] = Scores(
-            metric.outcome(predicted, test.labels)[:, :kept],
+            metric.outcome(predicted, labels)[:, :kept],
             metric.name,
-            examples=test.digest() if kept == len(test) else f"{test.digest()}:{kept}",
-            chance=metric.chance(test.labels),
+            examples=examples if kept == len(labels) else f"{examples}:{kept}",
+            chance=metric.chance(labels),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
         )
     return scores

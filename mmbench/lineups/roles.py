@@ -55,6 +55,7 @@ DATASET_ROLES = {
     "fashion_mnist": "clothing in grey",
     "cub": "200 species of birds",
     "svhn": "house numbers in street photographs",
+    "imagenet": "the validation images of ImageNet, 1,000 classes of photographs",
     "mvsa": "tweets with image and text, three sentiments",
     "book_covers": "covers and titles of books by genre",
     "book_covers_masked": "the same covers with their text removed",

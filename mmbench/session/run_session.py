@@ -201,6 +201,8 @@ class Board:
             for cell in cells_asked(claim, "measured")
             if cell.dataset == dataset and (cell.models == models or not named)
         } & {*PROBES.names()}
+        if len(models) == 1:
+            asked = {probe for probe in asked if PROBES.get(probe).takes in ("one", "joined")}
         if models == (UNTRAINED,):
             cheap = {probe for probe in asked if not PROBES.get(probe).costly}
             asked = cheap or asked

@@ -7,10 +7,10 @@ from functools import partial
 from mmbench.claims._common import claim
 
 ATTACKS = "adversarial attacks (random projected gradient descent)"
-SIMILARITY = "representational similarity of Welch RDMs"
+DENDROGRAM = "groups and heights of a dendrogram over RDM correlations"
 WORDS = "skip-gram vectors with visual words frozen"
 _attacks = partial(claim, exhibit="Fig. 6", waits_for=ATTACKS)
-_similarity = partial(claim, waits_for=SIMILARITY)
+_grouped = partial(claim, waits_for=DENDROGRAM)
 _words = partial(claim, section="5.3", exhibit="Fig. 10", waits_for=WORDS)
 
 _attacks(
@@ -30,58 +30,32 @@ _attacks(
     "BiT-M is as easy to attack as RN50.",
     "3.5",
 )
-_similarity(
+_grouped(
     "devillers2021-rsa-vision-compact",
     "Encoders trained on images all join below a distance of 0.2 in the dendrogram.",
     "4",
     "Fig. 9a",
     leaves_open="the linkage rule",
 )
-_similarity(
-    "devillers2021-rsa-distance-order",
-    "Seen from encoders trained on images, multimodal ones are further off than these, and text models furthest.",
-    "4",
-    "Fig. 8, 9a",
-    leaves_open="whether language or training data moved the multimodal encoders",
-)
-_similarity(
-    "devillers2021-rsa-multimodal-not-linguistic",
-    "Multimodal image encoders are further from text models than from encoders trained on images.",
-    "4",
-    "Fig. 8, 9",
-)
-_similarity(
-    "devillers2021-rsa-not-in-between",
-    "Multimodal encoders are no nearer to text than encoders trained on images are: they lie apart, not between.",
-    "4, 6",
-    "Fig. 9",
-    leaves_open="a measure; the paper argues from a t-SNE picture",
-)
-_similarity(
+_grouped(
     "devillers2021-rsa-visual-subclusters",
     "BiT-M, RN50 and SIN form one group, AR another, and multimodal encoders follow further on.",
     "4",
     "Fig. 9b",
 )
-_similarity(
+_grouped(
     "devillers2021-rsa-language-cluster-separate",
     "Text models (CLIP-T, GPT-2, BERT) form a cluster away from all image encoders, even CLIP's.",
     "4",
     "Fig. 9",
     leaves_open="how much is due to text RDMs being built on another distance",
 )
-_similarity(
-    "devillers2021-rsa-absolute-similarity-remains",
-    "Each multimodal encoder still correlates reasonably with some image or text model.",
-    "4 footnote 3",
-    "Fig. 8",
-)
 claim(
     "devillers2021-rsa-ar-proximity-without-robustness",
     "Multimodal encoders lie near the AR models but do not resist attacks as those do.",
     "4",
     "Fig. 6, 9b",
-    waits_for=f"{SIMILARITY}, and {ATTACKS}",
+    waits_for=ATTACKS,
 )
 _words(
     "devillers2021-skipgram-baseline-best",
