@@ -38,7 +38,7 @@ def paired(vision: Iterable[str], text: Iterable[str]) -> tuple[Roles, ...]:
 CLIP_PAIR = Roles("clip", "clip_t")
 PAIRS9 = paired(HC_VISION, HC_TEXT)
 
-GROUPS = {
+GROUPS: dict[str, tuple[Models, ...]] = {
     "vision_only": VISION_ONLY,
     "multimodal": MULTIMODAL,
     "contrastive": CONTRASTIVE,

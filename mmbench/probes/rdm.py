@@ -93,8 +93,8 @@ def _matrix(side: Side, names: Sequence[str], settings: RDMSettings, device: str
     if len(bad):
         one, other = bad[0]
         raise BadFeatures(
-            f"{side.role}: classes {names[one]!r} and {names[other]!r} are infinitely far apart: expected features that "
-            "vary within a class wherever the means differ, found some that vary in neither; "
+            f"{side.role}: classes {names[one]!r} and {names[other]!r} are infinitely far apart: expected features "
+            "that vary within a class wherever the means differ, found some that vary in neither; "
             "take the spread pooled over dimensions (spread='pooled') or a dataset with more images a class"
         )
     return found.astype(np.float32)

@@ -8,19 +8,21 @@ from itertools import pairwise
 import pytest
 
 from mmbench.claims import CLAIMS
-from mmbench.claims._common import HC_IMAGE_SETS, HC_TEXT, HC_TEXT_SETS, PAIRS9, SETTINGS7, STANDARD6, VISUAL12
+from mmbench.claims._common import GROUPS, HC_IMAGE_SETS, HC_TEXT, HC_TEXT_SETS, PAIRS9, SETTINGS7, STANDARD6, VISUAL12
 from mmbench.claims.disagreements import DISAGREEMENTS
 from mmbench.conditions import cells_of
 from mmbench.lineups.roles import OURS
 from mmbench.protocol import Roles
 
 STUDIES = {"devillers2021": 49, "bielawski2022": 49, "cyclegan2022": 6, "hu2022": 4, "clip2021": 4, "matched2026": 15}
-ROLES = {*map(Roles.of, (*VISUAL12, *HC_TEXT, *PAIRS9, "clip_vitb32", "vit_unimodal", *OURS))}
+COMPARED = [pair for name, pairs in GROUPS.items() if "_with_" in name for pair in pairs]  # two models' spaces
+ROLES = {*map(Roles.of, (*VISUAL12, *HC_TEXT, *PAIRS9, *COMPARED, "clip_vitb32", "vit_unimodal", *OURS))}
 DATASETS = {
     *STANDARD6,
     *HC_IMAGE_SETS,
     *HC_TEXT_SETS,
     *SETTINGS7,
+    "imagenet",
     "plotster_recent",
     "plotster_recent_title",
     "mangolin_tmdb",
