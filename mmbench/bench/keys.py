@@ -38,7 +38,7 @@ def code_digest() -> str:
     """Digest of the source that turns features into outcomes; a change of it makes every stored score stale."""
     root = Path(__file__).parents[1]
     hasher = hashlib.sha256()
-    for path in [root / "metrics.py", *sorted((root / "probes").glob("*.py")), *sorted((root / "inputs").glob("*.py"))]:
+    for path in [path for room in ("metrics", "probes", "inputs") for path in sorted((root / room).glob("*.py"))]:
         hasher.update(path.read_bytes())
     return hasher.hexdigest()[:16]
 

@@ -97,5 +97,6 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             examples=examples if kept == len(labels) else f"{examples}:{kept}",
             chance=metric.chance(labels),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
+            classes=labels[:kept] if metric.over == "rows" and labels.ndim == 1 else None,
         )
     return scores

@@ -1,4 +1,4 @@
-"""How a claim is judged on evidence: leaves are tested, their p-values combined, the deciding one is told."""
+"""How a claim is judged on evidence: leaves are tested, their p-values combined, the deciding leaf reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
-from mmbench.conditions import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of, terms_of
+from mmbench.conditions import Coefficient, Leaf, Linear, Node, Quorum, cells_of
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
 from mmbench.verdict.evidence import Evidence, Gathered, gather
@@ -52,21 +52,6 @@ def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdi
     if gathered.joint is None:
         return _by_sign(blank, node, gathered)
     return _by_test(blank, node, gathered, gathered.joint)
-
-
-def adjust(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """The verdicts with Holm-adjusted p-values over the claims of each study, evidence and reading."""
-    out = list(verdicts)
-    families: dict[tuple[str, str, str], list[int]] = {}
-    for i, verdict in enumerate(out):
-        if verdict.p_support is not None:
-            families.setdefault((verdict.study, verdict.evidence, verdict.reading), []).append(i)
-    for members in families.values():
-        support = stats.holm([out[i].p_support or 0.0 for i in members])
-        refute = stats.holm([out[i].p_refute or 0.0 for i in members])
-        for i, p_support, p_refute in zip(members, support, refute, strict=True):
-            out[i] = replace(out[i], holm_support=float(p_support), holm_refute=float(p_refute))
-    return out
 
 
 @dataclass(frozen=True)
@@ -136,24 +121,25 @@ def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint)
 
 def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) -> list[_Judged]:
     place = {cell: i for i, cell in enumerate(gathered.rows)}
-    present = [all(c in place for term in terms_of(leaf) for c in term.cells) for leaf in leaves]
-    margins = [leaf for leaf, there in zip(leaves, present, strict=True) if there and isinstance(leaf, Margin)]
-    weights, constants = _matrix([leaf.term for leaf in margins], place)
-    found = joint.contrasts(weights, constants) if margins else None
+    present = [all(c in place for term in leaf.terms for c in term.cells) for leaf in leaves]
+    pairs = zip(leaves, present, strict=True)
+    tangents = [leaf.tangent(gathered.means) if there else None for leaf, there in pairs]
+    weights, constants = _matrix([tangent for tangent in tangents if tangent], place)
+    found = joint.contrasts(weights, constants) if len(weights) else None
     p_above, p_below = (found.p_above(), found.p_below()) if found else (np.empty(0), np.empty(0))
     noise = None
     judged, at = [], 0
-    for leaf, there in zip(leaves, present, strict=True):
-        if not there:
-            judged.append(_Judged(leaf))
-        elif isinstance(leaf, Margin):
+    for leaf, tangent, there in zip(leaves, tangents, present, strict=True):
+        if tangent is not None:
             assert found is not None
-            judged.append(_judged_margin(leaf, found[at], float(p_above[at]), float(p_below[at])))
+            judged.append(_judged_margin(leaf, tangent, found[at], float(p_above[at]), float(p_below[at])))
             at += 1
-        else:
+        elif there and isinstance(leaf, Coefficient):
             if noise is None:
                 noise = joint.noise(DRAWS, np.random.default_rng(SEED))
             judged.append(_judged_correlation(leaf, joint, noise, place))
+        else:
+            judged.append(_Judged(leaf))
     return judged
 
 
@@ -166,7 +152,9 @@ def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.A
     return weights, np.array([term.constant for term in terms])
 
 
-def _judged_margin(leaf: Margin, estimate: stats.Estimate, p_above: float, p_below: float) -> _Judged:
+def _judged_margin(leaf: Leaf, tangent: Linear, estimate: stats.Estimate, p_above: float, p_below: float) -> _Judged:
+    if not tangent.weights and any(term.weights for term in leaf.terms):
+        return _Judged(leaf, estimate.value)  # a flat tangent says nothing about the spread
     if estimate.se == 0:  # nothing is measured in it: true or false
         holds = estimate.value > 0 or (not leaf.strict and estimate.value == 0)
         p_above, p_below = (0.0, 1.0) if holds else (1.0, 0.0)
@@ -175,9 +163,9 @@ def _judged_margin(leaf: Margin, estimate: stats.Estimate, p_above: float, p_bel
 
 
 def _judged_correlation(
-    leaf: Correlation | MeanCorrelation, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]
+    leaf: Coefficient, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]
 ) -> _Judged:
-    at = {term: i for i, term in enumerate(dict.fromkeys(terms_of(leaf)))}
+    at = {term: i for i, term in enumerate(dict.fromkeys(leaf.terms))}
     weights, constants = _matrix(at, place)
     parts = (Pairs(tuple(at[x] for x in part.xs), tuple(at[y] for y in part.ys), part.method) for part in leaf.parts)
     redrawn = Correlated(
@@ -256,11 +244,11 @@ def _part(judged: _Judged) -> Part:
 def _settle(binding: _Judged, pay_support: float, pay_refute: float, gathered: Gathered) -> str:
     """What would settle the deciding margin if it stayed as observed."""
     if binding.estimate is None:
-        return "more trials or examples; how many is not computed for a correlation"
+        return "more trials or examples; how many is not computed for this statistic"
     estimate = binding.estimate
     level = LEVEL / (pay_support if estimate.value > 0 else pay_refute)
     need = stats.needed(estimate, level)
-    rows = [gathered.rows[c] for term in terms_of(binding.leaf) for c in term.cells if c in gathered.rows]
+    rows = [gathered.rows[c] for term in binding.leaf.terms for c in term.cells if c in gathered.rows]
     trials, examples = max((r.trials or 1 for r in rows), default=1), max((r.examples or 0 for r in rows), default=0)
     ways = []
     if not examples and need.examples:  # printed: the spread is over seeds
