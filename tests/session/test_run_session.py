@@ -11,6 +11,7 @@ from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.features.store import Store
 from mmbench.lineups.roles import OURS
+from mmbench.probes.rdm import RSA
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT, Roles
 from mmbench.session.run_session import Board
 
