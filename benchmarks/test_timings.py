@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from mmbench.inputs.labelled import Labelled
+from mmbench.inputs.pair import Pair, Side
 from mmbench.inputs.prompts import Prompted
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES
+from mmbench.probes.rdm import RDMSettings
 from mmbench.protocol import (
     ClusteringSettings,
     LinearSettings,
@@ -237,6 +239,27 @@ def test_zero_shot(against, arrays):
     name, library = "zero_shot", "scikit-learn cosine_similarity"
     ours, theirs = against(name, [ZeroShotSettings()], 1, library, reference, rounds=20, data=inputs)
     np.testing.assert_array_equal(ours[0], theirs)
+
+
+def test_rdm(against):
+    """200 classes of five images in 256 dimensions, under two models, by equation 1 of the paper."""
+    rng, count = np.random.default_rng(SEED), 200
+    labels = np.arange(5 * count) % count
+    means = rng.standard_normal((2, count, 256))
+    sides = [(mean[labels] + rng.standard_normal((len(labels), 256))).astype(np.float32) for mean in means]
+    inputs = Pair(tuple(Side("rn50", x, labels) for x in sides), tuple(map(str, range(count))))
+
+    def reference():
+        found = []
+        for x in sides:
+            by_class = np.stack([x[labels == label].astype(float) for label in range(count)])
+            mean, error = by_class.mean(axis=1), by_class.var(axis=1) / 5
+            apart = (mean[:, None] - mean[None]) / np.sqrt(error[:, None] + error[None])
+            found.append(np.linalg.norm(apart, axis=-1))
+        return np.stack(found)
+
+    ours, theirs = against("rdm", [RDMSettings()], 1, "NumPy, all pairs of classes at once", reference, data=inputs)
+    np.testing.assert_allclose(ours[0][0], theirs, rtol=1e-4)
 
 
 def _accuracy(predictions, arrays) -> float:

@@ -135,9 +135,11 @@ class Store:
             "provenance": scores.provenance,
         }
         text = json.dumps(record, sort_keys=True, default=_plain)
-        outcomes = np.ascontiguousarray(scores.outcomes, np.float32)
-        metadata = {"record": text, "sha256": _score_digest(key, text, outcomes)}
-        self.write(self._score_path(key), save({"outcomes": outcomes}, metadata=metadata), f"scores {key[:12]}")
+        arrays: dict[str, NDArray[Any]] = {"outcomes": np.ascontiguousarray(scores.outcomes, np.float32)}
+        if scores.classes is not None:
+            arrays["classes"] = np.ascontiguousarray(scores.classes, np.int64)
+        metadata = {"record": text, "sha256": _score_digest(key, text, *arrays.values())}
+        self.write(self._score_path(key), save(arrays, metadata=metadata), f"scores {key[:12]}")
 
     def load_scores(self, key: str) -> Scores | None:
         """The scores stored under ``key``, or None. A damaged record is named in a StoreWarning and removed."""
@@ -349,9 +351,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"provenance holds {value!r} of type {type(value).__name__}, which JSON does not have")
 
 
-def _score_digest(key: str, record: str, outcomes: NDArray[np.float32]) -> str:
+def _score_digest(key: str, record: str, outcomes: NDArray[Any], classes: NDArray[Any] | None = None) -> str:
     hasher = hashlib.sha256(f"{key}\0{outcomes.shape}\0{record}\0".encode())
     hasher.update(outcomes.tobytes())
+    if classes is not None:
+        hasher.update(classes.tobytes())
     return hasher.hexdigest()
 
 
@@ -361,10 +365,11 @@ def _read_scores(path: Path, key: str) -> Scores:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, outcomes = file.metadata() or {}, file.get_tensor("outcomes")
+            classes = file.get_tensor("classes") if "classes" in file.keys() else None
             text = metadata["record"]
-            if metadata["sha256"] != _score_digest(key, text, outcomes):
+            if metadata["sha256"] != _score_digest(key, text, outcomes, classes):
                 raise DamagedFile("its checksum is not the recorded one")
             record = json.loads(text)
     except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
         raise DamagedFile(str(error)) from error
-    return Scores(outcomes, record["metric"], record["examples"], record["chance"], record["provenance"])
+    return Scores(outcomes, record["metric"], record["examples"], record["chance"], record["provenance"], classes)

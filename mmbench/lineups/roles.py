@@ -123,6 +123,7 @@ for _role in (
     Role("fashion_mnist", "clothing in grey"),
     Role("cub", "200 species of birds"),
     Role("svhn", "house numbers in street photographs"),
+    Role("imagenet", "the validation images of ImageNet, 1,000 classes of photographs"),
     Role("mvsa", "tweets with image and text, three sentiments"),
     Role("book_covers", "covers and titles of books by genre"),
     Role("book_covers_masked", "the same covers with their text removed"),

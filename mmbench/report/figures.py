@@ -76,11 +76,14 @@ class Content:
 def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]:
     """A figure for each family that has cells under the paper's reading; one of means where several families have any.
 
+    Pairs of models that are compared with each other have none: there are too many for bars.
+
     Drawing takes a second each, so a figure that ``folder`` holds already, of the same numbers, is taken from there.
     """
     by_probe: dict[str, list[CellPart]] = {}
     for cell in record.cells:
-        if cell.reading == "paper":
+        compared = cell.probe in PROBES and PROBES.get(cell.probe).takes == "pair"
+        if cell.reading == "paper" and not compared:
             by_probe.setdefault(cell.probe, []).append(cell)
     kinds = stated_kinds(record)
     found = {probe: _family(cells, kinds) for probe, cells in by_probe.items()}

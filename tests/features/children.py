@@ -71,13 +71,13 @@ def join(child: int, reading: int) -> tuple[int, dict[str, Any] | None]:
     return status, json.loads(text) if text and status == 0 else None
 
 
-def at_line(number: int, then: Callable[[], None]) -> Callable[[], int]:
-    """Call ``then`` when the ``number``-th line of mmbench.features runs; returns a function that counts lines."""
+def at_line(number: int, then: Callable[[], None], code: str = CODE) -> Callable[[], int]:
+    """Call ``then`` when the ``number``-th line below the folder ``code`` runs; returns a counter of lines."""
     seen = 0
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal seen
-        if not frame.f_code.co_filename.startswith(CODE):
+        if not frame.f_code.co_filename.startswith(code):
             return None
         if event == "line":
             seen += 1

@@ -284,8 +284,19 @@ def test_scores_come_back_as_they_were(store):
     assert got.outcomes.dtype == np.float32
     for name in ("metric", "examples", "chance", "provenance"):
         assert getattr(got, name) == getattr(some_scores(), name)
+    assert got.classes is None
     store.save_scores(key, some_scores(chance=0.5))
     assert store.load_scores(key).chance == 0.5
+
+
+def test_scores_keep_the_classes_of_their_examples(store):
+    classes = np.arange(some_scores().outcomes.shape[1]) % 3
+    store.save_scores("e" * 64, some_scores(classes=classes))
+    np.testing.assert_array_equal(store.load_scores("e" * 64).classes, classes)
+    (path,) = shard_files(store)
+    path.write_bytes(bad_header(path.read_bytes()))
+    with pytest.warns(StoreWarning, match="are damaged"):
+        assert store.load_scores("e" * 64) is None
 
 
 def test_provenance_takes_numpy_numbers_and_refuses_objects(store):
