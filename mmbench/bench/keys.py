@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.bench.source import LineupSource, has_items
+from mmbench.bench.lineup_source import LineupSource, has_items
 from mmbench.features.keys import digest_of
 from mmbench.inputs.entry import FAMILIES, Inputs
 from mmbench.inputs.labelled import models_of

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from mmbench.bench.keys import digest, provenance, stages
-from mmbench.bench.source import LineupSource
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.errors import BadFeatures, MMBenchError, Unmeasured
-from mmbench.inputs.entry import FAMILIES, Family, Inputs, require
+from mmbench.inputs.entry import FAMILIES, Family, Inputs
 from mmbench.metrics import METRICS, Metric
 from mmbench.protocol import Cell, Protocol, Settings
 from mmbench.scores import Scores
+from mmbench.source import require
 
 if TYPE_CHECKING:
     from mmbench.probes.entry import Probe

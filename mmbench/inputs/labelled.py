@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, Unmeasured
-from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.models.entry import ModelEntry
 from mmbench.protocol import Cell
+from mmbench.source import Source, check_features
 
 
 @dataclass(frozen=True)

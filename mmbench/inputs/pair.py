@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mmbench.datasets.entry import Dataset, Split
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.errors import BadDataset, BadSpec
-from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.inputs.labelled import check_labels
 from mmbench.protocol import Cell
+from mmbench.source import Source, check_features
 
 FEWEST = 4  # classes: when one is left out, three pairs of classes remain
 

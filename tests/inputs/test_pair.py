@@ -7,11 +7,12 @@ import pytest
 
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.errors import BadDataset, BadFeatures, BadSpec
-from mmbench.inputs.entry import FAMILIES, require
+from mmbench.inputs.entry import FAMILIES
 from mmbench.inputs.pair import Pair, Side, gather, parts
 from mmbench.models.entry import Identity, ModelEntry
 from mmbench.probes.rdm import RSA
 from mmbench.protocol import Cell, Roles
+from mmbench.source import require
 
 NAMES = ("red", "green", "blue", "white")
 LABELS = np.arange(12) % 4

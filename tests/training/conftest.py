@@ -1,6 +1,6 @@
 import pytest
 
-from mmbench.bench.source import LineupSource
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.features.store import Store
 
 from ..tiny_lineup import tiny_lineup
