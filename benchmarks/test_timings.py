@@ -11,8 +11,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmbench.probes.draws import draw_shots, trial_seeds
-from mmbench.probes.entry import PROBES, Arrays
+from mmbench.inputs.labelled import Labelled
+from mmbench.inputs.pair import Pair, Side
+from mmbench.inputs.prompts import Prompted
+from mmbench.probes.draws import draw_shots
+from mmbench.probes.entry import PROBES
+from mmbench.probes.rdm import RDMSettings
 from mmbench.protocol import (
     ClusteringSettings,
     LinearSettings,
@@ -22,13 +26,14 @@ from mmbench.protocol import (
     PrototypeSettings,
     ZeroShotSettings,
 )
+from mmbench.seeds import trial_seeds
 
 pytestmark = pytest.mark.timing
 SEED = 0
 
 
 @pytest.fixture(scope="module")
-def arrays() -> Arrays:
+def arrays() -> Labelled:
     """2,000 training and 1,000 test rows of ten Gaussian classes in 256 dimensions."""
     rng = np.random.default_rng(SEED)
     means = 0.15 * rng.standard_normal((10, 256))
@@ -37,8 +42,7 @@ def arrays() -> Arrays:
         y = np.arange(count) % 10
         return (means[y] + rng.standard_normal((count, 256))).astype(np.float32), y
 
-    prompts = means[:, None].repeat(8, axis=1).astype(np.float32)
-    return Arrays(*rows(2000), *rows(1000), tuple(f"class {i}" for i in range(10)), prompts=prompts)
+    return Labelled(*rows(2000), *rows(1000), tuple(f"class {i}" for i in range(10)))
 
 
 @pytest.fixture(scope="module")
@@ -224,14 +228,38 @@ def test_zero_shot(against, arrays):
     from sklearn.metrics.pairwise import cosine_similarity
     from sklearn.preprocessing import normalize
 
-    settings = ZeroShotSettings(templates=("{}",) * 8)
+    means = np.stack([arrays.train_x[arrays.train_y == label].mean(axis=0) for label in range(arrays.classes)])
+    prompts = means[:, None].repeat(8, axis=1)
+    inputs = Prompted(arrays.test_x, arrays.test_y, arrays.class_names, prompts)
 
     def reference():
-        weights = np.stack([normalize(p).mean(axis=0) for p in arrays.prompts])
+        weights = np.stack([normalize(p).mean(axis=0) for p in prompts])
         return [cosine_similarity(arrays.test_x, weights).argmax(axis=1)]
 
-    ours, theirs = against("zero_shot", [settings], 1, "scikit-learn cosine_similarity", reference, rounds=20)
+    name, library = "zero_shot", "scikit-learn cosine_similarity"
+    ours, theirs = against(name, [ZeroShotSettings()], 1, library, reference, rounds=20, data=inputs)
     np.testing.assert_array_equal(ours[0], theirs)
+
+
+def test_rdm(against):
+    """200 classes of five images in 256 dimensions, under two models, by equation 1 of the paper."""
+    rng, count = np.random.default_rng(SEED), 200
+    labels = np.arange(5 * count) % count
+    means = rng.standard_normal((2, count, 256))
+    sides = [(mean[labels] + rng.standard_normal((len(labels), 256))).astype(np.float32) for mean in means]
+    inputs = Pair(tuple(Side("rn50", x, labels) for x in sides), tuple(map(str, range(count))))
+
+    def reference():
+        found = []
+        for x in sides:
+            by_class = np.stack([x[labels == label].astype(float) for label in range(count)])
+            mean, error = by_class.mean(axis=1), by_class.var(axis=1) / 5
+            apart = (mean[:, None] - mean[None]) / np.sqrt(error[:, None] + error[None])
+            found.append(np.linalg.norm(apart, axis=-1))
+        return np.stack(found)
+
+    ours, theirs = against("rdm", [RDMSettings()], 1, "NumPy, all pairs of classes at once", reference, data=inputs)
+    np.testing.assert_allclose(ours[0][0], theirs, rtol=1e-4)
 
 
 def _accuracy(predictions, arrays) -> float:

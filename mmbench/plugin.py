@@ -112,7 +112,7 @@ class Session:
                 device=self.option("device") or "cpu",
                 precision=self.option("precision") or "float32",
                 offline=self.option("offline"),
-                pairs=not self.is_worker,  # another worker may be at the next cells already
+                side_by_side=not self.is_worker,  # another worker may be at the next cells already
                 expected=self.config.rootpath / "reports" / "expected",
             )
         return self._run

@@ -28,6 +28,10 @@ class Settings:
         """These settings without what decides the probe's input or the metric: equal ones need one probe run."""
         return self
 
+    def for_inputs(self) -> tuple[Any, ...]:
+        """What of these settings decides the probe's inputs: cells that differ in it are never solved together."""
+        return ()
+
     def counted(self, examples: int) -> int:
         """How many of ``examples`` test examples, from the first on, the metric sees."""
         return examples
@@ -134,10 +138,20 @@ class LogisticSettings(Settings):
 
 @dataclass(frozen=True)
 class ZeroShotSettings(Settings):
-    """Radford et al. 2021, section 3.1: each prompt normalised, averaged over templates, normalised again."""
+    """Radford et al. 2021, section 3.1: each prompt normalised, averaged over templates, normalised again.
 
-    templates: tuple[str, ...] = ("a photo of a {}.",)
+    ``templates`` None takes the dataset's own. ``ensemble`` False takes the first template alone.
+    """
+
+    templates: tuple[str, ...] | None = None
+    ensemble: bool = True
     normalise_each: bool = True
+
+    def for_probe(self) -> ZeroShotSettings:
+        return dataclasses.replace(self, templates=None, ensemble=True)
+
+    def for_inputs(self) -> tuple[Any, ...]:
+        return (self.templates, self.ensemble)
 
 
 @dataclass(frozen=True)
@@ -150,7 +164,7 @@ class Protocol:
     """One way of making a score.
 
     ``metric`` judges single-label datasets, ``multilabel_metric`` those with several labels. ``trials`` counts
-    draws, or seeds where the probe trains. ``task`` is the short name under which published tables list it.
+    draws, or seeds where the probe trains. ``layer`` is the encoder's layer whose features are probed.
     """
 
     name: str
@@ -161,12 +175,16 @@ class Protocol:
     trials: int = 1
     seed: int = 0
     reading: Reading = "paper"
-    study: str = ""
+    layer: str = "output"
 
     def over(self, **axes: tuple[Any, ...]) -> tuple[Protocol, ...]:
         """This protocol at every combination of the named settings: ``FEW_SHOT.over(shots=(1, 5, 10))``."""
         combos = itertools.product(*axes.values())
         return tuple(self.at(**dict(zip(axes, combo, strict=True))) for combo in combos)
+
+    def at_layer(self, layer: str) -> Protocol:
+        """This protocol on the features of another layer of the encoder."""
+        return dataclasses.replace(self, name=f"{self.name}@{layer}", layer=layer)
 
     def at(self, **changed: Any) -> Protocol:
         """This protocol with some settings changed and the values appended to its name."""
@@ -188,7 +206,9 @@ class Protocol:
     def fingerprint(self) -> str:
         """Sixteen hex digits of a SHA-256 over every field but the name: change a setting and nothing old is reused."""
         fields = dataclasses.asdict(self) | {"settings_type": type(self.settings).__name__}
-        del fields["name"], fields["study"]
+        del fields["name"]
+        if self.layer == "output":  # as before there were layers, so that older records can be compared
+            del fields["layer"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -242,13 +262,12 @@ class Cell:
         return f"{self.protocol.name}[{self.models}, {self.dataset}]"
 
 
-FEW_SHOT = Protocol("few_shot", "prototypes", PrototypeSettings(), trials=10, study="devillers2021")
-CLUSTERING = Protocol("clustering", "spectral", ClusteringSettings(), trials=5, study="devillers2021")
-LINEAR_PROBE = Protocol("linear_probe", "linear", LinearSettings(), trials=5, study="devillers2021")
-MLP_HEAD = Protocol("mlp_head", "mlp", MLPSettings(), multilabel_metric="f1_samples", trials=5, study="bielawski2022")
-NEIGHBOURS = Protocol(
-    "neighbours", "neighbours", NeighbourSettings(), multilabel_metric="f1_samples", trials=10, study="bielawski2022"
-)
-LOGISTIC = Protocol("logistic", "logistic", LogisticSettings(), trials=1, study="clip2021")
-ZERO_SHOT = Protocol("zero_shot", "zero_shot", ZeroShotSettings(), trials=1, study="clip2021")
+FEW_SHOT = Protocol("few_shot", "prototypes", PrototypeSettings(), trials=10)
+CLUSTERING = Protocol("clustering", "spectral", ClusteringSettings(), trials=5)
+LINEAR_PROBE = Protocol("linear_probe", "linear", LinearSettings(), trials=5)
+MLP_HEAD = Protocol("mlp_head", "mlp", MLPSettings(), multilabel_metric="f1_samples", trials=5)
+NEIGHBOURS = Protocol("neighbours", "neighbours", NeighbourSettings(), multilabel_metric="f1_samples", trials=10)
+LOGISTIC = Protocol("logistic", "logistic", LogisticSettings(), trials=1)
+ZERO_SHOT = Protocol("zero_shot", "zero_shot", ZeroShotSettings(), trials=1)
+ZERO_SHOT_ONE_PROMPT = Protocol("zero_shot_one_prompt", "zero_shot", ZeroShotSettings(ensemble=False), trials=1)
 PRINTED = Protocol("printed", "none", PrintedSettings(), trials=1)

@@ -52,3 +52,8 @@ def evil_record(make_record):
         machine=make_record().machine.model_dump() | {"cpu": EVIL},
         versions={EVIL: EVIL},
     )
+
+
+def lineup_with(record, bound):
+    """The record's lineup with one model role more."""
+    return record.lineup.model_copy(update={"models": (*record.lineup.models, bound)})

@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   pytest benchmarks -k bielawski2022 --mmbench-evidence published      the thesis's tables, in seconds, no model
   mmbench claims --study devillers2021                  the claims of one study, with their last verdicts
   mmbench claims bielawski2022-mvsa-vision-clip-best    one claim, explained
+  mmbench ledger D-03                                   where a paper and its code differ, and what mmbench does
   mmbench lineup paper                                  who plays each role, and which files are here
   mmbench fetch embedded                                fetch all files of a lineup now, to run offline later
   mmbench report                                        render the newest record again
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     from mmbench.cli.claims import add_commands as add_claims
     from mmbench.cli.gate import add_commands as add_gate
+    from mmbench.cli.ledger import add_arguments as add_ledger_arguments
+    from mmbench.cli.ledger import run as run_ledger
     from mmbench.cli.lineups import add_commands as add_lineups
     from mmbench.cli.records import add_commands as add_records
     from mmbench.cli.zoo import add_arguments as add_zoo_arguments
@@ -69,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     add_claims(command)
+    add_ledger_arguments(command("ledger", run_ledger, "List where papers, their code and their tables differ."))
     add_lineups(command)
     add_records(command)
     add_gate(command)

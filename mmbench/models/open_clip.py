@@ -50,6 +50,7 @@ def entry(spec: ModelSpec) -> ModelEntry:
         training="contrast of images and captions",
         assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
         raw=None if text else specs.raw_of(spec, entry),
+        space=f"open_clip:{spec.name}:{spec.tag}@{spec.file}",
     )
 
 

@@ -11,10 +11,12 @@ import functools
 import hashlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmbench.errors import BadSpec
 from mmbench.models import checkpoints, encoders
 from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.hidden import Layer
 from mmbench.models.specs import ModelSpec, check_options
 from mmbench.zoo import backbone, weight_files
 from mmbench.zoo.fingerprint import canonical, source_of
@@ -26,7 +28,24 @@ TEXT_LICENCE = "weights: CC BY-SA 4.0, trained on names of OpenMoji drawings and
 
 
 def _image(name: str, folder: Path, preprocess: Preprocess) -> Encoder:
-    return encoders.image_encoder(encoders.folded(weight_files.image_tower(name, folder)), preprocess, backbone.DIM)
+    module = weight_files.image_tower(name, folder)
+    layers = _layers(module)  # found before folding, which renumbers the parts of a Sequential and keeps these
+    return encoders.image_encoder(encoders.folded(module), preprocess, backbone.DIM, layers=layers)
+
+
+def _layers(module: Any) -> dict[str, Layer]:
+    """Hidden layers of the zoo's networks, each averaged over positions as the output is.
+
+    Of the backbone ``stem`` (the first convolution's ReLU) and ``stage1`` to ``stage3`` (the residual blocks); of the
+    ViT ``block1`` to ``block6`` (what follows the last block, the norm, the linear map and the ReLU, is left out).
+    """
+    import torch
+
+    if not isinstance(module, torch.nn.Sequential):
+        return {f"block{number}": Layer(block) for number, block in enumerate(module.blocks, start=1)}
+    first = next(place for place, part in enumerate(module) if isinstance(part, torch.nn.ReLU))
+    stages = module[first : first + len(backbone.WIDTHS)]
+    return {"stem" if number == 0 else f"stage{number}": Layer(stage) for number, stage in enumerate(stages)}
 
 
 def _text(name: str, folder: Path) -> Encoder:
@@ -65,11 +84,13 @@ def _text_identity(name: str, folder: Path) -> Identity:
     return Identity(weight_files.digest(name, folder), architecture, network.layer, None, known)
 
 
-def _image_entry(name: str, folder: Path, about: str, training: str, preprocess: Preprocess = PREPROCESS) -> ModelEntry:
+def _image_entry(
+    name: str, folder: Path, about: str, training: str, space: str = "", preprocess: Preprocess = PREPROCESS
+) -> ModelEntry:
     plain = encoders.unnormalised(PREPROCESS)
 
     def raw() -> ModelEntry:
-        return _image_entry(name, folder, f"{about} Pixels in [0, 1].", training, plain)
+        return _image_entry(name, folder, f"{about} Pixels in [0, 1].", training, space, plain)
 
     return ModelEntry(
         name=f"zoo:{name}_raw" if preprocess == plain else f"zoo:{name}",
@@ -82,10 +103,11 @@ def _image_entry(name: str, folder: Path, about: str, training: str, preprocess:
         licence=LICENCE,
         training=training,
         raw=None if preprocess == plain else raw,
+        space=space,
     )
 
 
-def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntry:
+def _text_entry(name: str, folder: Path, about: str, training: str, space: str) -> ModelEntry:
     return ModelEntry(
         name=f"zoo:{name}",
         modality="text",
@@ -96,6 +118,7 @@ def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntr
         source="mmbench.zoo",
         licence=TEXT_LICENCE,
         training=training,
+        space=space,
     )
 
 
@@ -113,10 +136,11 @@ def _trained(name: str, folder: Path = weight_files.FOLDER) -> ModelEntry:
     about = RECIPES.get(card.recipe).about
     seen = f"{card.images_seen:,} views of drawings" if card.images_seen else "captions and Wikipedia, no drawing"
     training = f"{seen}, {card.steps:,} steps of recipe {card.recipe_hash[:12]}"
+    space = f"{folder}/{card.recipe}"
     if card.modality == "text":
         part = "" if card.recipe == name else f"the text tower of {card.recipe}: "
-        return _text_entry(name, folder, part + about, training)
-    return _image_entry(name, folder, about, training)
+        return _text_entry(name, folder, part + about, training, space)
+    return _image_entry(name, folder, about, training, space)
 
 
 def _register() -> None:

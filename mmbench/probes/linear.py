@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.probes.draws import trial_seeds
-from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.inputs.labelled import Labelled
+from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.seed_heads import Heads, rows_at, target
 from mmbench.probes.tensors import to_tensor
 from mmbench.protocol import LinearSettings
+from mmbench.seeds import trial_seeds
 
 
 def linear(
-    arrays: Arrays, settings: Sequence[LinearSettings], *, trials: int, seed: int, device: str = "cpu"
+    arrays: Labelled, settings: Sequence[LinearSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
     """Label test rows by one linear layer with bias on the features as they are; a trial is a seed.
 
@@ -49,5 +50,13 @@ def fit_linear(
 
 
 PROBES.add(
-    Probe("linear", linear, LinearSettings, side_by_side=True, about="one linear layer by Adam, all seeds in one run")
+    Probe(
+        "linear",
+        linear,
+        LinearSettings,
+        side_by_side=True,
+        title="Linear probe (as Devillers et al. 2021, Fig. 4)",
+        task="linear probe",
+        about="one linear layer by Adam, all seeds in one run",
+    )
 )

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.probes.draws import cut_rows, draw_shots, trial_seeds
-from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.inputs.labelled import Labelled
+from mmbench.probes.draws import cut_rows, draw_shots
+from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import LogisticSettings
+from mmbench.seeds import trial_seeds
 
 Matrix = NDArray[np.float64]
 Rows = tuple[NDArray[Any], NDArray[Any]]
 
 
 def logistic(
-    arrays: Arrays, settings: Sequence[LogisticSettings], *, trials: int, seed: int, device: str = "cpu"
+    arrays: Labelled, settings: Sequence[LogisticSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
     """Label test rows by multinomial logistic regression on the features as they are.
 
@@ -43,7 +45,7 @@ def logistic(
     return found
 
 
-def _splits(arrays: Arrays, s: LogisticSettings, trials: int, seed: int) -> list[tuple[Rows, Rows | None]]:
+def _splits(arrays: Labelled, s: LogisticSettings, trials: int, seed: int) -> list[tuple[Rows, Rows | None]]:
     """Training and validation rows of each trial; no validation rows where nothing is swept or can be cut."""
     own = None
     if arrays.valid_x is not None and arrays.valid_y is not None and len(arrays.valid_x):
@@ -159,6 +161,10 @@ def predict(x: NDArray[Any], weights: Matrix) -> NDArray[np.int64]:
 
 PROBES.add(
     Probe(
-        "logistic", logistic, LogisticSettings, about="L-BFGS, regularisation swept on validation rows, then refitted"
+        "logistic",
+        logistic,
+        LogisticSettings,
+        title="Regularised logistic regression",
+        about="L-BFGS, regularisation swept on validation rows, then refitted",
     )
 )

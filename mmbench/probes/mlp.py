@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.probes.draws import cut_rows, trial_seeds
-from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.inputs.labelled import Labelled
+from mmbench.probes.draws import cut_rows
+from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.seed_heads import Heads, rows_at, target
 from mmbench.probes.tensors import to_tensor
 from mmbench.protocol import MLPSettings
+from mmbench.seeds import trial_seeds
 
 Rows = tuple[NDArray[Any], NDArray[Any]]
 
 
 def mlp(
-    arrays: Arrays, settings: Sequence[MLPSettings], *, trials: int, seed: int, device: str = "cpu"
+    arrays: Labelled, settings: Sequence[MLPSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
     """Label test rows by Linear, ReLU, Linear on the features as they are; a trial is a seed.
 
@@ -41,7 +43,7 @@ def mlp(
     return found
 
 
-def split(arrays: Arrays, share: float, seed: int) -> tuple[Rows, Rows]:
+def split(arrays: Labelled, share: float, seed: int) -> tuple[Rows, Rows]:
     """Training and validation rows: the dataset's own, or a seeded cut of ``share`` of its training rows."""
     if arrays.valid_x is not None and arrays.valid_y is not None and len(arrays.valid_x):
         return (arrays.train_x, arrays.train_y), (arrays.valid_x, arrays.valid_y)
@@ -87,6 +89,9 @@ PROBES.add(
         MLPSettings,
         multilabel=True,
         side_by_side=True,
+        unnamed=False,
+        costly=True,
+        title="MLP head on human-centric data (as Bielawski 2022, Tables 5.1 to 5.3)",
         about="one hidden layer by Adam with early stopping",
     )
 )

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import NotEnoughShots
+from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import draw_shots
-from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.tensors import Tensor, blocks, to_tensor, unit_rows
 from mmbench.protocol import NeighbourSettings
 
 
 def neighbours(
-    arrays: Arrays, settings: Sequence[NeighbourSettings], *, trials: int, seed: int, device: str = "cpu"
+    arrays: Labelled, settings: Sequence[NeighbourSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
     """Label each test row by its ``neighbours`` nearest drawn rows; all trials and shots are one matrix product.
 
@@ -43,7 +44,7 @@ def neighbours(
 
 
 def _label_block(
-    arrays: Arrays,
+    arrays: Labelled,
     metric: str,
     draws: NDArray[np.int64],
     some: slice,
@@ -86,5 +87,13 @@ def _vote(labels: NDArray[Any], classes: int) -> NDArray[Any]:
 
 
 PROBES.add(
-    Probe("neighbours", neighbours, NeighbourSettings, multilabel=True, about="few-shot nearest drawn rows, many draws")
+    Probe(
+        "neighbours",
+        neighbours,
+        NeighbourSettings,
+        multilabel=True,
+        unnamed=False,
+        title="Nearest neighbours, few shots (as Bielawski 2022, Fig. 5.3)",
+        about="few-shot nearest drawn rows, many draws",
+    )
 )

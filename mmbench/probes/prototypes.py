@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import draw_shots
-from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.tensors import Tensor, blocks, to_tensor, unit_rows
 from mmbench.protocol import PrototypeSettings
 
 
 def prototypes(
-    arrays: Arrays, settings: Sequence[PrototypeSettings], *, trials: int, seed: int, device: str = "cpu"
+    arrays: Labelled, settings: Sequence[PrototypeSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
     """Label each test row by its nearest class mean; all trials and shots are one matrix product.
 
@@ -48,5 +49,12 @@ def _means(rows: Tensor, settings: Sequence[PrototypeSettings]) -> Tensor:
 
 
 PROBES.add(
-    Probe("prototypes", prototypes, PrototypeSettings, about="few-shot class means over drawn rows, several draws")
+    Probe(
+        "prototypes",
+        prototypes,
+        PrototypeSettings,
+        title="Few-shot accuracy of class prototypes (as Devillers et al. 2021, Fig. 2)",
+        task="few shots",
+        about="few-shot class means over drawn rows, several draws",
+    )
 )

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import BadDataset
-from mmbench.probes.draws import trial_seeds
+from mmbench.inputs.labelled import Labelled
 from mmbench.probes.eigen import top_eigenvectors
-from mmbench.probes.entry import PROBES, Arrays, Probe
+from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.kmeans import kmeans
 from mmbench.probes.labelling import class_first, one_to_one, overlap
 from mmbench.probes.tensors import blocks, to_tensor, unit_rows
 from mmbench.protocol import ClusteringSettings
+from mmbench.seeds import trial_seeds
 
 Matrix = NDArray[np.float64]
 KEEP = 2**23
@@ -30,7 +31,7 @@ LABELLINGS = {"one_to_one": one_to_one, "class_first": class_first}
 
 
 def spectral(
-    arrays: Arrays, settings: Sequence[ClusteringSettings], *, trials: int, seed: int, device: str = "cpu"
+    arrays: Labelled, settings: Sequence[ClusteringSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
     """Cluster the test rows and name the clusters after the classes; a trial is a seed of k-means.
 
@@ -128,5 +129,12 @@ def _blockwise(x: NDArray[Any], affinity: str, device: str) -> tuple[Product, Ma
 
 
 PROBES.add(
-    Probe("spectral", spectral, ClusteringSettings, needs=(), about="clusters of the test rows, named after classes")
+    Probe(
+        "spectral",
+        spectral,
+        ClusteringSettings,
+        title="Unsupervised clustering accuracy (as Devillers et al. 2021, Fig. 3)",
+        task="clustering",
+        about="clusters of the test rows, named after classes",
+    )
 )

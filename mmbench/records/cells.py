@@ -70,11 +70,8 @@ def scores_of(part: CellPart) -> Scores:
 
 
 def interval(scores: Scores) -> tuple[float | None, float | None]:
-    """Two-sided 95 % interval of the mean over crossed trials and examples; None where the spread is unknown."""
-    from mmbench.stats import crossed_mean
-
-    estimate = crossed_mean([scores.outcomes * scores.scale], [1.0], [scores.examples])
-    low, high = (round(bound, 6) if math.isfinite(bound) else None for bound in estimate.interval())
+    """Two-sided 95 % interval of the mean, within the metric's bounds; None where the spread is unknown."""
+    low, high = (round(bound, 6) if math.isfinite(bound) else None for bound in scores.interval())
     return low, high
 
 

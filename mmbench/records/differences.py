@@ -20,7 +20,7 @@ TOLERANCE = 1e-6
 SLACK = 1e-9  # numbers that are written with six decimals may differ by one millionth and the rounding of a float
 WORDS = ("outcome", "point", "truth")
 NUMBERS = ("estimate", "low", "high", "p_support", "p_refute")
-MEANS = ("mean", "low", "high", "chance")
+MEANS = ("mean", "chance")
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,14 @@ def differences(a: Record, b: Record, tolerance: float = TOLERANCE) -> Differenc
     cells, notes = _matched_cells(a, b)
     found: list[str] = []
     unread: list[str] = []
+    moved: list[str] = []
     for was, now in cells:
         found += _cell_lines(was, now, tolerance)
         unread += _unread(was, now)
+        if was is not None and now is not None:
+            moved += [f"{now} {text}" for text in _unequal(was, now, ("low", "high"), tolerance)]
+    if moved:
+        notes.append(f"intervals of cells differ: {listed(moved)}")
     if unread:
         notes.append(f"outcomes by example of {len(unread)} cells were not compared: {unread[0]}")
     return Differences(tuple(claims), tuple(found), tuple(notes), _both(verdicts), _both(cells))

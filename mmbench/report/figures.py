@@ -10,44 +10,33 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
+from mmbench.lineups.roles import KINDS, Kind, kind_of
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
+from mmbench.report.exhibits import stated_kinds
 from mmbench.report.names import STAR, STARRED, Names
-from mmbench.zoo.recipes.seeds import first_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-TITLES = {
-    "prototypes": "Few-shot accuracy of class prototypes (as Devillers et al. 2021, Fig. 2)",
-    "spectral": "Unsupervised clustering accuracy (as Devillers et al. 2021, Fig. 3)",
-    "linear": "Linear probe (as Devillers et al. 2021, Fig. 4)",
-    "tasks": "Means over datasets, task by task (as Devillers et al. 2021, Fig. 5)",
-    "mlp": "MLP head on human-centric data (as Bielawski 2022, Tables 5.1 to 5.3)",
-    "neighbours": "Nearest neighbours, few shots (as Bielawski 2022, Fig. 5.3)",
-    "logistic": "Regularised logistic regression",
-    "zero_shot": "Zero-shot transfer from class names",
+TASKS, TASKS_TITLE = "tasks", "Means over datasets, task by task (as Devillers et al. 2021, Fig. 5)"
+COLOURS: dict[Kind, str] = {
+    "labels": "#0072B2",
+    "language": "#D55E00",
+    "images": "#E69F00",
+    "unstated": "#56B4E9",
+    "text": "#009E73",
+    "joined": "#CC79A7",
+    "untrained": "#999999",
 }
-TASKS = {"prototypes": "few shots", "spectral": "clustering", "linear": "linear probe"}  # side by side in "tasks"
-KINDS = {
-    "labels": ("trained on labels", "#0072B2"),
-    "language": ("trained with language", "#D55E00"),
-    "images": ("trained on images alone", "#E69F00"),
-    "text": ("text encoder", "#009E73"),
-    "joined": ("image and text joined", "#CC79A7"),
-    "untrained": ("untrained", "#999999"),
-}
-LANGUAGE = {"clip", "tsm", "virtex", "icmlm", "slip"}
-IMAGES = {"simclr", "dino", "beit"}
-TEXT = {"clip_t", "bert", "bert_base", "bert_large", "gpt2"}
-UNTRAINED = {"random"}
 SHADES = (0.45, 0.7, 1.0)
 MEAN = "mean of"
 ACROSS = 3  # panels in a row
@@ -78,6 +67,7 @@ class Bar:
     mean: float
     low: float | None
     high: float | None
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -89,48 +79,42 @@ class Content:
     units: dict[str, str]
 
 
-def kind_of(models: Roles) -> str:
-    """Which training a role stands for, as the papers group them."""
-    if len(models) > 1:
-        return "joined"
-    model = first_run(models[0])
-    kinds = {"untrained": UNTRAINED, "text": TEXT, "language": LANGUAGE, "images": IMAGES}
-    return next((kind for kind, roles in kinds.items() if model in roles), "labels")
-
-
 def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]:
     """A figure for each family that has cells under the paper's reading; one of means where several families have any.
+
+    Pairs of models that are compared with each other have none: there are too many for bars.
 
     Drawing takes a second each, so a figure that ``folder`` holds already, of the same numbers, is taken from there.
     """
     by_probe: dict[str, list[CellPart]] = {}
     place = {bound.role: number for number, bound in enumerate(record.lineup.datasets)}
     for cell in sorted(record.cells, key=lambda cell: place.get(cell.dataset, len(place))):
-        if cell.reading == "paper":
+        compared = cell.probe in PROBES and PROBES.get(cell.probe).takes == "pair"
+        if cell.reading == "paper" and not compared:
             by_probe.setdefault(cell.probe, []).append(cell)
-    names = Names.of(record)
-    found = {probe: _family(cells, names) for probe, cells in by_probe.items()}
+    names, kinds = Names.of(record), stated_kinds(record)
+    found = {probe: _family(cells, names, kinds) for probe, cells in by_probe.items()}
     means = _tasks(found)
     if len(means.panels) > 1:
-        found["tasks"] = means
-    order = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
+        found[TASKS] = means
+    order = [*(name for name in PROBES.names() if name in found), *(name for name in found if name not in PROBES)]
     return tuple(_figure(name, found[name], record, folder) for name in order)
 
 
-def _family(cells: Sequence[CellPart], names: Names) -> Content:
+def _family(cells: Sequence[CellPart], names: Names, kinds: Mapping[str, Kind]) -> Content:
     chance = {names.full(cell.dataset): cell.chance for cell in cells}
     units = {names.full(cell.dataset): cell.unit or cell.metric for cell in cells}
-    drawn = panels(cells, names)
+    drawn = panels(cells, names, kinds)
     return Content(drawn, chance, {name: units.get(name) or next(iter(units.values())) for name in drawn})
 
 
 def _tasks(families: dict[str, Content]) -> Content:
     """The panels of means over datasets, one a task; without a constant answer, which differs from set to set."""
     means = {
-        TASKS[probe]: (bars, families[probe].units[name])
-        for probe in TASKS
-        if probe in families
-        for name, bars in families[probe].panels.items()
+        probe.task: (bars, families[probe.name].units[name])
+        for probe in PROBES
+        if probe.task and probe.name in families
+        for name, bars in families[probe.name].panels.items()
         if name.startswith(MEAN)
     }
     return Content(
@@ -138,12 +122,16 @@ def _tasks(families: dict[str, Content]) -> Content:
     )
 
 
-def panels(cells: Sequence[CellPart], names: Names) -> dict[str, list[Bar]]:
-    """Bars by dataset, then ``mean`` over the datasets that every shown model has, where that is two or more."""
+def panels(cells: Sequence[CellPart], names: Names, kinds: Mapping[str, Kind] | None = None) -> dict[str, list[Bar]]:
+    """Bars by dataset, then ``mean`` over the datasets that every shown model has, where that is two or more.
+
+    ``kinds`` are those of roles that are not registered, or not as they are in this record.
+    """
     found: dict[str, list[Bar]] = {}
     for cell in cells:
-        label = names.starred(cell.models)
-        bar = Bar(Roles(*cell.models), label, cell.protocol, cell.mean, cell.low, cell.high)
+        roles = Roles(*cell.models)
+        kind = kind_of(roles, kinds)
+        bar = Bar(roles, names.starred(roles), cell.protocol, cell.mean, cell.low, cell.high, kind)
         found.setdefault(names.full(cell.dataset), []).append(bar)
     found = {dataset: sorted(bars, key=_place) for dataset, bars in found.items()}
     units = {cell.metric for cell in cells}
@@ -170,7 +158,7 @@ def _means(found: dict[str, list[Bar]]) -> list[Bar]:
 
 
 def _place(bar: Bar) -> tuple[int, str, tuple[int, str]]:
-    return (list(KINDS).index(kind_of(bar.models)), str(bar.models), natural(bar.series))
+    return (list(KINDS).index(bar.kind), str(bar.models), natural(bar.series))
 
 
 def natural(name: str) -> tuple[int, str]:
@@ -185,7 +173,7 @@ def file_name(record: Record, figure: str) -> str:
 
 
 def _figure(name: str, content: Content, record: Record, folder: Path | None) -> Figure:
-    title = TITLES.get(name, name)
+    title = TASKS_TITLE if name == TASKS else (PROBES.get(name).title if name in PROBES else "") or name
     mark = f"<!-- drawn from {_digest(content)} -->"
     known = folder / file_name(record, name) if folder else None
     svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""
@@ -240,7 +228,7 @@ def _draw(content: Content) -> str:
             _panel(ax, name, bars, content.chance.get(name), content.units[name])
         for ax in axes.flat[len(drawn) :]:
             ax.set_axis_off()
-        kinds = dict.fromkeys(kind_of(bar.models) for bars in drawn.values() for bar in bars)
+        kinds = dict.fromkeys(bar.kind for bars in drawn.values() for bar in bars)
         shaded = [bars for bars in drawn.values() if len({bar.series for bar in bars}) > 1]
         series = sorted({bar.series for bars in shaded for bar in bars}, key=natural)
         said = [f"from light to dark: {', '.join(series)}"] if series else []
@@ -258,7 +246,7 @@ def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str
     thick = 0.84 / len(series)
     at = [models.index(bar.models) + (series.index(bar.series) - (len(series) - 1) / 2) * thick for bar in bars]
     shades = [1.0] if len(series) == 1 else SHADES
-    colours = [(KINDS[kind_of(bar.models)][1], shades[min(series.index(bar.series), len(shades) - 1)]) for bar in bars]
+    colours = [(COLOURS[bar.kind], shades[min(series.index(bar.series), len(shades) - 1)]) for bar in bars]
     ax.barh(at, [bar.mean for bar in bars], height=thick * 0.94, color=colours)
     known = [(y, bar.low, bar.high) for y, bar in zip(at, bars, strict=True) if bar.low is not None]
     if known:
@@ -278,10 +266,10 @@ def _has_stars(content: Content) -> bool:
     return any(STAR in bar.label for bars in content.panels.values() for bar in bars)
 
 
-def _handles(kinds: Iterable[str], *, with_chance: bool) -> list[Any]:
+def _handles(kinds: Iterable[Kind], *, with_chance: bool) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     line = Line2D([], [], color="#222222", linestyle="--", linewidth=0.8, label="one constant answer")
-    patches = [Patch(color=KINDS[kind][1], label=KINDS[kind][0]) for kind in kinds]
+    patches = [Patch(color=COLOURS[kind], label=KINDS[kind]) for kind in kinds]
     return [*patches, line] if with_chance else patches

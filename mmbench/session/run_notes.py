@@ -47,7 +47,6 @@ class RunNotes:
 
     def record(self, run: RunSession, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
-        from mmbench.bench.bench import code_digest
         from mmbench.records.verdicts import adjusted
 
         lineup = _lineup_part(run) if "measured" in self._evidence() or self.cells or self.lost else None
@@ -73,7 +72,6 @@ class RunNotes:
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
                 "encoded_twice": self.twice,
                 "calibration": _calibration(folder / "reports" / "calibration.json"),
-                "code": code_digest() if self.cells else None,
             }
         )
         return self.last
@@ -108,12 +106,13 @@ def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) ->
         digest=digest,
         identity=identity,
         ceilings=_or_none(lambda: _ceilings(bound.entry)) or (),
+        kind=_or_none(lambda: getattr(bound, "kind", "")) or "",
     )
 
 
 def _ceilings(entry: Any) -> tuple[CeilingPart, ...]:
     found = getattr(entry, "ceilings", ())
-    return tuple(CeilingPart(knows=ceiling.knows, score=ceiling.score()) for ceiling in found)
+    return tuple(CeilingPart(knows=ceiling.given, score=ceiling.score()) for ceiling in found)
 
 
 def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:

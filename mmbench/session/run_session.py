@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
-from mmbench.lineups.roles import UNTRAINED
+from mmbench.lineups.roles import untrained_models
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
+from mmbench.source import takes_so_many
 
 if TYPE_CHECKING:
     from mmbench.bench.bench import Bench
+    from mmbench.datasets.entry import DatasetEntry
     from mmbench.lineups import Lineup
     from mmbench.scores import Scores
     from mmbench.verdict import Verdict
@@ -127,36 +131,52 @@ class RunSession:
     # what can be asked
 
     def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
-        """Models and datasets that claims ask of these protocols' probes and that the lineup can play.
+        """Models and datasets on which these protocols are measured: what claims ask for, and what needs no claim.
 
         Roles that no claim names (an untrained network, a reference, a model of the user's own) are measured on every
-        dataset of images that the claims ask for. Dataset by dataset, so that its images are prepared once for all.
+        dataset of images that the claims ask for; an image and a text encoder of one space on every dataset of images.
+        Dataset by dataset, so that its images are prepared once for all.
         """
-        probes = {protocol.probe for protocol in protocols}
-        asked: dict[tuple[Roles, str], None] = {}
-        for claim in CLAIMS:
-            if claim.study == "planted":
-                continue
-            for cell in cells_asked(claim, "measured"):
-                if cell.protocol.probe in probes and self._plays(cell):
-                    asked[cell.models, cell.dataset] = None
-        if not asked:
-            return []
-        images = dict.fromkeys(d for m, d in asked if any(map(self._sees, m)))
-        named = named_models()
-        unnamed = [Roles(role) for role in self.lineup.models if Roles(role) not in named and self._sees(role)]
-        floor = [(role, dataset) for role in unnamed for dataset in images if self.cells(protocols, role, dataset)]
-        found = dict.fromkeys([*asked, *floor])
+        found = dict.fromkeys([*self._asked(protocols), *self._unnamed(protocols), *self._one_space(protocols)])
         place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in found))}
         return sorted(found, key=lambda pair: place[pair[1]])
+
+    def _asked(self, protocols: Sequence[Protocol]) -> dict[tuple[Roles, str], None]:
+        """Pairs that some claim asks of the protocols' probes and that the lineup can play."""
+        probes = {protocol.probe for protocol in protocols}
+        cells = (cell for claim in CLAIMS if claim.study != "planted" for cell in cells_asked(claim, "measured"))
+        wanted = (cell for cell in cells if cell.protocol.probe in probes and self._plays(cell))
+        return {(cell.models, cell.dataset): None for cell in wanted}
+
+    def _unnamed(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
+        """Image encoders that no claim names, on the datasets of images that the claims ask for."""
+        images = dict.fromkeys(d for models, d in self._asked(protocols) if any(map(self._sees, models)))
+        named = named_models()
+        roles = [Roles(role) for role in self.lineup.models if Roles(role) not in named and self._sees(role)]
+        return [(models, d) for models in roles for d in images if self.cells(protocols, models, d)]
+
+    def _one_space(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
+        """Image and text encoders of one space, on every dataset of images with one label an item."""
+        if not any(map(_takes_one_space, protocols)):
+            return []
+        datasets = [role for role, bound in self.lineup.datasets.items() if _images_of_one_label(bound.entry)]
+        return [(roles, dataset) for dataset in datasets for roles in self._encoders_of_one_space]
+
+    @functools.cached_property
+    def _encoders_of_one_space(self) -> list[Roles]:
+        entries = {role: bound.entry for role, bound in self.lineup.models.items() if bound.entry.space}
+        images, texts = ([r for r in entries if entries[r].modality == kind] for kind in ("image", "text"))
+        return [Roles(i, t) for i in images for t in texts if entries[i].space == entries[t].space]
 
     def cells(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
 
-        A role that no claim names is asked for what image encoders are judged by on their own: heads of several layers
-        and nearest neighbours, which also judge text and pairs, are left out. The untrained network is the floor of
-        every dataset, and asked for neighbours too, or for a head where nothing else is asked of a dataset.
+        A role that no claim names is asked for what image encoders are judged by on their own (``Probe.unnamed``). The
+        untrained network is the floor of every dataset, and is asked for a ``costly`` probe only where nothing else is
+        asked of a dataset.
         """
+        if models in self._encoders_of_one_space and any(map(_takes_one_space, protocols)):
+            return [Cell(protocol, models, dataset) for protocol in protocols if _takes_one_space(protocol)]
         named = models in named_models()
         asked = {
             cell.protocol.probe
@@ -164,10 +184,12 @@ class RunSession:
             for cell in cells_asked(claim, "measured")
             if cell.dataset == dataset and (cell.models == models or not named)
         }
-        if models == (UNTRAINED,):
-            asked -= {"mlp"} if asked != {"mlp"} else set()
+        asked = {probe for probe in asked if probe in PROBES and takes_so_many(PROBES.get(probe).takes, len(models))}
+        if len(models) == 1 and self._is_untrained(models[0]):
+            cheap = {probe for probe in asked if not PROBES.get(probe).costly}
+            asked = cheap or asked
         elif not named:
-            asked -= {"mlp", "neighbours"}
+            asked = {probe for probe in asked if PROBES.get(probe).unnamed}
         return [Cell(protocol, models, dataset) for protocol in protocols if protocol.probe in asked]
 
     def plan_pair(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> None:
@@ -192,6 +214,9 @@ class RunSession:
 
     def _has_dataset(self, role: str) -> bool:
         return role in self.lineup.datasets
+
+    def _is_untrained(self, role: str) -> bool:
+        return self._has_model(role) and self.lineup.model(role).kind == "untrained"
 
     def _sees(self, role: str) -> bool:
         """Whether the role's encoder takes images."""
@@ -240,12 +265,12 @@ class RunSession:
 
     def probe_call(self, cell: Cell) -> Callable[[], Any]:
         """The cell's probe on features that exist already, ready to be timed."""
-        from mmbench.probes.entry import PROBES
-
-        arrays = self.bench.arrays(cell)
+        inputs = self.bench.inputs(cell)
         probe, protocol = PROBES.get(cell.protocol.probe), cell.protocol
         settings = [protocol.settings.for_probe()]
-        return lambda: probe.run(arrays, settings, trials=protocol.trials, seed=protocol.seed, device=self.bench.device)
+        return lambda: probe.run(
+            inputs, settings, trials=protocol.trials, seed=protocol.seed, device=self.bench.source.device
+        )
 
     def judge(self, claim: Claim, evidence: EvidenceKind) -> Judged:
         """Judge the claim under the paper's reading, and under the code's where the two differ on measured cells."""
@@ -305,10 +330,20 @@ class RunSession:
         return self._sent_twice - before
 
 
+def _takes_one_space(protocol: Protocol) -> bool:
+    """Whether the protocol needs an image and a text encoder of one space, and no claim to be asked."""
+    return protocol.probe in PROBES and PROBES.get(protocol.probe).inputs == "prompts"
+
+
+def _images_of_one_label(entry: DatasetEntry) -> bool:
+    return "image" in entry.modalities and entry.task == "single"
+
+
 def named_models() -> frozenset[Roles]:
-    """Every model, alone or joined, and every single role that some claim names; the floor, wanted anyway, is not."""
+    """Every model, alone or joined, and every single role that some claim names, except the untrained networks."""
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    return frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models))) - {Roles(UNTRAINED)}
+    named = frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models)))
+    return named - {Roles(role) for role in untrained_models()}
 
 
 def _roles(claim: Claim) -> list[str]:

@@ -1,14 +1,15 @@
-"""Synthetic arrays for the probes: Gaussian classes around means of a chosen spread."""
+"""Synthetic inputs for the probes: Gaussian classes around means of a chosen spread."""
 
 import numpy as np
 import pytest
 
-from mmbench.probes.entry import Arrays
+from mmbench.inputs.labelled import Labelled
+from mmbench.inputs.prompts import Prompted
 
 
 def make_gaussians(
-    *, classes=4, dim=8, train=80, test=60, spread=1.0, noise=1.0, seed=0, positive=False, several=False
-) -> Arrays:
+    *, classes=4, dim=8, train=80, test=60, spread=1.0, noise=1.0, seed=0, positive=False, several=False, prompted=False
+) -> Labelled | Prompted:
     """``spread`` is the standard deviation of the means, ``noise`` that of the rows around them."""
     rng = np.random.default_rng(seed)
     means = spread * rng.standard_normal((classes, dim))
@@ -26,7 +27,9 @@ def make_gaussians(
     (train_x, train_y), (test_x, test_y) = rows(train), rows(test)
     prompts = (means[:, None] + 0.1 * rng.standard_normal((classes, 3, dim))).astype(np.float32)
     names = tuple(f"class {i}" for i in range(classes))
-    return Arrays(train_x, train_y, test_x, test_y, names, prompts=prompts)
+    if prompted:
+        return Prompted(test_x, test_y, names, prompts)
+    return Labelled(train_x, train_y, test_x, test_y, names)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from mmbench.errors import NotEnoughShots
-from mmbench.probes.entry import Arrays
+from mmbench.inputs.labelled import Labelled
 from mmbench.probes.logistic import binary_search, choose_strength, fit, logistic, predict
 from mmbench.protocol import LogisticSettings
 
@@ -108,6 +108,6 @@ def test_opposite_gaussians_reach_the_bayes_rate():
     rng = np.random.default_rng(0)
     y = np.arange(24_000) % 2
     x = (rng.standard_normal((24_000, 3)) + np.where(y, 1, -1)[:, None] * [0.48, 0.64, 0.6]).astype(np.float32)
-    arrays = Arrays(x[:4000], y[:4000], x[4000:], y[4000:], ("a", "b"))
+    arrays = Labelled(x[:4000], y[:4000], x[4000:], y[4000:], ("a", "b"))
     found = logistic(arrays, [LogisticSettings()], trials=1, seed=0)[0]
     assert (found == arrays.test_y).mean() == pytest.approx(norm.cdf(1.0), abs=0.012)

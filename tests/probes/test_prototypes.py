@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm, ortho_group
 
 from mmbench.errors import NotEnoughShots
+from mmbench.inputs.labelled import Labelled
 from mmbench.probes import tensors
 from mmbench.probes.draws import draw_shots
-from mmbench.probes.entry import Arrays
 from mmbench.probes.prototypes import prototypes
 from mmbench.protocol import PrototypeSettings
 
@@ -47,7 +47,7 @@ def test_the_readings_differ_where_spreads_differ():
     rng = np.random.default_rng(0)
     tight = rng.normal([1, 0], 0.01, (50, 2))
     broad = rng.normal([0, 1], 1.0, (50, 2))
-    arrays = Arrays(
+    arrays = Labelled(
         np.vstack([tight, broad]).astype(np.float32), np.repeat([0, 1], 50),
         np.array([[0.6, 0.8]], dtype=np.float32), np.array([1]), ("tight", "broad"),
     )  # fmt: skip
@@ -73,7 +73,7 @@ def test_opposite_gaussians_reach_the_bayes_rate():
 
     (train_x, train_y), (test_x, test_y) = rows(4000), rows(20_000)
     found = prototypes(
-        Arrays(train_x, train_y, test_x, test_y, ("a", "b")), [PrototypeSettings(1500)], trials=3, seed=0
+        Labelled(train_x, train_y, test_x, test_y, ("a", "b")), [PrototypeSettings(1500)], trials=3, seed=0
     )[0]
     bayes = norm.cdf(1.0)
     assert (found == test_y).mean() == pytest.approx(bayes, abs=4 * (bayes * (1 - bayes) / 20_000) ** 0.5)

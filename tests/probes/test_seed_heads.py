@@ -10,11 +10,11 @@ from scipy.stats import norm
 from torch import nn
 
 from mmbench.errors import NotEnoughShots
-from mmbench.probes.draws import trial_seeds
-from mmbench.probes.entry import Arrays
+from mmbench.inputs.labelled import Labelled
 from mmbench.probes.linear import fit_linear, linear
 from mmbench.probes.mlp import fit_mlp, mlp, split
 from mmbench.protocol import LinearSettings, MLPSettings
+from mmbench.seeds import trial_seeds
 
 LINEAR = LinearSettings(epochs=4, learning_rate=0.01, batch_size=16)
 MLP = MLPSettings(hidden=16, learning_rate=0.01, batch_size=16, max_epochs=40, patience=3)
@@ -159,6 +159,6 @@ def test_opposite_gaussians_reach_the_bayes_rate(probe, setting):
     rng = np.random.default_rng(0)
     y = np.arange(24_000) % 2
     x = (rng.standard_normal((24_000, 3)) + np.where(y, 1, -1)[:, None] * [0.48, 0.64, 0.6]).astype(np.float32)
-    arrays = Arrays(x[:4000], y[:4000], x[4000:], y[4000:], ("a", "b"))
+    arrays = Labelled(x[:4000], y[:4000], x[4000:], y[4000:], ("a", "b"))
     found = probe(arrays, [setting], trials=2, seed=0)[0]
     assert (found == arrays.test_y).mean() == pytest.approx(norm.cdf(1.0), abs=0.012)

@@ -7,12 +7,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy.stats import norm, ortho_group
 
-from mmbench.errors import BadDataset
-from mmbench.probes.entry import Arrays
+from mmbench.errors import BadDataset, BadFeatures
+from mmbench.inputs.prompts import Prompted
 from mmbench.probes.zero_shot import zero_shot
 from mmbench.protocol import ZeroShotSettings
 
-THREE = ZeroShotSettings(templates=("a {}", "the {}", "one {}"))
+THREE = ZeroShotSettings()
 EACH_OR_NOT = [THREE, dataclasses.replace(THREE, normalise_each=False)]
 
 
@@ -27,7 +27,7 @@ def slow_zero_shot(arrays, setting):
 
 @pytest.mark.parametrize("setting", EACH_OR_NOT, ids=["each", "mean_only"])
 def test_agrees_with_the_slow_loop_in_every_trial(gaussians, setting):
-    arrays = gaussians(spread=0.5, test=200)
+    arrays = gaussians(spread=0.5, test=200, prompted=True)
     arrays.prompts[:, 0] *= 20  # one loud template, so that the two ways differ
     found = zero_shot(arrays, [setting], trials=3, seed=0)[0]
     np.testing.assert_array_equal(found, np.tile(slow_zero_shot(arrays, setting), (3, 1)))
@@ -36,8 +36,8 @@ def test_agrees_with_the_slow_loop_in_every_trial(gaussians, setting):
 def test_a_loud_template_counts_once_only_where_each_is_normalised():
     prompts = np.array([[[1, 0], [0, 100]], [[0.6, 0.8], [0.6, 0.8]]], dtype=np.float32)
     test_x = np.array([[0.65, 0.76]], dtype=np.float32)
-    arrays = Arrays(test_x[:0], np.empty(0, int), test_x, np.array([0]), ("a", "b"), prompts=prompts)
-    two = ZeroShotSettings(templates=("{}", "a {}"))
+    arrays = Prompted(test_x, np.array([0]), ("a", "b"), prompts)
+    two = ZeroShotSettings()
     each, mean = zero_shot(arrays, [two, dataclasses.replace(two, normalise_each=False)], trials=1, seed=0)
     assert each.item() == 1  # prompts a: (0.71, 0.71), b: (0.6, 0.8)
     assert mean.item() == 1
@@ -51,7 +51,7 @@ def test_prompts_at_the_means_reach_the_bayes_rate():
     mean = np.array([0.48, 0.64, 0.6])
     y = np.arange(20_000) % 2
     x = (rng.standard_normal((20_000, 3)) + np.where(y, -1, 1)[:, None] * mean).astype(np.float32)
-    arrays = Arrays(x[:0], y[:0], x, y, ("a", "b"), prompts=np.stack([mean, -mean])[:, None].astype(np.float32))
+    arrays = Prompted(x, y, ("a", "b"), np.stack([mean, -mean])[:, None].astype(np.float32))
     found = zero_shot(arrays, [ZeroShotSettings()], trials=1, seed=0)[0]
     bayes = norm.cdf(1.0)
     assert (found == y).mean() == pytest.approx(bayes, abs=4 * (bayes * (1 - bayes) / 20_000) ** 0.5)
@@ -60,7 +60,7 @@ def test_prompts_at_the_means_reach_the_bayes_rate():
 @hypothesis_settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(EACH_OR_NOT))
 def test_rotation_order_names_and_scale_change_nothing(gaussians, seed, setting):
-    arrays, rng = gaussians(seed=seed), np.random.default_rng(seed)
+    arrays, rng = gaussians(seed=seed, prompted=True), np.random.default_rng(seed)
     turn = ortho_group.rvs(8, random_state=seed).astype(np.float32)
     order, names = rng.permutation(len(arrays.test_x)), rng.permutation(4)
     prompts = np.empty_like(arrays.prompts)
@@ -70,17 +70,13 @@ def test_rotation_order_names_and_scale_change_nothing(gaussians, seed, setting)
     assert (names[before[:, order]] != after).sum() <= 1  # a tie to the last digit may fall either way
 
 
-def test_needs_prompts(gaussians):
-    with pytest.raises(BadDataset, match="needs encoded prompts and the arrays hold none; give a text encoder"):
-        zero_shot(dataclasses.replace(gaussians(), prompts=None), [THREE], trials=1, seed=0)
-
-
-def test_number_of_templates_must_fit(gaussians):
-    with pytest.raises(BadDataset, match="1 templates are set and prompts of 3 are encoded"):
-        zero_shot(gaussians(), [ZeroShotSettings()], trials=1, seed=0)
+def test_prompts_of_another_width_are_refused(gaussians):
+    inputs = gaussians(prompted=True)
+    with pytest.raises(BadFeatures, match=r"prompts must be \[rows, 8\] like the test features, got \(12, 7\)"):
+        zero_shot(dataclasses.replace(inputs, prompts=inputs.prompts[:, :, :7]), [THREE], trials=1, seed=0)
 
 
 def test_one_row_of_prompts_a_class(gaussians):
-    arrays = gaussians()
+    arrays = gaussians(prompted=True)
     with pytest.raises(BadDataset, match=r"with 4 classes, got \(3, 3, 8\)"):
         zero_shot(dataclasses.replace(arrays, prompts=arrays.prompts[:3]), [THREE], trials=1, seed=0)

@@ -112,6 +112,13 @@ def test_other_outcomes_of_the_same_means_differ(make_run):
     assert "of 4000 outcomes by trial and example" in line
 
 
+def test_another_interval_of_the_same_mean_is_noted(make_run):
+    part = measured()
+    found = differences(make_run([part]), make_run([part.model_copy(update={"low": 1.0})]))
+    assert not found
+    assert found.notes == (f"intervals of cells differ: few_shot[clip, cub] low {part.low:.9g} and 1",)
+
+
 def test_outcomes_that_are_not_here_are_noted(make_run, tmp_path):
     run = make_run([measured()])
     path = save_record(run, tmp_path)

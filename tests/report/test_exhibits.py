@@ -4,7 +4,7 @@ from mmbench.claims import CLAIMS
 from mmbench.records.schema import VerdictPart
 from mmbench.report.exhibits import exhibits_of, floors_of
 
-from ..made_records import cell, measured, verdict
+from ..made_records import cell, lineup_with, measured, verdict
 
 
 def printed_claim():
@@ -48,3 +48,13 @@ def test_scores_to_compare_a_dataset_with(make_record):
     assert floor.untrained == (("few_shot_5", 20.0),)
     (empty,) = floors_of(make_record(cells=()))
     assert (empty.chance, empty.unit, empty.untrained, empty.examples) == (None, "", (), None)
+
+
+def test_an_untrained_role_of_the_lineups_own_is_a_floor(make_record):
+    record = make_record()
+    bound = record.lineup.models[0].model_copy(update={"role": "mine", "kind": "untrained"})
+    changed = record.model_copy(
+        update={"lineup": lineup_with(record, bound), "cells": (cell("mine", "cub", 5.0), cell("clip", "cub", 60.0))}
+    )
+    floors = {floor.binding.role: floor for floor in floors_of(changed)}
+    assert [mean for _, mean in floors["cub"].untrained] == [5.0]

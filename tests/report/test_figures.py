@@ -6,11 +6,12 @@ import pytest
 
 from mmbench.protocol import Roles
 from mmbench.records.schema import Binding, LineupPart
-from mmbench.report.figures import figures_of, file_name, kind_of, natural, panels
+from mmbench.report.exhibits import stated_kinds
+from mmbench.report.figures import figures_of, file_name, natural, panels
 from mmbench.report.names import Names
 from mmbench.report.pages import write_pages
 
-from ..made_records import cell
+from ..made_records import cell, lineup_with
 
 NOBODY = Names({})
 
@@ -82,19 +83,22 @@ def test_panels_come_in_the_order_of_the_lineup(make_record):
         assert places == sorted(places)
 
 
-@pytest.mark.parametrize(
-    ("role", "kind"),
-    [("clip", "language"), ("clip_seed1", "language"), ("simclr", "images"), ("bert", "text"), ("random", "untrained")],
-)
-def test_kinds_of_training(role, kind):
-    assert kind_of(Roles(role)) == kind
-    assert kind_of(Roles(role, "clip_t")) == "joined"
-    assert kind_of(Roles("anything_else")) == "labels"
-
-
 def test_names_sort_by_their_numbers():
     assert sorted(["few_shot_10", "few_shot_5", "linear"], key=natural) == ["linear", "few_shot_5", "few_shot_10"]
 
 
 def test_a_figures_file_stays_in_its_folder(make_record):
     assert file_name(make_record(label="../x"), "../y") == "_x-_y.svg"
+
+
+def test_a_bar_has_the_kind_of_its_role_or_the_one_that_the_record_states(make_record):
+    record = make_record()
+    bound = record.lineup.models[0].model_copy(update={"role": "mine", "kind": "language"})
+    cells = tuple(cell(model, "cub", 60.0) for model in ("mine", "clip_t", "bit_m_seed1", "random", "unheard_of"))
+    kinds = {"mine": "language", "clip_t": "text", "bit_m_seed1": "labels", "random": "untrained"}
+    stated = stated_kinds(record.model_copy(update={"lineup": lineup_with(record, bound)}))
+    drawn = panels(cells, NOBODY, stated)["cub"]
+    assert {str(bar.models): bar.kind for bar in drawn} == {**kinds, "unheard_of": "unstated"}
+    assert [bar.kind for bar in drawn] == ["labels", "language", "unstated", "text", "untrained"]
+    assert {bar.kind for bar in panels(cells, NOBODY)["cub"] if str(bar.models) == "mine"} == {"unstated"}
+    assert panels([cell(Roles("clip", "clip_t"), "cub", 60.0)], NOBODY)["cub"][0].kind == "joined"

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmbench.claims.disagreements import DISAGREEMENTS
+from mmbench.claims.ledger import DISAGREEMENTS
 from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
-from mmbench.probes.entry import PROBES, Arrays
+from mmbench.inputs.labelled import Labelled
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import PrototypeSettings
 from mmbench.records.schema import VerdictPart
 from mmbench.records.verdicts import adjusted
@@ -147,7 +148,7 @@ def test_a_class_name_with_a_script_tag_stays_text(make_record, tmp_path):
     dataset = resolve(f"table:{tmp_path / 't.csv'}?text=text&label=label").load()
     assert EVIL_CLASS in dataset.classes
     labels = dataset.split("train").labels
-    arrays = Arrays(np.eye(2, dtype=np.float32), labels, np.eye(2, dtype=np.float32), labels, dataset.classes)
+    arrays = Labelled(np.eye(2, dtype=np.float32), labels, np.eye(2, dtype=np.float32), labels, dataset.classes)
     with pytest.raises(NotEnoughShots) as caught:
         PROBES.get("prototypes").run(arrays, [PrototypeSettings(shots=5)], trials=2, seed=0, device="cpu")
     said = str(caught.value)

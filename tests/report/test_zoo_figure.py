@@ -1,4 +1,4 @@
-"""The zoo's picture has a mark for each image model, and the committed one is of the committed record."""
+"""The zoo's figure has a mark for each image model, and the committed one is of the committed record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from mmbench.report import zoo_figure
 
 REPORTS = Path(__file__).parents[2] / "reports"
-TOLD = {
+CARDS = {
     "models": {
         "random": {"figures": {"one_shot": 1.0, "categories": 18.0}},
         "clip": {"figures": {"one_shot": 60.0, "categories": 39.5}},
@@ -24,7 +24,7 @@ TOLD = {
 
 
 def test_each_image_model_is_drawn_in_the_colour_of_its_training(tmp_path):
-    svg = zoo_figure.write(TOLD, tmp_path).read_text(encoding="utf-8")
+    svg = zoo_figure.write(CARDS, tmp_path).read_text(encoding="utf-8")
     names = ("random", "clip", "bit_m", "clip_t", "bit_m_seed1")
     assert [f">{name}</text>" in svg for name in names] == [True, True, True, False, False]
     labels = ("untrained", "trained with language", "trained on labels", "trained on images alone", "text encoder")

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmbench.bench.bench import Cost
+from mmbench.bench.costs import Cost
 from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.features.store import Store
-from mmbench.lineups.roles import OURS
+from mmbench.lineups.roles import MODEL_ROLES
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT, Roles
 from mmbench.session.run_session import RunSession
 
+OWN = {role.name for role in MODEL_ROLES if role.own}
 PROTOCOLS = (FEW_SHOT, CLUSTERING, LINEAR_PROBE, MLP_HEAD, NEIGHBOURS, LOGISTIC, ZERO_SHOT)
 
 
@@ -51,14 +52,14 @@ def test_datasets_come_one_after_another_so_that_their_images_are_prepared_once(
 
 def test_the_zoos_own_models_are_measured_only_where_a_claim_asks(run):
     asked = {(cell.models, cell.dataset) for claim in CLAIMS for cell in cells_asked(claim, "measured")}
-    own = [pair for pair in run.pairs(PROTOCOLS) if set(pair[0]) <= set(OURS) - {"random", "efficientnet"}]
+    own = [pair for pair in run.pairs(PROTOCOLS) if set(pair[0]) <= OWN - {"random", "efficientnet"}]
     assert set(own) <= asked
 
 
 def test_news_counts_what_was_encoded_twice_once(run):
     """Each call tells what is new, so that a controller may add up what its workers tell."""
     bench = run.bench
-    bench.store, items = Store(bench.store.root), np.arange(64, dtype=np.uint8).reshape(2, 32)
+    bench.source.store, items = Store(bench.store.root), np.arange(64, dtype=np.uint8).reshape(2, 32)
     for again, told in ((items, 0), (items[:1], 1), (items[:1], 0), (items, 1)):
         bench.store.count("key", again)
         bench.costs.append(Cost("features", "made up", 0.1, True, len(again)))

@@ -1,0 +1,86 @@
+"""What a cell's scores are stored under, and digests that tell where two runs part."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.bench.lineup_source import LineupSource, has_items
+from mmbench.features.keys import digest_of
+from mmbench.inputs.entry import FAMILIES, Inputs
+from mmbench.inputs.labelled import models_of
+from mmbench.metrics import Metric
+from mmbench.metrics.jackknife import Jackknifed
+from mmbench.program import program_digest
+from mmbench.protocol import Cell
+
+if TYPE_CHECKING:
+    from mmbench.probes.entry import Probe
+
+SCHEMA = 2
+ROOMS = frozenset({"attacks", "inputs", "metrics", "probes", "seeds", "training"})  # what computes outcomes
+
+
+def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> str | None:
+    """The store's key of the cell's scores: everything that could change them. None when a part is unknown."""
+    parts = FAMILIES.get(probe.inputs).parts(source, cell)
+    if any(part is None for part in parts):
+        return None
+    made_of = {"protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code_digest(probe, metric)}
+    return digest_of({"schema": SCHEMA, "metric": metric.name, **made_of})
+
+
+def code_digest(probe: Probe, metric: Metric) -> str:
+    """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do."""
+    judged = (metric.outcome, metric.outcome.statistic) if isinstance(metric.outcome, Jackknifed) else (metric.outcome,)
+    functions = (probe.run, FAMILIES.get(probe.inputs).gather, *judged)
+    modules = tuple(dict.fromkeys(function.__module__ for function in functions))
+    return program_digest(modules, ROOMS)
+
+
+def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:
+    """Digests of what a cell is made from, stage by stage, to find where two runs part."""
+    from mmbench.features.extract import item_digests
+
+    dataset = source.dataset(cell.dataset)
+    models = [source.model(role) for role in cell.models]
+    kinds = dict.fromkeys(model.modality for model in models)
+    items = {
+        name: digest(*(item_digests(part, kind)[0] for kind in kinds if has_items(part, kind)))
+        for name, part in dataset.splits.items()
+    }
+    found: dict[str, Any] = {"items": items, "features": digest(*inputs.arrays())}
+    images = dataset.split("test").images
+    prepared = {}
+    for model in models_of(source, cell):
+        encoder = source.loaded(model)
+        if images is not None and encoder is not None and encoder.prepare is not None:
+            prepared[model.name] = digest(encoder.prepare(images.image(0)).numpy())
+    return found | ({"preprocessed": prepared} if prepared else {})
+
+
+def provenance(source: LineupSource, cell: Cell) -> dict[str, Any]:
+    """What made the cell's scores: protocol, models, dataset, device and when."""
+    return {
+        "protocol": cell.protocol.name,
+        "fingerprint": cell.protocol.fingerprint(),
+        "reading": cell.protocol.reading,
+        "models": {model.name: source.identity(model).weights for model in models_of(source, cell)},
+        "dataset": source.dataset_entry(cell.dataset).identity(),
+        "device": source.device,
+        "precision": source.precision,
+        "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def digest(*arrays: NDArray[Any]) -> str:
+    """Short hex SHA-256 over types, shapes and values of arrays, in order."""
+    hasher = hashlib.sha256()
+    for array in arrays:
+        hasher.update(f"{array.dtype} {array.shape}".encode())
+        hasher.update(np.ascontiguousarray(array).tobytes())
+    return hasher.hexdigest()[:16]

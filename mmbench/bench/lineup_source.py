@@ -1,0 +1,136 @@
+"""What a lineup offers to those that gather inputs: loaded once, encoded once, stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.bench.costs import Cost
+from mmbench.bench.trainings import trained, training_key
+from mmbench.errors import Unmeasured
+from mmbench.features.keys import feature_key
+from mmbench.features.prepared_images import PreparedImages
+from mmbench.features.store import Store
+from mmbench.models.entry import OUTPUT
+from mmbench.protocol import Cell, Roles
+
+if TYPE_CHECKING:
+    from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+    from mmbench.lineups import Lineup
+    from mmbench.models.entry import Encoder, Identity, ModelEntry
+
+
+@dataclass
+class LineupSource:
+    """A ``Source`` (mmbench.inputs.entry) over a lineup and a store. ``costs`` lists what was paid."""
+
+    lineup: Lineup
+    store: Store
+    device: str = "cpu"
+    precision: str = "float32"
+    batch_size: int = 64
+    progress: bool = True
+    costs: list[Cost] = field(default_factory=list)
+    _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
+    _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
+    _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
+    _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
+    _layers: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
+    _unstored: dict[tuple[str, ...], NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    def model(self, role: str, *, raw: bool = False) -> ModelEntry:
+        entry = self.lineup.model(role).entry
+        if not raw:
+            return entry
+        if entry.raw is None:
+            raise Unmeasured(f"{entry.name} has no variant without input normalisation (reading code of D-10)")
+        return entry.raw()
+
+    def dataset_entry(self, role: str) -> DatasetEntry:
+        return self.lineup.dataset(role).entry
+
+    def dataset(self, role: str) -> Dataset:
+        if role not in self._datasets:
+            self._datasets[role] = self.dataset_entry(role).load()
+        return self._datasets[role]
+
+    def identity(self, model: ModelEntry) -> Identity:
+        if model.name not in self._identities:  # asked for with every cell, and read from files
+            self._identities[model.name] = model.identity()
+        return self._identities[model.name]
+
+    def encoder(self, model: ModelEntry) -> Encoder:
+        if model.name not in self._encoders:
+            self._encoders[model.name] = model.load()
+        return self._encoders[model.name]
+
+    def loaded(self, model: ModelEntry) -> Encoder | None:
+        """The encoder if this run has loaded it."""
+        return self._encoders.get(model.name)
+
+    def feature_key(self, model: ModelEntry, layer: str = OUTPUT) -> str | None:
+        how = {"device": self.device, "precision": self.precision, "layer": layer}
+        return feature_key(self.identity(model), model.modality, **how)
+
+    def texts(self, model: ModelEntry, texts: Sequence[str], where: str) -> NDArray[np.float32]:
+        from mmbench.datasets.entry import Split
+
+        given = tuple(texts)
+        return self.features(model, Split(given, np.zeros(len(given), np.int64), texts=given), where)
+
+    def trained(self, name: str, models: Roles, dataset: str, seed: int) -> dict[str, NDArray[Any]]:
+        return trained(self, self.store, self.costs, name, models, dataset, seed)
+
+    def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
+        return training_key(self, name, models, dataset)
+
+    def features(self, model: ModelEntry, split: Split, where: str, layer: str = OUTPUT) -> NDArray[np.float32]:
+        from mmbench.features.extract import extract
+
+        if not has_items(split, model.modality):
+            raise Unmeasured(f"{model.name} encodes {model.modality}s and {where} has none; bind a dataset that has")
+        unstored = (model.name, where, layer, hashlib.sha256("\0".join(split.ids).encode()).hexdigest())
+        if unstored in self._unstored:
+            return self._unstored[unstored]
+        name = f"{model.name} on {where}"
+        layers = extract(
+            lambda: self.encoder(model),
+            self.identity(model),
+            split,
+            self.store,
+            modality=model.modality,
+            batch_size=self.batch_size,
+            device=self.device,
+            precision=self.precision,
+            progress=self.progress,
+            prepared_images=self._prepared,
+            layers=self._layers_of(model, layer),
+            name=name,
+        )
+        found = layers[layer]
+        fresh = found.census.fresh
+        self.costs.append(Cost("features", name, found.seconds, fresh > 0, fresh))
+        if found.key is None:
+            self._unstored[unstored] = found.array
+        return found.array
+
+    def expect(self, cell: Cell) -> None:
+        """Note the layer that a planned cell asks for: one forward pass gives all layers that are noted for a model."""
+        for role in cell.models:
+            self._layers.setdefault(role, {})[cell.protocol.layer] = None
+
+    def _layers_of(self, model: ModelEntry, layer: str) -> list[str]:
+        """The layer asked for, and the hidden ones that planned cells ask of the same model."""
+        roles = (role for role in self._layers if role in self.lineup.models)
+        noted = [name for role in roles if self.model(role).name == model.name for name in self._layers[role]]
+        return list(dict.fromkeys([layer, *noted]))
+
+
+def has_items(split: Split, modality: str) -> bool:
+    """Whether the split has items of that modality."""
+    return (split.images if modality == "image" else split.texts) is not None

@@ -1,0 +1,95 @@
+"""From a group's inputs to its cells' scores: one probe call, then the metric."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from mmbench.bench.keys import digest, provenance, stages
+from mmbench.bench.lineup_source import LineupSource
+from mmbench.errors import BadFeatures, MMBenchError, Unmeasured
+from mmbench.inputs.entry import FAMILIES, Family, Inputs
+from mmbench.metrics import METRICS, Metric
+from mmbench.protocol import Cell, Protocol, Settings
+from mmbench.scores import Scores
+from mmbench.source import require
+
+if TYPE_CHECKING:
+    from mmbench.probes.entry import Probe
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Predictions by settings as the probe sees them, and the seconds that the probe took."""
+
+    predictions: dict[Settings, NDArray[Any]]
+    seconds: float
+
+
+def probe_of(protocol: Protocol) -> Probe:
+    """The protocol's probe. Raises Unmeasured for one that only printed numbers have."""
+    from mmbench.probes.entry import PROBES
+
+    if protocol.probe not in PROBES:
+        raise Unmeasured(f"no probe makes {protocol.name!r} yet; it can be judged on printed numbers only")
+    return PROBES.get(protocol.probe)
+
+
+def family_of(cell: Cell) -> Family:
+    """The family that gathers the inputs of the cell's probe."""
+    return FAMILIES.get(probe_of(cell.protocol).inputs)
+
+
+def metric_of(source: LineupSource, cell: Cell) -> Metric:
+    """The metric that judges the cell's dataset. Raises Unmeasured when the protocol has none for several labels."""
+    if family_of(cell).own_truth or source.dataset_entry(cell.dataset).task == "single":
+        return METRICS.get(cell.protocol.metric)
+    if cell.protocol.multilabel_metric is None:
+        raise Unmeasured(f"{cell} judges one label an item, and {cell.dataset} has several; bind another dataset")
+    return METRICS.get(cell.protocol.multilabel_metric)
+
+
+def gather(source: LineupSource, cell: Cell) -> Inputs:
+    """The inputs of the cell's probe. Refuses, before anything is encoded, what the probe cannot take."""
+    probe = probe_of(cell.protocol)
+    require(cell, probe.takes)
+    metric_of(source, cell)
+    return family_of(cell).gather(source, cell)
+
+
+def solve(cells: list[Cell], inputs: Inputs, device: str) -> Solved | MMBenchError:
+    """Run the probe for cells that differ in settings only. Thread-safe; an error is returned, not raised."""
+    protocol, started = cells[0].protocol, time.perf_counter()
+    settings = list(dict.fromkeys(cell.protocol.settings.for_probe() for cell in cells))
+    try:
+        found = probe_of(protocol).run(inputs, settings, trials=protocol.trials, seed=protocol.seed, device=device)
+    except BadFeatures as error:
+        return BadFeatures(f"{cells[0]}: {error}")
+    except MMBenchError as error:
+        return error
+    return Solved(dict(zip(settings, found, strict=True)), time.perf_counter() - started)
+
+
+def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
+    """Turn a group's predictions into scores, with what they are made from."""
+    dataset = source.dataset(cells[0].dataset)
+    metric = metric_of(source, cells[0])
+    paired_by = inputs.examples(dataset.split("test"))
+    rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cells[0]).own_truth
+    made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
+    scores = {}
+    for cell in cells:
+        predicted = solved.predictions[cell.protocol.settings.for_probe()]
+        kept = cell.protocol.settings.counted(len(inputs.truth))
+        scores[cell] = Scores(
+            metric.outcome(predicted, inputs.truth)[:, :kept],
+            metric.name,
+            examples=paired_by if kept == len(inputs.truth) else f"{paired_by}:{kept}",
+            chance=metric.chance(inputs.truth),
+            provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
+            classes=inputs.truth[:kept] if rows_are_labelled else None,
+        )
+    return scores
