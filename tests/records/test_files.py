@@ -133,6 +133,20 @@ def test_the_outcomes_are_there_before_the_record(run, tmp_path, monkeypatch):
     assert save_record(run, tmp_path).name == "0002_made.json"
 
 
+def test_a_number_that_is_taken_meanwhile_leaves_no_outcomes_behind(run, tmp_path, monkeypatch):
+    link = os.link
+
+    def late(source, target):
+        if target.name == "0001_made.json":
+            target.write_text("another run's")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    assert save_record(run, tmp_path).name == "0002_made.json"
+    names = ["0001_made.json", "0002_made.json", "0002_made.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
 def test_a_label_cannot_leave_the_folder(make_record, tmp_path):
     path = save_record(make_record(label="../../evil/name"), tmp_path / "runs")
     assert path.parent == tmp_path / "runs"
