@@ -13,10 +13,11 @@ from typing import Any
 
 from mmbench.zoo.checking import Finding, findings, verify
 from mmbench.zoo.recipes import RECIPES
+from mmbench.zoo.restamp import restamp
 from mmbench.zoo.training import train
 from mmbench.zoo.weight_files import card, shipped
 
-__all__ = ["RECIPES", "Finding", "cards", "findings", "train", "verify"]
+__all__ = ["RECIPES", "Finding", "cards", "findings", "restamp", "train", "verify"]
 
 
 def cards() -> list[dict[str, Any]]:

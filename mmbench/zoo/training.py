@@ -1,20 +1,20 @@
-"""Running a recipe: progress, checkpoints that survive kill -9, and the weights file at the end. Not hashed."""
+"""Running a recipe: progress, checkpoints that survive kill -9, and the weights file at the end."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench.zoo.loop import Recipe, Trainer
+from mmbench.files import atomic
+from mmbench.zoo import sanity, weight_files
+from mmbench.zoo.frozen.loop import Recipe, Trainer
 from mmbench.zoo.recipes import RECIPES
+from mmbench.zoo.weight_files import save
 
 if TYPE_CHECKING:
-    from mmbench.zoo.corpus import Corpus
+    from mmbench.zoo.frozen.corpus import Corpus
 
 EVERY = 100
 
@@ -37,8 +37,6 @@ def train(
     trying a gate on them. Raises UnknownName for a recipe that does not exist.
     """
     import torch
-
-    from mmbench.zoo.weight_files import save
 
     if isinstance(recipe, str):
         recipe = RECIPES.get(recipe)
@@ -66,14 +64,12 @@ def train(
     spent += time.monotonic() - started
     written = save(trainer, folder, seconds=spent)
     if corpus is None:  # an ordinary training, whose models can be shown the drawings that they have not seen
-        save(trainer, folder, seconds=spent, told=_lost(trainer, written[0]))
+        save(trainer, folder, seconds=spent, about=_lost(trainer, written[0]))
     return written
 
 
 def _lost(trainer: Trainer, path: Path) -> dict[str, str]:
     """What packing took from the first model that a recipe ships, in points of one-shot accuracy; not of texts."""
-    from mmbench.zoo import sanity, weight_files
-
     if weight_files.card(path.stem, path.parent).modality == "text":
         return {}
     part = weight_files.metadata(path.stem, path.parent).get("part", "tower")
@@ -88,28 +84,6 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
     with atomic(path) as temporary, temporary.open("wb") as file:
         torch.save(content, file)
-
-
-class atomic:
-    """``with atomic(path) as temporary``: the temporary file takes the path's place when the block ends well."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Path:
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        os.close(handle)
-        self.temporary = Path(name)
-        return self.temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self.temporary.unlink(missing_ok=True)
-            return
-        with self.temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        self.temporary.chmod(0o644)
-        self.temporary.replace(self.path)
 
 
 class _bar:
@@ -139,8 +113,3 @@ class _bar:
 
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
-
-
-def curve(losses: list[float]) -> str:
-    """A loss curve as JSON, one value a step, four digits."""
-    return json.dumps({"loss": [round(loss, 4) for loss in losses]})

@@ -9,8 +9,9 @@ import pytest
 from mmbench import zoo
 from mmbench.errors import CorruptAsset
 from mmbench.models.specs import resolve
-from mmbench.zoo import backbone, vit, weight_files
-from mmbench.zoo.loop import Trainer
+from mmbench.zoo import weight_files
+from mmbench.zoo.frozen import backbone, vit
+from mmbench.zoo.frozen.loop import Trainer
 
 
 def shipped(name, corpus, folder):
