@@ -1,6 +1,6 @@
 """What attacks and foreign colours do to the zoo's features of unseen drawings: figures for the cards.
 
-No recipe was trained on any of it: the attack knows the drawings' prototypes where training knew labels, takes ten
+No recipe was trained on any of it: the attack uses the drawings' prototypes where training used labels, takes ten
 steps where training took two, and has the other norm as well; foreign colours are those of another drawing, where
 stylised ones are random.
 """

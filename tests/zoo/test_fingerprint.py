@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from mmbench import zoo
 from mmbench.datasets import openmoji
-from mmbench.zoo import fingerprint
+from mmbench.zoo import fingerprint, frozen
 
 
 @pytest.mark.parametrize("recipe", zoo.RECIPES, ids=lambda recipe: recipe.name)
@@ -88,3 +90,11 @@ def test_the_drawings_count(monkeypatch):
     other = dataclasses.replace(openmoji.OPENMOJI, sha256="0" * 64)
     monkeypatch.setattr(openmoji, "SOURCES", (other, *openmoji.SOURCES[1:]))
     assert fingerprint.recipe_hash(recipe) != before
+
+
+@pytest.mark.parametrize("module", sorted(Path(frozen.__path__[0]).glob("*.py")), ids=lambda path: path.stem)
+def test_frozen_modules_import_no_tool_of_the_zoo(module):
+    """Else a tool would decide weights without being hashed."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmbench.zoo"):
+            assert node.module.startswith("mmbench.zoo.frozen")
