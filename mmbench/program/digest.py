@@ -106,7 +106,7 @@ def source_of(module: str) -> Source | None:
     """The source of a module, read without running it; None where there is no such module, or no source of it."""
     if module.partition(".")[0] == PACKAGE:
         path = ROOT.joinpath(*module.split(".")[1:])
-        for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+        for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):  # as Python looks for them
             if file.is_file():
                 return Source(file.read_text(encoding="utf-8"), file.name == "__init__.py")
         return None
