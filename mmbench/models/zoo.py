@@ -7,8 +7,6 @@ that ``mmbench zoo train`` wrote.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,9 @@ from mmbench.models import checkpoints, encoders
 from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer
 from mmbench.models.specs import ModelSpec, check_options
-from mmbench.zoo import backbone, weight_files
-from mmbench.zoo.fingerprint import canonical, source_of
+from mmbench.program import program_digest
+from mmbench.zoo import weight_files
+from mmbench.zoo.frozen import backbone
 from mmbench.zoo.recipes import RECIPES
 
 PREPROCESS = Preprocess(backbone.SIZE, backbone.SIZE, backbone.MEAN, backbone.STD)
@@ -59,15 +58,14 @@ def _text(name: str, folder: Path) -> Encoder:
     return encoders.text_encoder(tower, backbone.DIM, features)
 
 
-@functools.cache
-def _code(*modules: str) -> str:
+def _code(network: weight_files.Network) -> str:
     """A short digest of what the network's modules do, so that an edited network is another model to the store."""
-    return hashlib.sha256("\n".join(canonical(source_of(name)) for name in modules).encode()).hexdigest()[:12]
+    return program_digest(network.module, {"zoo.frozen"})[:12]
 
 
 def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity:
     network = weight_files.network_of(name, folder)
-    code, trained = _code(*network.modules), name != weight_files.RANDOM
+    code, trained = _code(network), name != weight_files.RANDOM
     return Identity(
         weights=weight_files.digest(name, folder) if trained else f"{code}, seed {weight_files.RANDOM_SEED}",
         architecture=f"{network.architecture} ({code}, folded)",
@@ -79,7 +77,7 @@ def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity
 
 def _text_identity(name: str, folder: Path) -> Identity:
     network = weight_files.text_network_of(name, folder)
-    architecture = f"{network.architecture} ({_code(*network.modules)})"
+    architecture = f"{network.architecture} ({_code(network)})"
     known = dict(encoders.versions("torch"))
     return Identity(weight_files.digest(name, folder), architecture, network.layer, None, known)
 
