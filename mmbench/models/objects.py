@@ -8,20 +8,24 @@ an entry point in the group ``mmbench.models``, whose name is the specification 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmbench.errors import BadSpec, UnknownName
+from mmbench.errors import BadSpec
 from mmbench.models import encoders
-from mmbench.models.entry import Encoder, Identity, Modality, ModelEntry, Preprocess
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, Modality, ModelEntry, Preprocess
+from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
 
 if TYPE_CHECKING:
     import torch
+
+    from mmbench.models.generators import Generator
 
 GROUP = "mmbench.models"
 
@@ -132,37 +136,57 @@ def module_digest(module: torch.nn.Module) -> str:
     return hasher.hexdigest()
 
 
-def entry_point_names() -> list[str]:
-    """The models that installed packages offer."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+def imported(spec: ModelSpec) -> ModelEntry:
+    """The entry of ``python:MODULE:NAME``, with ``#text`` or ``#image`` to choose a tower of an object.
 
-
-def entry_point(name: str) -> ModelEntry:
-    """The entry that an installed package offers under ``name``; raises UnknownName, or BadSpec for anything else."""
-    found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in found:
-        raise UnknownName("entry point mmbench.models", name, found)
-    return _entry_of(found[name].load(), name, f"entry point {name!r} ({found[name].value})")
-
-
-def imported(spec: str) -> ModelEntry:
-    """The entry that ``python:MODULE:NAME`` names, with ``#text`` or ``#image`` to choose a tower of an object.
-
-    Raises BadSpec when it cannot be imported or is nothing that encodes.
+    The current folder is searched last while MODULE is imported and while the model is made and loaded, and not
+    otherwise. Raises BadSpec when MODULE cannot be imported or NAME is nothing that encodes.
     """
-    place, _, tower = spec.removeprefix("python:").partition("#")
-    module, colon, name = place.partition(":")
-    if not (module and colon and name) or tower not in ("", "image", "text"):
-        raise BadSpec(f"model {spec!r} is not python:MODULE:NAME[#image|#text]")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
+    module, colon, name = spec.name.partition(":")
+    if not (module and colon and name) or spec.tower not in ("", "image", "text") or spec.file or spec.options:
+        raise BadSpec(f"model {str(spec)!r} is not python:MODULE:NAME[#image|#text]")
+    here = Path.cwd()
+    with _searched(here):
+        try:
+            offered = importlib.import_module(module)
+            for part in name.split("."):
+                offered = getattr(offered, part)
+        except (ImportError, AttributeError) as error:
+            raise BadSpec(f"model {str(spec)!r} cannot be imported from {here} or a package: {error}") from error
+        tower = cast(Modality, spec.tower) if spec.tower else None
+        return _searching(_entry_of(offered, str(spec), f"model {str(spec)!r}", tower), here)
+
+
+@contextlib.contextmanager
+def _searched(folder: Path) -> Iterator[None]:
+    """Modules are looked for in ``folder`` too, after all other places."""
+    added = str(folder)
+    if added in sys.path:
+        yield
+        return
+    sys.path.append(added)
     try:
-        offered = importlib.import_module(module)
-        for part in name.split("."):
-            offered = getattr(offered, part)
-    except (ImportError, AttributeError) as error:
-        raise BadSpec(f"model {spec!r} cannot be imported from {here} or a package: {error}") from error
-    return _entry_of(offered, spec, f"model {spec!r}", cast(Modality, tower) if tower else None)
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the imported module may have taken it out
+            sys.path.remove(added)
+
+
+def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
+    """``entry``, whose code may import modules of ``folder`` as late as when it is loaded."""
+    load, raw = entry.load, entry.raw
+
+    def load_here() -> Encoder:
+        with _searched(folder):
+            return load()
+
+    def write_here() -> Generator:
+        with _searched(folder):
+            return cast(GeneratorEntry, entry.generator).load()
+
+    writer = entry.generator and GeneratorEntry(write_here, entry.generator.identity)
+    later = raw and (lambda: _searching(raw(), folder))
+    return dataclasses.replace(entry, load=load_here, raw=later, generator=writer)
 
 
 def _entry_of(offered: Any, name: str, wish: str, modality: Modality | None = None) -> ModelEntry:
@@ -218,3 +242,7 @@ def _width(encoder: Encoder, preprocess: Preprocess | None, name: str) -> int:
 
 def _shape(out: Any) -> str:
     return f"shape {list(out.shape)}" if hasattr(out, "shape") else f"a {type(out).__name__}"
+
+
+SOURCES.add(ModelSource("python", "python:MODULE:NAME[#text]", imported, options=None))
+MODELS.take_from(GROUP, _entry_of)

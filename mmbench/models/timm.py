@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
 from mmbench.models import bit, checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
-from mmbench.models.specs import ModelSpec
+from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,6 @@ _DERIVED = "relative_position_index"  # older files keep it with the weights; th
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``timm:`` specification; see ``mmbench.models.specs`` for its options."""
-    specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
     if spec.tag:
         raise BadSpec(f"model {str(spec)!r}: timm writes tags with a dot: timm:{spec.name}.{spec.tag}")
     known = published.source_of(spec.weights, spec.file, f"timm {spec.name}")
@@ -127,3 +126,15 @@ def _repository(spec: ModelSpec) -> tuple[str | None, str | None]:
 
     config: Any = timm.models.get_pretrained_cfg(spec.name)
     return getattr(config, "hf_hub_id", None), getattr(config, "hf_hub_filename", None)
+
+
+SOURCES.add(
+    ModelSource(
+        "timm",
+        "timm:NAME[.TAG][@FILE]",
+        entry,
+        options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS},
+        tagged=True,
+        extra="embedded",
+    )
+)

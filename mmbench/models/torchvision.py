@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
 from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
-from mmbench.models.specs import ModelSpec
+from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,6 @@ _HEADS = ("fc", "classifier", "heads", "head")
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``torchvision:`` specification; see ``mmbench.models.specs`` for its options."""
-    specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
     known = published.source_of(_weights_name(spec), spec.file, f"torchvision {spec.name}")
     source, licence = known if spec.seed is None else (f"torchvision {spec.name}", "")
     return ModelEntry(
@@ -154,3 +153,15 @@ def _cached_weights(spec: ModelSpec) -> Path:
         )
     checkpoints.remember_place(_key(spec), path)
     return path
+
+
+SOURCES.add(
+    ModelSource(
+        "torchvision",
+        "torchvision:NAME[:WEIGHTS][@FILE]",
+        entry,
+        options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS},
+        tagged=True,
+        extra="embedded",
+    )
+)

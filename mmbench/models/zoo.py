@@ -12,10 +12,10 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
-from mmbench.errors import BadSpec
+from mmbench.errors import BadSpec, UnknownName
 from mmbench.models import checkpoints, encoders
 from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
-from mmbench.models.specs import ModelSpec, check_options
+from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
 from mmbench.zoo import backbone, weight_files
 from mmbench.zoo.fingerprint import canonical, source_of
 from mmbench.zoo.recipes import RECIPES
@@ -100,8 +100,9 @@ def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntr
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
-    """The model of ``zoo:NAME@FILE``; raises BadSpec, MissingAsset or CorruptAsset."""
-    check_options(spec)
+    """The model of ``zoo:NAME@FILE``; raises UnknownName without FILE, else BadSpec, MissingAsset or CorruptAsset."""
+    if not spec.file:  # what the zoo ships goes by its registered name
+        raise UnknownName("model", str(spec), [name for name in MODELS.names() if name.startswith("zoo:")])
     path = checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
     if path != weight_files.path_of(spec.name, path.parent):
         raise BadSpec(f"model {str(spec)!r}: the weights of {spec.name} are kept in a file {spec.name}.safetensors")
@@ -126,3 +127,4 @@ def _register() -> None:
 
 
 _register()
+SOURCES.add(ModelSource("zoo", "zoo:NAME[@FILE]", entry))
