@@ -1,4 +1,4 @@
-"""Models of one's own: a module, an object with ``encode_image`` or ``encode_text``, or an installed entry point.
+"""A user's own models: a module, an object with ``encode_image`` or ``encode_text``, or an installed entry point.
 
 ``python:MODULE:NAME`` names one in a file: a ModelEntry, such an object, a torch module whose ``preprocess`` is a
 Preprocess, or a function of no arguments that returns one of these. MODULE is imported, so its code is run; it is
@@ -190,7 +190,7 @@ def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
 
 
 def _entry_of(offered: Any, name: str, wish: str, modality: Modality | None = None) -> ModelEntry:
-    """What somebody offers as a model, called when it is a class or a function; raises BadSpec for what is none."""
+    """An entry of what a user offers, called first when it is a class or a function; raises BadSpec."""
     if not isinstance(offered, ModelEntry) and callable(offered) and not (_encodes(offered) or _is_module(offered)):
         offered = offered()
     if isinstance(offered, type) and _encodes(offered):

@@ -125,7 +125,7 @@ def _tag_config(spec: ModelSpec) -> dict[str, Any]:
 
 
 def preprocess_of(spec: ModelSpec, module: Any) -> Preprocess:
-    """The preprocessing open_clip states for this model and tag; raises BadSpec for a fit that is not ours."""
+    """The preprocessing open_clip states for this model and tag; raises BadSpec for another fit than crop or squash."""
     config = dict(module.visual.preprocess_cfg)
     if spec.tag:
         config |= {key: value for key, value in _tag_config(spec).items() if key in config and value is not None}
@@ -221,7 +221,7 @@ def _key(spec: ModelSpec) -> str:
 
 
 def _cached_weights(spec: ModelSpec) -> Path:
-    """The tag's file in the local hub cache, or MissingAsset with the command that brings it."""
+    """The tag's file in the local hub cache, else raises MissingAsset with the command that fetches it."""
     repo, names, url = _repository(spec)
     path = checkpoints.hub_file(repo, names) if repo else None
     if path is None:

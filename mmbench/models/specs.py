@@ -1,4 +1,4 @@
-"""Models by specification: one string that says which encoder, with which weights, fed in which way.
+"""Models by specification: one string that names an encoder, its weights and its preprocessing.
 
     SOURCE:NAME[:TAG][@FILE][?OPTION=VALUE&...][#TOWER]
 

@@ -23,9 +23,9 @@ PREPROCESS = Preprocess(256, 256, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
-    """The entry of a ``tfhub:`` specification; without FILE its ``load`` raises Unmeasured with the way round."""
+    """The entry of a ``tfhub:`` specification; without FILE its ``load`` raises Unmeasured with what to do instead."""
     if spec.file and spec.name != HANDLE:
-        raise BadSpec(f"model {str(spec)!r}: of TensorFlow Hub only {HANDLE} can be read from a converted file")
+        raise BadSpec(f"model {str(spec)!r}: only {HANDLE} of TensorFlow Hub can be read, from a converted file")
     source, licence = published.source_of(spec.weights, spec.file, f"TensorFlow Hub {spec.name}")
     return ModelEntry(
         name=str(spec),

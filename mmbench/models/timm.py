@@ -55,7 +55,7 @@ def build(name: str, wish: str) -> torch.nn.Module:
 
 
 def preprocess_of(module: Any) -> Preprocess:
-    """The evaluation preprocessing of a timm model's own config; raises BadSpec for a fit that is not ours."""
+    """The evaluation preprocessing of a timm model's own config; raises BadSpec for another fit than crop or squash."""
     from timm.data import resolve_model_data_config
 
     config = resolve_model_data_config(module)
@@ -105,7 +105,7 @@ def _state(spec: ModelSpec, module: Any, path: Path) -> checkpoints.StateDict:
 
 
 def _cached_weights(spec: ModelSpec) -> Path:
-    """The file of timm's published weights in the local hub cache, or MissingAsset with the command that brings it."""
+    """The file of timm's published weights in the local hub cache; else raises MissingAsset that says how to fetch it."""
     repo, named = _repository(spec)
     path = checkpoints.hub_file(repo, (named,) if named else _HUB_NAMES) if repo else None
     if path is None:

@@ -65,7 +65,7 @@ def cut_head(module: Any, wish: str) -> tuple[str, int]:
             parent, _, leaf = dotted.rpartition(".")
             setattr(module.get_submodule(parent), leaf, torch.nn.Identity())
             return dotted, layer.in_features
-    raise BadSpec(f"{wish} ends in no linear classifier that could be taken off; wrap it with from_module")
+    raise BadSpec(f"{wish} has no linear classifier at its end that could be removed; wrap it with from_module")
 
 
 def preprocess_of(name: str, tag: str, wish: str) -> Preprocess:

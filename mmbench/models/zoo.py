@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from mmbench.errors import BadSpec, UnknownName
-from mmbench.models import checkpoints, encoders
-from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models import checkpoints, encoders, zoo_writer
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
 from mmbench.zoo import backbone, weight_files
 from mmbench.zoo.fingerprint import canonical, source_of
@@ -96,6 +96,23 @@ def _text_entry(name: str, folder: Path, about: str, training: str) -> ModelEntr
         source="mmbench.zoo",
         licence=TEXT_LICENCE,
         training=training,
+        generator=_writer(name, folder),
+    )
+
+
+def _writer(name: str, folder: Path) -> GeneratorEntry | None:
+    """A causal network with its prediction head writes text."""
+    if not zoo_writer.head_path(name, folder).is_file():
+        return None
+    return GeneratorEntry(partial(zoo_writer.load, name, folder), partial(_writer_identity, name, folder))
+
+
+def _writer_identity(name: str, folder: Path) -> Identity:
+    network = weight_files.text_network_of(name, folder)
+    code = _code(*network.modules, zoo_writer.__name__)
+    known = dict(encoders.versions("torch"))
+    return Identity(
+        zoo_writer.weights_digest(name, folder), f"{network.architecture} ({code})", "next token", None, known
     )
 
 

@@ -70,7 +70,7 @@ def test_an_array_of_objects_is_refused_and_not_unpickled(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"shape": (10**6, 10**6)}, r"says shape \(1000000, 1000000\) of float32, which is 4,000,000,000,000 bytes"),
+    ({"shape": (10**6, 10**6)}, r"states the shape \(1000000, 1000000\) of float32, which is 4,000,000,000,000 bytes"),
     ({"shape": (2,)}, r"which is 8 bytes, and has more"),
     ({"descr": "<f8"}, r"of float64, which is 96 bytes, and has 48"),
     ({"descr": "<i4"}, r"is of type int32 and not of floats"),
