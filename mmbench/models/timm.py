@@ -105,7 +105,7 @@ def _state(spec: ModelSpec, module: Any, path: Path) -> checkpoints.StateDict:
 
 
 def _cached_weights(spec: ModelSpec) -> Path:
-    """The file of timm's published weights in the local hub cache; else raises MissingAsset that says how to fetch it."""
+    """The file of timm's published weights in the local hub cache; else raises MissingAsset with how to fetch it."""
     repo, named = _repository(spec)
     path = checkpoints.hub_file(repo, (named,) if named else _HUB_NAMES) if repo else None
     if path is None:
