@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmbench.errors import BadItem, CorruptAsset, MissingAsset
-from mmbench.models import generators
+from mmbench.errors import BadItem, BadSpec, CorruptAsset, MissingAsset
+from mmbench.models import checkpoints, generators
 from mmbench.models.encoders import frozen
 from mmbench.zoo import weight_files
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STEPS, ROWS, RATE = 1500, 1024, 3e-3
+CAUSAL = "mmbench-next-word-3x128"  # the architecture that a weights file states
 TEXTS = 4000  # of captions and of Wikipedia's windows each, of which a fit sees the features
 
 
@@ -37,8 +38,8 @@ def head_path(name: str, folder: Path = weight_files.FOLDER) -> Path:
 
 
 def load(name: str, folder: Path = weight_files.FOLDER) -> generators.Generator:
-    """The writer; raises MissingAsset without its head, and CorruptAsset for the head of another tower."""
-    tower, tokenizer = weight_files.text_tower(name, folder)
+    """The writer; raises MissingAsset without its head, and BadSpec or CorruptAsset for one that does not fit."""
+    tower, tokenizer = _causal_tower(name, folder)
     head = _read_head(name, folder, tower)
     start, end = (int(token) for token in tokenizer.encode([""])[0, :2])
 
@@ -57,6 +58,14 @@ def load(name: str, folder: Path = weight_files.FOLDER) -> generators.Generator:
         room=tower.place.num_embeddings,
         start=(start,),
     )
+
+
+def _causal_tower(name: str, folder: Path) -> tuple[Any, Any]:
+    """The frozen tower and its tokenizer; raises BadSpec for one that reads in both directions."""
+    tower, tokenizer = weight_files.text_tower(name, folder)
+    if weight_files.text_network_of(name, folder).architecture != CAUSAL:
+        raise BadSpec(f"model 'zoo:{name}' predicts no next word, so it cannot write; of the zoo's models gpt2 does")
+    return frozen(tower), tokenizer
 
 
 def weights_digest(name: str, folder: Path = weight_files.FOLDER) -> str | None:
@@ -117,7 +126,7 @@ def _pair(tower: Any, head: Any) -> torch.nn.Module:
 
 
 def _read_head(name: str, folder: Path, tower: Any) -> Any:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     path = head_path(name, folder)
     if not path.is_file():
@@ -126,15 +135,10 @@ def _read_head(name: str, folder: Path, tower: Any) -> Any:
             f"python -m mmbench.models.zoo_writer {name}"
         )
     head = _head(tower.project.out_features, tower.token.embedding_dim, tower.token.num_embeddings)
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            fitted = dict(file.metadata() or {}).get("tower")
-            state = {key: file.get_tensor(key) for key in file.keys()}
-        head.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
-        raise CorruptAsset(
-            f"the prediction head {path} cannot be read ({error}); restore it or fit it again"
-        ) from error
+    state = checkpoints.read_tensors(path)
+    checkpoints.load_strictly(head, state, path, f"the prediction head of 'zoo:{name}'")
+    with safe_open(str(path), framework="pt") as file:
+        fitted = dict(file.metadata() or {}).get("tower")
     if fitted != _digest(tower):
         raise CorruptAsset(
             f"the prediction head {path} was fitted to another tower than the weights of {name!r} hold; fit it again "
@@ -191,9 +195,7 @@ def fit(name: str, folder: Path = weight_files.FOLDER, *, seed: int = 0, steps: 
     import torch
     from safetensors.torch import save_file
 
-    tower: Any
-    tower, tokenizer = weight_files.text_tower(name, folder)
-    frozen(tower)
+    tower, tokenizer = _causal_tower(name, folder)
     rng = np.random.default_rng(seed)
     states, following = predicted(tower, texts_of(tokenizer, TEXTS, rng))
     with torch.random.fork_rng(devices=[]):
@@ -218,8 +220,11 @@ def fit(name: str, folder: Path = weight_files.FOLDER, *, seed: int = 0, steps: 
     about = {"tower": _digest(tower), "seed": str(seed), "steps": str(steps), "torch": torch.__version__}
     about["loss"] = f"{np.mean(losses[-50:]):.4f}"
     save_file({key: value.detach().contiguous() for key, value in head.state_dict().items()}, path, metadata=about)
+    path.chmod(0o644)  # safetensors lets the owner alone read it
     return path
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m mmbench.models.zoo_writer NAME")
     print(f"wrote {fit(sys.argv[1])}")

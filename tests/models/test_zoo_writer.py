@@ -106,10 +106,17 @@ def test_without_a_head_or_with_another_it_says_how_to_fit_one(copied):
     with pytest.raises(CorruptAsset, match=r"was fitted to another tower than the weights of 'gpt2' hold; fit"):
         zoo_writer.load("gpt2", copied)
     save_file({"bias": state["bias"]}, path, metadata=about)
-    with pytest.raises(CorruptAsset, match=r"the prediction head .* cannot be read .*Missing key"):
+    with pytest.raises(
+        BadSpec, match=r"does not hold the weights of the prediction head of 'zoo:gpt2': it lacks 1.wei"
+    ):
         zoo_writer.load("gpt2", copied)
 
 
 def test_a_model_that_reads_in_both_directions_writes_no_text():
     with pytest.raises(BadSpec, match=r"model 'zoo:bert' writes no text; these do: .*zoo:gpt2"):
         resolve_generator("zoo:bert")
+    with pytest.raises(BadSpec) as caught:
+        zoo_writer.fit("bert")
+    assert str(caught.value) == (
+        "model 'zoo:bert' predicts no next word, so it cannot write; of the zoo's models gpt2 does"
+    )
