@@ -8,12 +8,9 @@ an entry point in the group ``mmbench.models``, whose name is the specification 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import importlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +18,7 @@ from mmbench.errors import BadSpec
 from mmbench.models import encoders
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, Modality, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
+from mmbench.registry import imported_object, searched
 
 if TYPE_CHECKING:
     import torch
@@ -146,30 +144,10 @@ def imported(spec: ModelSpec) -> ModelEntry:
     if not (module and colon and name) or spec.tower not in ("", "image", "text") or spec.file or spec.options:
         raise BadSpec(f"model {str(spec)!r} is not python:MODULE:NAME[#image|#text]")
     here = Path.cwd()
-    with _searched(here):
-        try:
-            offered = importlib.import_module(module)
-            for part in name.split("."):
-                offered = getattr(offered, part)
-        except (ImportError, AttributeError) as error:
-            raise BadSpec(f"model {str(spec)!r} cannot be imported from {here} or a package: {error}") from error
+    with searched(here):
+        offered = imported_object(f"model {str(spec)!r}", module, name)
         tower = cast(Modality, spec.tower) if spec.tower else None
         return _searching(_entry_of(offered, str(spec), f"model {str(spec)!r}", tower), here)
-
-
-@contextlib.contextmanager
-def _searched(folder: Path) -> Iterator[None]:
-    """Modules are looked for in ``folder`` too, after all other places."""
-    added = str(folder)
-    if added in sys.path:
-        yield
-        return
-    sys.path.append(added)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # the imported module may have taken it out
-            sys.path.remove(added)
 
 
 def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
@@ -177,11 +155,11 @@ def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
     load, raw = entry.load, entry.raw
 
     def load_here() -> Encoder:
-        with _searched(folder):
+        with searched(folder):
             return load()
 
     def write_here() -> Generator:
-        with _searched(folder):
+        with searched(folder):
             return cast(GeneratorEntry, entry.generator).load()
 
     writer = entry.generator and GeneratorEntry(write_here, entry.generator.identity)

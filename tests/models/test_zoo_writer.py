@@ -67,7 +67,7 @@ def test_texts_come_back_from_their_tokens(writer):
         writer.encode("flag " * 40)
 
 
-def test_its_identity_needs_no_torch_and_follows_the_head(copied):
+def test_its_identity_follows_the_head(copied):
     from mmbench.models.zoo import _writer_identity
 
     shutil.copy(zoo_writer.head_path("gpt2"), copied / "heads")
@@ -106,9 +106,7 @@ def test_without_a_head_or_with_another_it_says_how_to_fit_one(copied):
     with pytest.raises(CorruptAsset, match=r"was fitted to another tower than the weights of 'gpt2' hold; fit"):
         zoo_writer.load("gpt2", copied)
     save_file({"bias": state["bias"]}, path, metadata=about)
-    with pytest.raises(
-        BadSpec, match=r"does not hold the weights of the prediction head of 'zoo:gpt2': it lacks 1.wei"
-    ):
+    with pytest.raises(BadSpec, match=r"does not hold the weights of the prediction head of 'zoo:gpt2': it lacks"):
         zoo_writer.load("gpt2", copied)
 
 
