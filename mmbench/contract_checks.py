@@ -129,9 +129,9 @@ def second_load_is_identical(entry: DatasetEntry) -> None:
 
 def ceilings_are_scores(entry: DatasetEntry) -> None:
     """Every ceiling lies above the score of one constant answer, and no higher than the metric goes."""
-    from mmbench.metrics import METRICS
+    from mmbench.metrics import METRICS, USUAL
 
-    metric = METRICS.get("accuracy" if entry.task == "single" else "f1_samples")
+    metric = METRICS.get(USUAL[entry.task])
     for ceiling in entry.ceilings:
         found, chance = ceiling.score(), metric.scale * metric.chance(entry.load().split("test").labels)
         assert chance < found <= metric.scale, f"{entry.name}: {found} for {ceiling.given} alone"

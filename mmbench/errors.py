@@ -60,6 +60,10 @@ class BadScores(MMBenchError):
     """Scores that are not finite, or whose shapes do not fit."""
 
 
+class BadForm(MMBenchError):
+    """A claim's form that cannot be asked: a mean over metrics of opposite direction, a kink in a smooth function."""
+
+
 class NotEnoughShots(MMBenchError):
     """A class with fewer rows than the protocol draws; names the class."""
 

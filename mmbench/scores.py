@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import stats
 from mmbench.errors import BadScores
-from mmbench.metrics import METRICS
+from mmbench.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)
 class Scores:
-    """``outcomes`` float32 ``[trials, examples]`` in [0, 1]; ``examples`` is the digest of the ordered example ids.
+    """Outcomes of one cell.
 
-    Cells with the same ``examples`` are paired by example; with the same number of trials, also by trial. Raises
-    BadScores on NaN, on values outside [0, 1] and on wrong shapes.
+    ``outcomes`` is float32 ``[trials, examples]``, as the metric gives them: scores of single examples within its
+    bounds, or pseudo-values of a jackknifed statistic, which may lie outside. ``examples`` is the digest of the ordered
+    example ids. Cells with the same ``examples`` are paired by example; with the same number of trials, also by trial.
+    ``chance`` is the mean outcome of the best answer that ignores the input. ``classes`` is the label of each example,
+    int ``[examples]``; None where an example has several labels, or none.
+
+    Raises BadScores on NaN, on values outside the metric's bounds and on wrong shapes; UnknownName on a metric that is
+    not registered.
     """
 
     outcomes: NDArray[np.float32]
@@ -25,6 +33,7 @@ class Scores:
     examples: str
     chance: float
     provenance: dict[str, Any] = field(default_factory=dict)
+    classes: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.outcomes.ndim != 2 or 0 in self.outcomes.shape:
@@ -32,8 +41,17 @@ class Scores:
         if not np.isfinite(self.outcomes).all():
             bad = int((~np.isfinite(self.outcomes)).sum())
             raise BadScores(f"{bad} of {self.outcomes.size} outcomes are not finite; a score with NaN is not judged")
-        if self.outcomes.min() < 0 or self.outcomes.max() > 1:
-            raise BadScores(f"outcomes must lie in [0, 1], got {self.outcomes.min()} to {self.outcomes.max()}")
+        self.definition.check(self.outcomes)
+        if self.classes is not None and self.classes.shape != self.outcomes.shape[1:]:
+            raise BadScores(
+                f"expected one class for each of {self.outcomes.shape[1]} examples, got shape {self.classes.shape}; "
+                "leave classes out where an example has several labels"
+            )
+
+    @property
+    def definition(self) -> Metric:
+        """The metric by its name."""
+        return METRICS.get(self.metric)
 
     @property
     def trials(self) -> int:
@@ -42,7 +60,7 @@ class Scores:
     @property
     def scale(self) -> float:
         """From outcomes to the printed unit (100 for accuracy in percent)."""
-        return METRICS.get(self.metric).scale
+        return self.definition.scale
 
     @property
     def mean(self) -> float:
@@ -53,3 +71,40 @@ class Scores:
     def by_trial(self) -> NDArray[np.float64]:
         """Mean over examples of each trial, in the metric's unit."""
         return self.outcomes.mean(axis=1, dtype=np.float64) * self.scale
+
+    def by_class(self) -> dict[int, NDArray[np.float64]]:
+        """Mean over the examples of each class, by trial ``[trials]``, in the metric's unit; in order of the labels.
+
+        Raises BadScores where the classes of examples were not kept, and for a jackknifed metric, whose pseudo-values
+        are no scores of single examples.
+        """
+        if self.definition.jackknifed:
+            raise BadScores(
+                f"{self.metric} is one number for all examples and has none by class; ask a metric that scores "
+                "single examples, such as accuracy"
+            )
+        if self.classes is None:
+            raise BadScores(
+                "these scores do not hold the classes of their examples (several labels an example, or stored by an "
+                "earlier version); measure a cell of a single-label dataset anew"
+            )
+        classes = [int(label) for label in np.unique(self.classes)]
+        columns = (self.outcomes[:, self.classes == label] for label in classes)
+        return {label: x.mean(axis=1, dtype=np.float64) * self.scale for label, x in zip(classes, columns, strict=True)}
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Two-sided interval of the mean over crossed trials and examples, in the metric's unit, within its bounds."""
+        metric = self.definition
+        low, high = joint([self]).contrasts([[1.0]])[0].interval(confidence)
+        return max(low, metric.low * metric.scale), min(high, metric.high * metric.scale)
+
+
+def joint(scores: Sequence[Scores]) -> stats.Joint:
+    """The cells' means, in printed units, with their joint uncertainty."""
+    metrics = [each.definition for each in scores]
+    return stats.crossed(
+        [each.outcomes for each in scores],
+        [metric.scale for metric in metrics],
+        [each.examples for each in scores],
+        [stats.Range(metric.low, metric.high, metric.jackknifed) for metric in metrics],
+    )

@@ -13,7 +13,7 @@ from mmbench.errors import BadScores, Unmeasured
 from mmbench.forms import Above, All, Any, Best, Correlates, Form, Not, OnPar
 from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell
 from mmbench.scores import Scores
-from mmbench.verdict import Measured, Published, Verdict, adjust, judge
+from mmbench.verdict import Measured, Published, Verdict, judge
 
 
 def claim(expect: Form | None, **rest) -> Claim:
@@ -214,16 +214,6 @@ def test_as_dict_is_json() -> None:
         back = json.loads(json.dumps(verdict.as_dict(), allow_nan=False))
         assert back["outcome"] == verdict.outcome
         assert len(back["rows"]) == len(verdict.rows)
-
-
-def test_holm_over_a_study() -> None:
-    verdicts = [judge(claim(Above("a", "b")), plain(a=60 + lead, b=60)) for lead in (1, 10, 20)]
-    adjusted = adjust([*verdicts, judge(claim(None), Published())])
-    assert adjusted[-1].holm_support is None
-    for before, after in zip(verdicts, adjusted, strict=False):
-        assert after.holm_support is not None
-        assert before.p_support is not None
-        assert after.holm_support >= before.p_support
 
 
 @pytest.mark.parametrize(

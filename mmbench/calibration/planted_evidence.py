@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.claims.claim import Printed
-from mmbench.conditions import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of
+from mmbench.conditions import Leaf, Linear, Node, Quorum, cells_of
 from mmbench.errors import BadSpec
-from mmbench.forms import negate
-from mmbench.protocol import PRINTED, Cell
+from mmbench.metrics import METRICS
+from mmbench.protocol import Cell
 from mmbench.scores import Scores
 
 Bounds = Callable[[Cell], tuple[float, float]]
@@ -36,7 +36,7 @@ def plant(
     Every cell lies in ``[low, high]``, or in what ``bounds`` gives for it; margins are relative to their own range.
     Raises BadSpec when no such table exists.
     """
-    goal = node if satisfied else negate(node)
+    goal = node if satisfied else node.negated()
     cells = cells_of(goal)
     limits = {cell: bounds(cell) if bounds else (low, high) for cell in cells}
     for targets in _orders(goal, limits, np.random.default_rng(seed)):
@@ -54,7 +54,7 @@ def planted_scores(
     seed: int = 0,
     trials: int = 5,
     examples: int = 2000,
-    scale: Callable[[Cell], float] = lambda cell: 100.0,
+    metric: Callable[[Cell], str] = lambda cell: "accuracy",
     example_share: float = 0.6,
     trial_share: float = 0.01,
     own: float = 0.0,
@@ -63,7 +63,8 @@ def planted_scores(
 
     A latent normal score is the sum of an example's difficulty, a trial's luck and the cell's own noise, with the given
     shares of variance; the outcome says whether it falls below the quantile of the mean. Difficulty and luck are shared
-    by all cells of the dataset but for the part ``own``. ``scale`` 100 plants accuracies, 1 plants F1.
+    by all cells of the dataset but for the part ``own``. ``metric`` names the metric of each cell, whose outcomes must
+    lie in [0, 1].
     """
     from scipy.special import ndtri
 
@@ -80,10 +81,9 @@ def planted_scores(
             shared[cell.dataset] = effects(1 - own)
         latent = shared[cell.dataset] + (effects(own) if own else 0.0)
         latent += rng.standard_normal((trials, examples), np.float32) * np.sqrt(1 - example_share - trial_share)
-        unit = scale(cell)
-        hit = latent < ndtri(np.clip(mean / unit, 0.0, 1.0))
-        metric = "accuracy" if unit == 100.0 else "f1_samples"
-        out[cell] = Scores(hit.astype(np.float32), metric, f"planted {cell.dataset}", chance=0.0)
+        name = metric(cell)
+        hit = latent < ndtri(np.clip(mean / METRICS.get(name).scale, 0.0, 1.0))
+        out[cell] = Scores(hit.astype(np.float32), name, f"planted {cell.dataset}", chance=0.0)
     return out
 
 
@@ -141,12 +141,13 @@ def _solve(
             own = switch()
             rows.add([*((part, 1.0) for part in parts), (own, -float(node.n))], 0.0)
             return own
-        if isinstance(node, Margin):
+        if not node.lists:  # its margin is its one quantity
             own = switch(worth=1.0)
-            reach = _reach(node.term, limits)
-            size = max(reach[1] - reach[0], abs(node.term.constant), 1e-12)
+            (term,) = node.terms
+            reach = _reach(term, limits)
+            size = max(reach[1] - reach[0], abs(term.constant), 1e-12)
             off = 1.0 + max(0.0, -reach[0]) / size  # enough to switch the constraint off
-            entries, base = share(node.term)
+            entries, base = share(term)
             entries = [(column, w / size) for column, w in entries]
             clear = 0.0 if ties and not node.strict else -1.0
             rows.add([*entries, (margin, clear), (own, -off)], -off - base / size)
@@ -187,35 +188,29 @@ def _reach(term: Linear, limits: Mapping[Cell, tuple[float, float]]) -> tuple[fl
     return sum(e[0] for e in ends) + term.constant, sum(e[1] for e in ends) + term.constant
 
 
-# Correlations: the order of each list is chosen first, and its terms are then held at those values
-
-
-def _correlations(node: Node) -> list[Leaf]:
-    return [leaf for leaf in node.leaves() if not isinstance(leaf, Margin)]
-
-
-def _parts(leaf: Leaf) -> tuple[Correlation, ...]:
-    if isinstance(leaf, MeanCorrelation):
-        return leaf.parts
-    return (leaf,) if isinstance(leaf, Correlation) else ()
+# Leaves that are not linear: values of each list are chosen first, and its terms are then held at them
 
 
 def _orders(goal: Node, limits: Mapping[Cell, tuple[float, float]], rng: np.random.Generator) -> Iterator[Targets]:
-    """Values for the terms of the correlations, the most promising order first; one empty choice without any."""
-    leaves = _correlations(goal)
+    """Values for the terms of the leaves that are not linear, the most promising first; one empty choice without."""
+    leaves = [leaf for leaf in goal.leaves() if leaf.lists]
     if not leaves:
         yield {}
         return
-    lists = list(dict.fromkeys(terms for leaf in leaves for part in _parts(leaf) for terms in (part.xs, part.ys)))
-    tried = []
+    lists = list(dict.fromkeys(terms for leaf in leaves for terms in leaf.lists))
+    choices = []
     for attempt in range(TRIES):
         targets: Targets = {}
         for number, terms in enumerate(lists):
             targets |= {t: v for t, v in _values(terms, limits, attempt, number, rng).items() if t not in targets}
-        margins = [_planted_margin(leaf, targets) for leaf in leaves]
-        tried.append((sum(np.clip(margins, -0.3, 0.3)), targets))
-    tried.sort(key=lambda pair: -pair[0])
-    yield from (targets for _, targets in tried[:10])
+        choices.append(targets)
+    worth = np.zeros(TRIES)
+    for leaf in leaves:
+        margins = [_planted_margin(leaf, targets) for targets in choices]
+        clear = leaf.clear(margins)
+        worth += np.clip(margins, -clear, clear)
+    best = np.argsort(-worth, kind="stable")
+    yield from (choices[i] for i in best[:10])
 
 
 def _values(
@@ -225,14 +220,19 @@ def _values(
     number: int,
     rng: np.random.Generator,
 ) -> Targets:
-    """Evenly spaced values for one list: as numbered at first, then every second list reversed, then shuffled."""
+    """Evenly spaced values for one list: as numbered at first, then every second list reversed, then shuffled.
+
+    A list of one quantity takes any value of its range.
+    """
     free = [term for term in terms if term.weights]
     if not free:
         return {}
     reach = [_reach(term, limits) for term in free]
     low, high = max(r[0] for r in reach), min(r[1] for r in reach)
     steps = np.linspace(0.1, 0.9, len(free))
-    if attempt == 1 and number % 2:
+    if len(terms) == 1:
+        steps = rng.uniform(0.05, 0.95, 1)
+    elif attempt == 1 and number % 2:
         steps = steps[::-1]
     elif attempt > 1:
         steps = rng.permutation(steps)
@@ -240,16 +240,6 @@ def _values(
 
 
 def _planted_margin(leaf: Leaf, targets: Targets) -> float:
-    """The leaf's margin when its terms have these values."""
-    fake = {term: Cell(PRINTED, str(i), "") for i, term in enumerate(targets)}
-    values = {fake[term]: value for term, value in targets.items()}
-
-    def at(term: Linear) -> Linear:
-        return Linear(((fake[term], 1.0),)) if term.weights else term
-
-    total = 0.0
-    for part in _parts(leaf):
-        moved = Correlation(tuple(map(at, part.xs)), tuple(map(at, part.ys)), 0.0, 1, part.method)
-        total += moved.coefficient(values) or 0.0
-    assert isinstance(leaf, Correlation | MeanCorrelation)
-    return leaf.sign * (total / len(_parts(leaf)) - leaf.threshold)
+    """The leaf's margin when its terms have these values; far on the false side where it is not defined."""
+    margin = leaf.margin_of(lambda term: targets[term] if term.weights else term.constant)
+    return -1e3 if margin is None else margin

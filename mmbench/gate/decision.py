@@ -22,13 +22,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mmbench import stats
 from mmbench.errors import BadSpec, MMBenchError
 from mmbench.metrics import METRICS
-from mmbench.protocol import Cell
-from mmbench.scores import Scores
+from mmbench.scores import Scores, joint
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05
@@ -36,7 +35,7 @@ LEVEL = 0.05
 # fails an unchanged model, trained anew, in under 2 % of runs even if seeds move it by 1.5 points instead of 1
 # (reports/calibration.md, "Other margins").
 DEFAULT_SHARE = 0.05
-DEFAULT_MARGINS: Mapping[str, float] = {metric.name: DEFAULT_SHARE * metric.scale for metric in METRICS}
+DEFAULT_MARGINS: Mapping[str, float] = {metric.name: DEFAULT_SHARE * metric.width for metric in METRICS}
 
 
 class NotComparable(MMBenchError):
@@ -57,7 +56,7 @@ class Margins:
     def parse(cls, texts: Sequence[str]) -> Margins:
         """Margins from ``accuracy=2``, ``f1_samples=0.03`` laid over the defaults.
 
-        A bare number is taken when only one metric has a range that it fits in: 2 can be no F1. Raises UnknownName
+        A bare number goes to every metric of the one unit whose range it fits in: 2 can be no F1. Raises UnknownName
         with the nearest metric, and BadSpec for what is no number, negative, as wide as the range, or given twice.
         """
         return cls({**DEFAULT_MARGINS, **printed_units(texts)})
@@ -75,11 +74,11 @@ def printed_units(texts: Sequence[str]) -> dict[str, float]:
     for text in texts:
         name, _, number = text.rpartition("=")
         value = _number(number, text)
-        metric = name.strip() or _only_metric(value, text)
-        _check_margin(metric, value)
-        if metric in given:
-            raise BadSpec(f"{text!r}: {metric} is {given[metric]:g} already; give it once")
-        given[metric] = value
+        for metric in [name.strip()] if name.strip() else _metrics_of_one_unit(value, text):
+            _check_margin(metric, value)
+            if metric in given:
+                raise BadSpec(f"{text!r}: {metric} is {given[metric]:g} already; give it once")
+            given[metric] = value
     return given
 
 
@@ -90,20 +89,21 @@ def _number(number: str, text: str) -> float:
         raise BadSpec(f"{text!r} ends in no number; write METRIC=NUMBER, for example accuracy=2") from None
 
 
-def _only_metric(margin: float, text: str) -> str:
-    fitting = [metric.name for metric in METRICS if 0 <= margin < metric.scale]
+def _metrics_of_one_unit(margin: float, text: str) -> list[str]:
+    fitting = [metric for metric in METRICS if 0 <= margin < metric.scale]
     if not fitting:
-        ranges = ", ".join(f"{metric.name} from 0 to {metric.scale:g}" for metric in METRICS)
+        ranges = ", ".join(f"{metric.name} from 0 to {metric.width:g}" for metric in METRICS)
         raise BadSpec(f"{text!r} fits no metric: {ranges}")
-    if len(fitting) > 1:
-        raise BadSpec(f"{text!r} could be of several metrics; write {' or '.join(f'{m}={text}' for m in fitting)}")
-    return fitting[0]
+    if len({metric.unit for metric in fitting}) > 1:
+        names = [f"{metric.name}={text}" for metric in fitting]
+        raise BadSpec(f"{text!r} could be of several metrics; write {', '.join(names[:-1])} or {names[-1]}")
+    return [metric.name for metric in fitting]
 
 
 def _check_margin(metric: str, margin: float) -> None:
-    scale = METRICS.get(metric).scale
-    if not 0 <= margin < scale:  # also refuses NaN
-        raise BadSpec(f"{metric}={margin:g} is out of range: give at least 0 and less than {scale:g}")
+    width = METRICS.get(metric).width
+    if not 0 <= margin < width:  # also refuses NaN
+        raise BadSpec(f"{metric}={margin:g} is out of range: give at least 0 and less than {width:g}")
 
 
 @dataclass(frozen=True)
@@ -151,11 +151,6 @@ class Decision:
     missing: tuple[str, ...] = ()
 
 
-def named(scores: Mapping[Cell, Scores]) -> dict[str, Scores]:
-    """Scores by a name that tells readings apart (``str(cell)`` does not)."""
-    return {f"{cell} (code)" if cell.protocol.reading == "code" else str(cell): s for cell, s in scores.items()}
-
-
 def decide(
     base: Mapping[str, Scores], candidate: Mapping[str, Scores], margins: Margins, level: float = LEVEL
 ) -> Decision:
@@ -193,9 +188,8 @@ def gains(base: Scores, candidates: Sequence[Scores], margin: float = 0.0) -> st
     """
     sign = 1.0 if METRICS.get(base.metric).higher_is_better else -1.0
     size = len(candidates)
-    outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
-    joint = stats.crossed(outcomes, [base.scale] * (size + 1), [base.examples] * (size + 1))
-    return joint.contrasts(sign * np.hstack([np.full((size, 1), -1.0), np.eye(size)]), margin)
+    both = joint([base, *candidates])
+    return both.contrasts(sign * np.hstack([np.full((size, 1), -1.0), np.eye(size)]), margin)
 
 
 def settle(p_worse: ArrayLike, p_not_worse: ArrayLike, level: float = LEVEL) -> list[Outcome]:
@@ -287,17 +281,24 @@ def inject(scores: Scores, loss: float, seed: int = 0) -> Scores:
     """The scores made worse by ``loss`` printed units: proof that a gate can fail.
 
     Right outcomes are turned wrong example by example, in a seeded order, until the mean has moved by ``loss`` to the
-    nearest outcome. Raises BadSpec when ``loss`` is negative or more than there is to lose.
+    nearest outcome; pseudo-values of a jackknifed metric all move by ``loss``. Raises BadSpec when ``loss`` is negative
+    or more than there is to lose.
     """
     metric = METRICS.get(scores.metric)
-    good = scores.outcomes if metric.higher_is_better else 1 - scores.outcomes
+    good = scores.outcomes - metric.low if metric.higher_is_better else metric.high - scores.outcomes
     there = float(good.mean(dtype=np.float64)) * scores.scale
     if not 0 <= loss <= there:
         raise BadSpec(f"cannot lose {loss:g}{metric.unit}: {metric.name} has {there:g}{metric.unit} to lose")
+    worse = good - np.float32(loss / scores.scale) if metric.jackknifed else _turned(good, loss / scores.scale, seed)
+    return replace(scores, outcomes=worse + metric.low if metric.higher_is_better else metric.high - worse)
+
+
+def _turned(good: NDArray[np.float32], loss: float, seed: int) -> NDArray[np.float32]:
+    """Outcomes set to 0 example by example, in a seeded order, until their mean has fallen by ``loss``."""
     order = np.random.default_rng(seed).permutation(good.shape[1])
     by_example = good[:, order].T.ravel()
     lost = np.concatenate([[0.0], np.cumsum(by_example, dtype=np.float64)])
-    by_example[: np.abs(lost - loss / scores.scale * good.size).argmin()] = 0
+    by_example[: np.abs(lost - loss * good.size).argmin()] = 0
     worse = np.empty_like(good)
     worse[:, order] = by_example.reshape(good.shape[::-1]).T
-    return replace(scores, outcomes=worse if metric.higher_is_better else 1 - worse)
+    return worse

@@ -1,18 +1,10 @@
 """Uncertainty of means and correlations, and several tests at once: numbers in, numbers out."""
 
-from mmbench.stats.means import (
-    LEVEL,
-    Array,
-    Contrasts,
-    Estimate,
-    Joint,
-    Needed,
-    crossed,
-    crossed_mean,
-    needed,
-    printed,
-)
+from mmbench.stats.crossed import Range, crossed, crossed_mean
+from mmbench.stats.estimates import LEVEL, Array, Contrasts, Estimate
+from mmbench.stats.joint import Joint, printed
 from mmbench.stats.multiplicity import holm, quorum_p
+from mmbench.stats.needed import Needed, needed
 
 __all__ = [
     "LEVEL",
@@ -21,6 +13,7 @@ __all__ = [
     "Estimate",
     "Joint",
     "Needed",
+    "Range",
     "crossed",
     "crossed_mean",
     "holm",

@@ -7,7 +7,7 @@ inconclusive. Conjunctions, disjunctions and "at least n of N" combine the p-val
 """
 
 from mmbench.verdict.evidence import Evidence, Measured, Published
-from mmbench.verdict.judging import adjust, judge
+from mmbench.verdict.judging import judge
 from mmbench.verdict.outcome import Outcome, Part, Row, Verdict, describe
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "Published",
     "Row",
     "Verdict",
-    "adjust",
     "describe",
     "judge",
 ]

@@ -12,7 +12,7 @@ from mmbench import stats
 from mmbench.claims.claim import Claim, EvidenceKind, Printed
 from mmbench.errors import BadScores, Unmeasured
 from mmbench.protocol import Cell
-from mmbench.scores import Scores
+from mmbench.scores import Scores, joint
 from mmbench.verdict.outcome import Row
 
 
@@ -68,10 +68,7 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
             raise BadScores(f"{cell} has outcomes that are not finite; a score with NaN is not judged")
         spread = float(scores.by_trial.std(ddof=1)) if scores.trials > 1 else None
         rows[cell] = Row(cell, scores.mean, spread, scores.trials, scores.outcomes.shape[1])
-    joint = stats.crossed(
-        [s.outcomes for s in found.values()], [s.scale for s in found.values()], [s.examples for s in found.values()]
-    )
-    return Gathered(rows, joint, tuple(missing), _measured_note(rows.values()))
+    return Gathered(rows, joint(list(found.values())), tuple(missing), _measured_note(rows.values()))
 
 
 def _measured_note(rows: Iterable[Row]) -> str:
@@ -107,10 +104,10 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
     if bare or not rows:
         note = f"{len(bare)} of {len(rows)} printed numbers have no spread: decided by the sign of the margin"
         return Gathered(rows, None, missing, note)
-    joint = stats.printed(
+    known = stats.printed(
         [row.mean for row in rows.values()], [errors[c][0] for c in rows], [errors[c][1] for c in rows]
     )
-    return Gathered(rows, joint, missing)
+    return Gathered(rows, known, missing)
 
 
 def _half_digit(numbers: Iterable[Printed]) -> float:

@@ -1,16 +1,16 @@
-"""How a claim is judged on evidence: leaves are tested, their p-values combined, the deciding one is told."""
+"""How a claim is judged on evidence: leaves are tested, their p-values combined, the deciding leaf reported."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
-from mmbench.conditions import Correlation, Leaf, Linear, Margin, MeanCorrelation, Node, Quorum, cells_of, terms_of
+from mmbench.conditions import Coefficient, Leaf, Linear, Node, Quorum, cells_of
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
 from mmbench.verdict.evidence import Evidence, Gathered, gather
@@ -52,21 +52,6 @@ def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdi
     if gathered.joint is None:
         return _by_sign(blank, node, gathered)
     return _by_test(blank, node, gathered, gathered.joint)
-
-
-def adjust(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """The verdicts with Holm-adjusted p-values over the claims of each study, evidence and reading."""
-    out = list(verdicts)
-    families: dict[tuple[str, str, str], list[int]] = {}
-    for i, verdict in enumerate(out):
-        if verdict.p_support is not None:
-            families.setdefault((verdict.study, verdict.evidence, verdict.reading), []).append(i)
-    for members in families.values():
-        support = stats.holm([out[i].p_support or 0.0 for i in members])
-        refute = stats.holm([out[i].p_refute or 0.0 for i in members])
-        for i, p_support, p_refute in zip(members, support, refute, strict=True):
-            out[i] = replace(out[i], holm_support=float(p_support), holm_refute=float(p_refute))
-    return out
 
 
 @dataclass(frozen=True)
@@ -135,26 +120,40 @@ def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint)
 
 
 def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) -> list[_Judged]:
+    """Every leaf with its p-values: by its tangent where it has one, by redrawing where it is a correlation."""
     place = {cell: i for i, cell in enumerate(gathered.rows)}
-    present = [all(c in place for term in terms_of(leaf) for c in term.cells) for leaf in leaves]
-    margins = [leaf for leaf, there in zip(leaves, present, strict=True) if there and isinstance(leaf, Margin)]
-    weights, constants = _matrix([leaf.term for leaf in margins], place)
-    found = joint.contrasts(weights, constants) if margins else None
-    p_above, p_below = (found.p_above(), found.p_below()) if found else (np.empty(0), np.empty(0))
+    there = [leaf for leaf in leaves if all(c in place for term in leaf.terms for c in term.cells)]
+    judged = {id(leaf): one for leaf, one in _by_tangent(there, gathered.means, joint, place)}
     noise = None
-    judged, at = [], 0
-    for leaf, there in zip(leaves, present, strict=True):
-        if not there:
-            judged.append(_Judged(leaf))
-        elif isinstance(leaf, Margin):
-            assert found is not None
-            judged.append(_judged_margin(leaf, found[at], float(p_above[at]), float(p_below[at])))
-            at += 1
-        else:
+    for leaf in there:
+        if id(leaf) not in judged and isinstance(leaf, Coefficient):
             if noise is None:
                 noise = joint.noise(DRAWS, np.random.default_rng(SEED))
-            judged.append(_judged_correlation(leaf, joint, noise, place))
-    return judged
+            judged[id(leaf)] = _judged_correlation(leaf, joint, noise, place)
+    # a leaf may stand at several places of a tree, and each pays for its own neighbours
+    return [replace(judged[id(leaf)]) if id(leaf) in judged else _Judged(leaf) for leaf in leaves]
+
+
+def _by_tangent(
+    leaves: list[Leaf], means: Mapping[Cell, float], joint: stats.Joint, place: Mapping[Cell, int]
+) -> Iterator[tuple[Leaf, _Judged]]:
+    """The leaves that are linear near the means, tested all at once."""
+    tangents = [(leaf, tangent) for leaf in leaves if (tangent := leaf.tangent(means)) is not None]
+    if not tangents:
+        return
+    weights, constants = _matrix((tangent for _, tangent in tangents), place)
+    covariance = joint.covariance() if any(leaf.lists for leaf, _ in tangents) else np.zeros((len(place),) * 2)
+
+    def covariance_of(terms: Sequence[Linear]) -> stats.Array:
+        rows, _ = _matrix(terms, place)
+        return rows @ covariance @ rows.T
+
+    biases = np.array([leaf.bias(means, covariance_of) for leaf, _ in tangents])
+    found = joint.contrasts(weights, constants - biases)
+    p_above, p_below = found.p_above(), found.p_below()
+    for i, (leaf, tangent) in enumerate(tangents):
+        one = _judged_margin(leaf, tangent, found[i], float(p_above[i]), float(p_below[i]))
+        yield leaf, replace(one, value=found[i].value + float(biases[i]))
 
 
 def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.Array, stats.Array]:
@@ -166,7 +165,9 @@ def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.A
     return weights, np.array([term.constant for term in terms])
 
 
-def _judged_margin(leaf: Margin, estimate: stats.Estimate, p_above: float, p_below: float) -> _Judged:
+def _judged_margin(leaf: Leaf, tangent: Linear, estimate: stats.Estimate, p_above: float, p_below: float) -> _Judged:
+    if not tangent.weights and any(term.weights for term in leaf.terms):
+        return _Judged(leaf, estimate.value)  # a flat tangent says nothing about the spread
     if estimate.se == 0:  # nothing is measured in it: true or false
         holds = estimate.value > 0 or (not leaf.strict and estimate.value == 0)
         p_above, p_below = (0.0, 1.0) if holds else (1.0, 0.0)
@@ -175,9 +176,9 @@ def _judged_margin(leaf: Margin, estimate: stats.Estimate, p_above: float, p_bel
 
 
 def _judged_correlation(
-    leaf: Correlation | MeanCorrelation, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]
+    leaf: Coefficient, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]
 ) -> _Judged:
-    at = {term: i for i, term in enumerate(dict.fromkeys(terms_of(leaf)))}
+    at = {term: i for i, term in enumerate(dict.fromkeys(leaf.terms))}
     weights, constants = _matrix(at, place)
     parts = (Pairs(tuple(at[x] for x in part.xs), tuple(at[y] for y in part.ys), part.method) for part in leaf.parts)
     redrawn = Correlated(
@@ -256,11 +257,11 @@ def _part(judged: _Judged) -> Part:
 def _settle(binding: _Judged, pay_support: float, pay_refute: float, gathered: Gathered) -> str:
     """What would settle the deciding margin if it stayed as observed."""
     if binding.estimate is None:
-        return "more trials or examples; how many is not computed for a correlation"
+        return "more trials or examples; how many is not computed for this statistic"
     estimate = binding.estimate
     level = LEVEL / (pay_support if estimate.value > 0 else pay_refute)
     need = stats.needed(estimate, level)
-    rows = [gathered.rows[c] for term in terms_of(binding.leaf) for c in term.cells if c in gathered.rows]
+    rows = [gathered.rows[c] for term in binding.leaf.terms for c in term.cells if c in gathered.rows]
     trials, examples = max((r.trials or 1 for r in rows), default=1), max((r.examples or 0 for r in rows), default=0)
     ways = []
     if not examples and need.examples:  # printed: the spread is over seeds

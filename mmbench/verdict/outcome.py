@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mmbench.claims.claim import EvidenceKind
-from mmbench.conditions import Leaf, Margin
+from mmbench.conditions import Leaf
 from mmbench.protocol import Cell, Reading
 
 Outcome = Literal["supported", "refuted", "inconclusive", "unmeasured"]
@@ -112,47 +112,9 @@ def _plain(value: Any) -> Any:
 
 
 def describe(leaf: Leaf, most: int = 160) -> str:
-    """A leaf in words; means over a grid of cells are told by model and place instead of cell by cell."""
-    text = str(leaf)
-    if isinstance(leaf, Margin):
-        weights = leaf.term.weights
-        plus = _side([(c, w) for c, w in weights if w > 0])
-        minus = _side([(c, -w) for c, w in weights if w < 0])
-        limit, sign = 0.0 - leaf.term.constant, ">" if leaf.strict else ">="
-        if plus and minus and plus[1] == minus[1]:
-            text = f"{plus[0]} − {minus[0]} {sign} {limit:g} ({plus[1]})"
-        elif plus and minus:
-            text = f"{plus[0]} ({plus[1]}) − {minus[0]} ({minus[1]}) {sign} {limit:g}"
-        elif plus and len(weights) > 0 and all(w > 0 for _, w in weights):
-            text = f"{plus[0]} {sign} {limit:g} ({plus[1]})"
-        elif minus and all(w < 0 for _, w in weights):
-            text = f"{minus[0]} {'<' if leaf.strict else '<='} {-limit:g} ({minus[1]})"
+    """A leaf in words, cut to ``most`` characters."""
+    text = leaf.words()
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _side(weighted: list[tuple[Cell, float]]) -> tuple[str, str] | None:
-    """Models and place of cells that form an evenly weighted grid, or None."""
-    if not weighted or max(w for _, w in weighted) - min(w for _, w in weighted) > 1e-9:
-        return None
-    axes = [
-        list(dict.fromkeys(axis))
-        for axis in zip(*((c.protocol, c.models, c.dataset) for c, _ in weighted), strict=True)
-    ]
-    protocols, models, datasets = axes
-    if len(weighted) != len(protocols) * len(models) * len(datasets):
-        return None
-    total = sum(w for _, w in weighted)
-    factor = "" if abs(total - 1) < 1e-9 else f"{total:.3g} × "
-    name = str(models[0]) if len(models) == 1 else f"mean({_listed(map(str, models))})"
-    where = [_listed(p.name for p in protocols), _listed(d for d in map(str, datasets) if d)]
-    return factor + name, ", ".join(filter(None, where))
-
-
-def _listed(names: Iterable[str], most: int = 3) -> str:
-    shown = list(names)
-    return (
-        ", ".join(shown) if len(shown) <= most else f"{', '.join(shown[: most - 1])} and {len(shown) - most + 1} more"
-    )
 
 
 def _explained(v: Verdict, most_rows: int = 12) -> Iterator[str]:

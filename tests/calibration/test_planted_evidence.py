@@ -8,6 +8,7 @@ from mmbench.claims import CLAIMS, Claim, Printed
 from mmbench.conditions import Correlation, Margin, MeanCorrelation, Quorum, cell, cells_of
 from mmbench.errors import BadSpec
 from mmbench.forms import Above, All, AtLeast, Not, Scope, Top
+from mmbench.metrics import METRICS
 from mmbench.protocol import FEW_SHOT, Cell
 from mmbench.verdict import Measured, Published, judge
 
@@ -15,8 +16,13 @@ from mmbench.verdict import Measured, Published, judge
 SEVERAL_LABELS = ("plotster", "mangolin")
 
 
+def metric_of(cell: Cell) -> str:
+    several = cell.dataset.startswith(SEVERAL_LABELS)
+    return (several and cell.protocol.multilabel_metric) or cell.protocol.metric
+
+
 def scale_of(cell: Cell) -> float:
-    return 1.0 if cell.protocol.multilabel_metric and cell.dataset.startswith(SEVERAL_LABELS) else 100.0
+    return METRICS.get(metric_of(cell)).scale
 
 
 def measured_bounds(cell: Cell) -> tuple[float, float]:
@@ -55,7 +61,7 @@ def test_measured_claim_follows_the_planted_scores(claim: Claim, satisfied: bool
     means = plant(node, satisfied, bounds=measured_bounds)
     assert node.truth(means) is satisfied
     examples = 2500 if len(means) < 100 else 800  # claims over many cells are planted with wide margins
-    scores = planted_scores(means, trials=5, examples=examples, trial_share=0.005, scale=scale_of)
+    scores = planted_scores(means, trials=5, examples=examples, trial_share=0.005, metric=metric_of)
     verdict = judge(claim, Measured(scores.__getitem__))
     assert verdict.outcome == ("supported" if satisfied else "refuted"), verdict.explain()
 

@@ -20,16 +20,22 @@ def test_margins_given_are_laid_over_the_defaults() -> None:
     assert Margins.parse([]) == Margins()
 
 
-def test_a_bare_number_is_taken_where_one_metric_only_has_such_a_range() -> None:
-    assert Margins.parse(["2"]).of("accuracy") == 2.0
-    assert Margins.parse(["2"]).of("f1_samples") == 0.05
+def test_a_bare_number_is_taken_where_one_unit_only_has_such_a_range() -> None:
+    given = Margins.parse(["2"])
+    assert {metric.name for metric in METRICS if given.of(metric.name) == 2.0} == {
+        metric.name for metric in METRICS if metric.unit == "%"
+    }
+    assert given.of("f1_samples") == 0.05
+    assert given.of("rdm_pearson") == 0.1
 
 
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["0.5"], "'0.5' could be of several metrics; write accuracy=0.5 or f1_samples=0.5"),
-        (["200"], "'200' fits no metric: accuracy from 0 to 100, f1_samples from 0 to 1"),
+        (["0.5"], "'0.5' could be of several metrics; write rdm_pearson=0.5, "),
+        (["0.5"], " accuracy=0.5, f1_samples=0.5, "),
+        (["200"], "'200' fits no metric: rdm_pearson from 0 to 2, "),
+        (["200"], " accuracy from 0 to 100, f1_samples from 0 to 1, "),
         (["-1"], "'-1' fits no metric"),
         (["nan"], "'nan' fits no metric"),
         (["accuracy=two"], "'accuracy=two' ends in no number; write METRIC=NUMBER, for example accuracy=2"),

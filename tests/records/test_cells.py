@@ -54,7 +54,7 @@ def code_cell():
         ({"outcomes": "AAAA"}, "cannot be unpacked"),
         ({"outcomes": pack(scores(trials=2).outcomes)}, "the record was changed"),
         ({"outcomes": pack(scores(seed=1).outcomes)}, "the record was changed"),
-        ({"outcomes": pack(2 * scores().outcomes)}, r"must lie in \[0, 1\]"),
+        ({"outcomes": pack(2 * scores().outcomes)}, "metric accuracy: expected outcomes from 0 to 1, found 0 to 2"),
         ({"examples": 41}, "the record was changed"),
     ],
 )

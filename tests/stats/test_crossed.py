@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from mmbench import stats
-from mmbench.stats import means
+from mmbench.stats import joint as joints
 
 RNG = np.random.default_rng(3)
 SCORES = (RNG.random((5, 400)) < RNG.random((1, 400))).astype(np.float32)
@@ -96,7 +96,7 @@ def test_a_total_win_is_certain_but_not_infinitely() -> None:
 
 def test_the_floor_does_not_touch_ordinary_scores() -> None:
     found = stats.crossed_mean([SCORES, OTHER], [1.0, -1.0], ["x", "x"])
-    assert found.examples > (means.RULE_OF_THREE / 400) ** 2 * 10
+    assert found.examples > (joints.RULE_OF_THREE / 400) ** 2 * 10
 
 
 @pytest.mark.parametrize("times", [1.0, 1.5, 2.0, 3.0])
