@@ -51,7 +51,7 @@ def attack(
 ) -> list[NDArray[Any]]:
     """The class of each image after the attack, int64 ``[trials, n]``; a trial is a seed of the head and of the starts.
 
-    The start of an image depends on the trial's seed and the image's id, and its length is in proportion to epsilon. The
+    An image starts where the trial's seed and its id say, at a distance in proportion to epsilon. The
     images beside it, their order and other settings change nothing. Raises BadSpec for a targeted attack.
     """
     inputs.check()
