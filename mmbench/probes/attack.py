@@ -51,8 +51,8 @@ def attack(
 ) -> list[NDArray[Any]]:
     """The class of each image after the attack, int64 ``[trials, n]``; a trial is a seed of the head and of the starts.
 
-    An image starts where the trial's seed and its id say, at a distance in proportion to epsilon. The
-    images beside it, their order and other settings change nothing. Raises BadSpec for a targeted attack.
+    An image starts where the trial's seed and its id say, at a distance in proportion to epsilon. The images beside it,
+    their order and other settings change nothing. Raises BadSpec for a targeted attack.
     """
     inputs.check()
     for s in settings:

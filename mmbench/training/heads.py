@@ -149,10 +149,10 @@ class Heads:
             return 0
         self._hold(to_tensor(state["values"], self.device))
         self.moments = to_tensor(state["first"], self.device), to_tensor(state["second"], self.device)
-        self.steps = to_tensor(state["steps"], self.device)
+        self.steps = to_tensor(state["steps"], self.device).reshape(())  # a file may have made it a row of one
         for generator, kept in zip(self.generators, to_tensor(state["generators"], "cpu"), strict=True):
             generator.set_state(kept)
-        return int(state["done"])
+        return int(state["done"].item())
 
     def scores(self, x: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Logits of ``x`` ``[m, in]``, in blocks of rows ``[seeds, rows, out]``, so that memory stays bounded."""
