@@ -12,7 +12,7 @@ import mmbench
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
     {"errors", "files", "progress", "seeds", "two_workers", "words"},
-    {"program", "registry", "spec"},
+    {"array_checks", "program", "registry", "spec"},
     {"assets", "attacks", "stats"},
     {"protocol", "datasets"},
     {"metrics"},

@@ -1,20 +1,23 @@
 """Heads for many seeds at once: weights ``[seeds, out, in]``, one Adam for all, a batch of its own for each seed.
 
 A seed's result is that of ``torch.nn.Linear`` (and ReLU) trained alone by ``torch.optim.Adam``, up to rounding: the
-tests hold it to that. The gradients of one or two linear layers are written out, which saves a fifth of the time
-that autograd takes at this size.
+tests hold it to that. The gradients of one or two linear layers are written out. Those of ``torch.func``
+(``stack_module_state``, ``vmap``, ``grad``) take twice the time of a step of the MLP head and five times that of a
+linear head: ``pytest benchmarks/test_timings.py --mmbench-timings -k gradients`` measures it.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.probes.tensors import Tensor, blocks, to_tensor
+from mmbench.protocol import LinearSettings
+from mmbench.training.entry import Checkpoint
+from mmbench.training.tensors import Tensor, blocks, to_tensor
 
 
 class Heads:
@@ -131,11 +134,57 @@ class Heads:
         """Take these ``values`` ``[seeds, numbers]``; the number of seeds may differ."""
         self._hold(values)
 
+    def state(self, done: int) -> dict[str, NDArray[Any]]:
+        """Everything that training needs to go on after ``done`` epochs."""
+        import torch
+
+        first, second = self.moments
+        kept = {"values": self.values, "first": first, "second": second, "steps": self.steps}
+        kept["generators"] = torch.stack([generator.get_state() for generator in self.generators])
+        return {"done": np.array(done)} | {name: values.cpu().numpy().copy() for name, values in kept.items()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]] | None) -> int:
+        """Go on from a kept state, to the last bit; returns the number of epochs that are done, 0 without a state."""
+        if state is None:
+            return 0
+        self._hold(to_tensor(state["values"], self.device))
+        self.moments = to_tensor(state["first"], self.device), to_tensor(state["second"], self.device)
+        self.steps = to_tensor(state["steps"], self.device).reshape(())  # a file may have made it a row of one
+        for generator, kept in zip(self.generators, to_tensor(state["generators"], "cpu"), strict=True):
+            generator.set_state(kept)
+        return int(state["done"].item())
+
     def scores(self, x: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Logits of ``x`` ``[m, in]``, in blocks of rows ``[seeds, rows, out]``, so that memory stays bounded."""
         widest = max(max(weight.shape[1:]) for weight, _ in self.layers)
         for part in blocks(len(x), len(self.layers[0][0]) * widest):
             yield part, self.logits(to_tensor(x[part], self.device)).cpu().numpy()
+
+
+def fit_linear(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    classes: int,
+    s: LinearSettings,
+    seeds: Sequence[int],
+    device: str = "cpu",
+    checkpoint: Checkpoint | None = None,
+) -> Heads:
+    """One linear head for each seed, trained on all rows of ``x`` ``[n, d]`` with classes ``y`` ``[n]``.
+
+    Cross-entropy, Adam with L2 weight decay (not AdamW), every row once an epoch in shuffled batches, the last one
+    smaller, and the weights after the last epoch: nothing is selected (Devillers et al. 2021, section 3.3).
+    """
+    checkpoint = checkpoint or Checkpoint()
+    rows, labels = to_tensor(x, device), target(y, device)
+    heads = Heads(
+        (x.shape[1], classes), seeds, several=False, device=device, lr=s.learning_rate, weight_decay=s.weight_decay
+    )
+    for epoch in range(heads.restore(checkpoint.resume()), s.epochs):
+        for batch in heads.batches(len(rows), s.batch_size, drop_last=False):
+            heads.step(rows_at(rows, batch), rows_at(labels, batch))
+        checkpoint.keep(lambda done=epoch + 1: heads.state(done))  # type: ignore[misc]
+    return heads
 
 
 def target(y: NDArray[Any], device: str) -> Tensor:

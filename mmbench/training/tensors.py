@@ -1,4 +1,4 @@
-"""Small things that the probes share: late torch tensors, unit rows, and blocks of a bounded size."""
+"""Small things that probes and trained heads share: late torch tensors, unit rows, and blocks of a bounded size."""
 
 from __future__ import annotations
 
