@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.array_checks import check_features
+from mmbench.array_checks import check_classes, check_features, check_labels
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
