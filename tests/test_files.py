@@ -121,6 +121,14 @@ def test_another_file_of_the_same_size_and_time_has_its_own_digest(tmp_path, wai
         assert files.sha256_of(path) == sha256(content)
 
 
+def test_two_writes_within_one_tick_of_the_clock_have_two_digests(tmp_path, monkeypatch):
+    path, now = tmp_path / "weights", time.time_ns()
+    monkeypatch.setattr(files, "stamp", lambda path: files.Stamp(3, now, now, 1))
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        assert files.sha256_of(path) == sha256(content)
+
+
 def test_a_renamed_file_of_the_same_size_and_time_has_its_own_digest(tmp_path):
     path, other = tmp_path / "weights", tmp_path / "other"
     for each, content in ((path, b"one"), (other, b"two")):

@@ -186,7 +186,7 @@ def test_the_loss_falls_below_that_of_guessing(name, tiny_corpus):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_word_is_told_from_its_context(name, tiny_corpus):
+def test_a_word_is_predicted_from_its_context(name, tiny_corpus):
     """After a few steps on three paragraphs, "the ships on it are" is followed by "small", and a gap there is it."""
     import torch
 
