@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.errors import BadFeatures, BadSpec, Unmeasured
+from mmbench.errors import BadSpec, Unmeasured
 from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell, Roles
 
@@ -101,13 +101,3 @@ def require_kinds(source: Source, models: Roles, wanted: Sequence[str]) -> None:
             f"expected the encoders in the order {', '.join(wanted)}; got "
             + ", ".join(f"{role} ({kind})" for role, kind in zip(models, found, strict=True))
         )
-
-
-def check_features(what: str, x: NDArray[Any], width: int) -> None:
-    """Raise BadFeatures unless ``x`` is ``[rows, width]`` and finite."""
-    if x.ndim != 2 or x.shape[1] != width or width == 0:
-        raise BadFeatures(f"{what} must be [rows, {width}] like the test features, got {x.shape}")
-    # min and max carry NaN and infinity along and need no copy of the features
-    if len(x) and not (np.isfinite(x.min()) and np.isfinite(x.max())):
-        bad = int(sum(not np.isfinite(row).all() for row in x))
-        raise BadFeatures(f"{what}: {bad} of {len(x)} rows hold NaN or infinity; check the encoder's precision")

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.array_checks import check_features, check_labels
 from mmbench.datasets.entry import Dataset, Split
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.errors import BadDataset, BadSpec
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
-from mmbench.inputs.labelled import check_labels
 from mmbench.protocol import Cell
-from mmbench.source import Source, check_features
+from mmbench.source import Source
 
 FEWEST = 4  # classes: when one is left out, three pairs of classes remain
 

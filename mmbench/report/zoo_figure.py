@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmbench.files import atomic
 from mmbench.lineups.roles import KINDS, kind_of
 from mmbench.protocol import Roles
 from mmbench.report.figures import COLOURS, svg_of
 from mmbench.zoo.recipes.seeds import first_run
-from mmbench.zoo.training import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
