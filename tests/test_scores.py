@@ -66,6 +66,9 @@ def test_an_interval_stays_within_the_bounds() -> None:
     low, high = all_right.interval()
     assert high == 100.0
     assert 75 < low < 95  # none of 20 is wrong: the rule of three, in points
+    low, high = Scores(np.zeros((1, 20), np.float32), "accuracy", "x", 0.1).interval()
+    assert low == 0.0
+    assert 5 < high < 25
     low, high = Scores(RIGHT, "accuracy", "x", 0.1).interval()
     assert 50 < low < 100 * RIGHT.mean() < high < 90
 

@@ -64,6 +64,14 @@ def test_the_tangent_touches_at_the_means(table, sign) -> None:
     assert tangent.value(table) == pytest.approx(leaf.margin(table), rel=1e-9)
 
 
+def test_the_other_side_has_the_opposite_tangent() -> None:
+    one, other = (Curved(product, (A, B), 3.0, sign).tangent(TABLE) for sign in (1, -1))
+    assert one is not None
+    assert other is not None
+    assert dict(one.weights) == pytest.approx({A.cells[0]: 60.0, B.cells[0]: 70.0})
+    assert dict(other.weights) == pytest.approx(dict((-one).weights))
+
+
 def test_a_linear_function_is_its_own_tangent_and_has_no_bias() -> None:
     leaf = Curved(lambda v: float(2 * v[0] - v[1] + 5), (A, B), 0.0)
     tangent = leaf.tangent(TABLE)
@@ -174,6 +182,12 @@ def test_it_can_be_planted(satisfied: bool, sign) -> None:
     assert leaf.truth(table) is satisfied
     assert all(0 <= value <= 100 for value in table.values())
     assert abs(leaf.margin(table)) > 0.1
+
+
+def test_planted_margins_are_wide() -> None:
+    """A quarter of what the function spans over the tables tried, not just past the threshold."""
+    leaf = Curved(product, (A, B), 2500.0)
+    assert min(leaf.margin(plant(leaf, True, seed=seed)) for seed in range(8)) > 1000
 
 
 def test_it_is_planted_beside_margins() -> None:

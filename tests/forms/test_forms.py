@@ -30,7 +30,7 @@ from mmbench.forms import (
     Trend,
     Wins,
 )
-from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell
+from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell, Roles
 from mmbench.verdict import Measured, judge
 
 MODELS = ("a", "b", "c", "d")
@@ -178,3 +178,12 @@ def test_negation_twice_is_the_form() -> None:
 def test_a_scope_without_protocols_is_still_asked_once() -> None:
     node = Above(TERM["a"], TERM["b"]).compile(Scope())
     assert len(cells_of(node)) == 2
+
+
+def test_a_model_is_no_rival_of_itself_however_it_is_written() -> None:
+    """A role is a string or Roles; the cells hold Roles."""
+    roles = tuple(Roles(name) for name in MODELS)
+    for a, models in (("a", roles), (Roles("a"), MODELS)):
+        node = Best(a).compile(Scope((FEW_SHOT,), ("set0",), models))
+        assert len(list(node.leaves())) == 3
+        assert node.truth(one(80, 70, 60, 50)) is True
