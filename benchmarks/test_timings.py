@@ -14,7 +14,7 @@ import pytest
 from mmbench.inputs.labelled import Labelled
 from mmbench.inputs.pair import Pair, Side
 from mmbench.inputs.prompts import Prompted
-from mmbench.probes.draws import draw_shots, trial_seeds
+from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES
 from mmbench.probes.rdm import RDMSettings
 from mmbench.protocol import (
@@ -26,6 +26,7 @@ from mmbench.protocol import (
     PrototypeSettings,
     ZeroShotSettings,
 )
+from mmbench.seeds import trial_seeds
 
 pytestmark = pytest.mark.timing
 SEED = 0

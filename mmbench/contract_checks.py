@@ -134,7 +134,16 @@ def ceilings_are_scores(entry: DatasetEntry) -> None:
     metric = METRICS.get(USUAL[entry.task])
     for ceiling in entry.ceilings:
         found, chance = ceiling.score(), metric.scale * metric.chance(entry.load().split("test").labels)
-        assert chance < found <= metric.scale, f"{entry.name}: {found} for one who knows {ceiling.knows}"
+        assert chance < found <= metric.scale, f"{entry.name}: {found} for {ceiling.given} alone"
+
+
+def prompts_have_names(entry: DatasetEntry) -> None:
+    """Every class has a name and every template one place for it; no two classes have the same prompts."""
+    from mmbench.datasets.prompts import prompt_texts
+
+    if entry.templates:  # a dataset without templates has classes without names
+        prompts = prompt_texts(entry.load(), entry.templates)
+        assert len({*prompts}) == len(prompts), f"{entry.name}: two classes have the same prompts"
 
 
 def credit_is_given(entry: DatasetEntry) -> None:
@@ -153,7 +162,8 @@ def _fingerprint(dataset: Dataset) -> dict[str, tuple[str, int]]:
 
 
 DATASET_CHECKS: list[Callable[..., None]] = [
-    counts, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores, credit_is_given,
+    counts, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores, prompts_have_names,
+    credit_is_given,
 ]  # fmt: skip
 
 
@@ -250,7 +260,7 @@ def lineup_covers_the_claims(name: str) -> None:
             continue
         for cell in cells_of(node):
             for role in cell.models:
-                assert lineup.knows_model(role), f"{claim.id}: lineup {name} neither binds model {role} nor says why"
-            assert lineup.knows_dataset(cell.dataset), (
+                assert lineup.covers_model(role), f"{claim.id}: lineup {name} neither binds model {role} nor says why"
+            assert lineup.covers_dataset(cell.dataset), (
                 f"{claim.id}: lineup {name} neither binds dataset {cell.dataset} nor says why"
             )

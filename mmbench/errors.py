@@ -11,13 +11,13 @@ class MMBenchError(Exception):
 
 
 class UnknownName(MMBenchError, KeyError):
-    """A name that no entry has; the message suggests the nearest ones."""
+    """A name that no entry has; the message suggests the nearest ones, or lists all in the order given."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "", *, list_all: bool = False) -> None:
         self.kind, self.name = kind, name
-        names = sorted(known)
+        names = list(known) if list_all else sorted(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        if near:
+        if near and not list_all:
             tail = f"Did you mean {' or '.join(repr(n) for n in near)}?"
         else:
             tail = f"Known: {', '.join(names) if names else 'none'}."
@@ -30,6 +30,10 @@ class UnknownName(MMBenchError, KeyError):
 
 class DuplicateName(MMBenchError):
     """Two entries under one name."""
+
+
+class BrokenEntryPoint(MMBenchError):
+    """An entry point of an installed distribution that cannot be loaded or gives no entry; names the distribution."""
 
 
 class BadSpec(MMBenchError):

@@ -182,7 +182,7 @@ def test_an_unknown_digest_is_recorded_and_then_holds(server):
 def test_a_digest_is_computed_once(server, monkeypatch):
     asset = Asset("weights", server.url, SHA256)
     path = fetch(asset)
-    monkeypatch.setattr("mmbench.assets.verified.sha256_of", lambda path: pytest.fail("hashed again"))
+    monkeypatch.setattr("mmbench.files.sha256_of", lambda path: pytest.fail("hashed again"))
     assert fetch(asset) == path
 
 

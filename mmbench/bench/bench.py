@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.bench.costs import Cost
 from mmbench.bench.keys import cell_key
 from mmbench.bench.schedule import Schedule
-from mmbench.bench.solving import gather, probe_of, score
-from mmbench.bench.source import Cost, LineupSource
+from mmbench.bench.solving import gather, metric_of, probe_of, score
+from mmbench.bench.source import LineupSource
 from mmbench.errors import MMBenchError, NotEnoughShots
 from mmbench.features.store import Store
 from mmbench.inputs.entry import Inputs
@@ -90,7 +91,9 @@ class Bench:
 
     def plan(self, cells: Iterable[Cell]) -> None:
         """Note cells that will be asked for, so that those with the same inputs are solved together."""
-        self._schedule.add(cells)
+        for cell in cells:
+            self._schedule.add(cell)
+            self.source.expect(cell)
 
     def scores(self, cell: Cell) -> Scores:
         """The scores of ``cell``: known, stored, or measured now together with the planned cells of its group.
@@ -126,7 +129,7 @@ class Bench:
         """Load the cell from memory or store; False when it must be measured."""
         if cell in self._known:
             return True
-        key = cell_key(self.source, cell, probe_of(cell.protocol))
+        key = self._key(cell)
         started = time.perf_counter()
         stored = self.store.load_scores(key) if key else None
         if stored is None:
@@ -149,11 +152,14 @@ class Bench:
         """Solve a group, and the groups that the scheduler puts beside it, and store every cell."""
         for group, inputs, solved in self._schedule.solve(self.source, cells, self._wanted):
             for cell, scores in score(self.source, group, inputs, solved).items():
-                key = cell_key(self.source, cell, probe_of(cell.protocol))
+                key = self._key(cell)
                 if key is not None:
                     self.store.save_scores(key, scores)
                 self._known[cell] = scores
                 self.costs.append(Cost("cell", str(cell), scores.provenance["seconds"], fresh=True))
+
+    def _key(self, cell: Cell) -> str | None:
+        return cell_key(self.source, cell, probe_of(cell.protocol), metric_of(self.source, cell))
 
     def _wanted(self, cell: Cell) -> bool:
         return cell not in self._failed and not self._recall(cell)

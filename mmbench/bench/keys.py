@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,32 +13,29 @@ from mmbench.bench.source import LineupSource, has_items
 from mmbench.features.keys import digest_of
 from mmbench.inputs.entry import FAMILIES, Inputs
 from mmbench.inputs.labelled import models_of
+from mmbench.metrics import Metric
+from mmbench.program import program_digest
 from mmbench.protocol import Cell
 
 if TYPE_CHECKING:
     from mmbench.probes.entry import Probe
 
 SCHEMA = 2
+ROOMS = frozenset({"attacks", "inputs", "metrics", "probes", "seeds", "training"})  # what computes outcomes
 
 
-def cell_key(source: LineupSource, cell: Cell, probe: Probe) -> str | None:
+def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> str | None:
     """The store's key of the cell's scores: everything that could change them. None when a part is unknown."""
     parts = FAMILIES.get(probe.inputs).parts(source, cell)
     if any(part is None for part in parts):
         return None
-    return digest_of(
-        {"schema": SCHEMA, "protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code_digest()}
-    )
+    made_of = {"protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code_digest(probe, metric)}
+    return digest_of({"schema": SCHEMA, "metric": metric.name, **made_of})
 
 
-@functools.cache
-def code_digest() -> str:
-    """Digest of the source that turns features into outcomes; a change of it makes every stored score stale."""
-    root = Path(__file__).parents[1]
-    hasher = hashlib.sha256()
-    for path in [path for room in ("metrics", "probes", "inputs") for path in sorted((root / room).glob("*.py"))]:
-        hasher.update(path.read_bytes())
-    return hasher.hexdigest()[:16]
+def code_digest(probe: Probe, metric: Metric) -> str:
+    """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do."""
+    return program_digest((probe.run.__module__, FAMILIES.get(probe.inputs).gather.__module__, metric.module), ROOMS)
 
 
 def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:

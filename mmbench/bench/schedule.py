@@ -7,7 +7,7 @@ solves the next planned groups as well, two at a time, each on half of the cores
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmbench.bench.solving import Solved, gather, probe_of, solve
@@ -30,9 +30,8 @@ class Schedule:
         self._groups: dict[tuple[Any, ...], dict[Cell, None]] = {}
         self._alone: set[Cell] = set()  # failed beside another group: solved by themselves when asked for
 
-    def add(self, cells: Iterable[Cell]) -> None:
-        for cell in cells:
-            self._groups.setdefault(same_inputs(cell), {})[cell] = None
+    def add(self, cell: Cell) -> None:
+        self._groups.setdefault(same_inputs(cell), {})[cell] = None
 
     def group(self, cell: Cell) -> Group:
         """``cell``, then the planned cells that one probe call solves with it."""

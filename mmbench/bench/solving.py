@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench.keys import digest, provenance, stages
@@ -19,7 +17,6 @@ from mmbench.protocol import Cell, Protocol, Settings
 from mmbench.scores import Scores
 
 if TYPE_CHECKING:
-    from mmbench.datasets.entry import Dataset
     from mmbench.probes.entry import Probe
 
 
@@ -42,7 +39,8 @@ def probe_of(protocol: Protocol) -> Probe:
 
 def metric_of(source: LineupSource, cell: Cell) -> Metric:
     """The metric that judges the cell's dataset. Raises Unmeasured when the protocol has none for several labels."""
-    if source.dataset_entry(cell.dataset).task == "single":
+    own_truth = FAMILIES.get(probe_of(cell.protocol).inputs).own_truth
+    if own_truth or source.dataset_entry(cell.dataset).task == "single":
         return METRICS.get(cell.protocol.metric)
     if cell.protocol.multilabel_metric is None:
         raise Unmeasured(f"{cell} judges one label an item, and {cell.dataset} has several; bind another dataset")
@@ -70,33 +68,23 @@ def solve(cells: list[Cell], inputs: Inputs, device: str) -> Solved | MMBenchErr
     return Solved(dict(zip(settings, found, strict=True)), time.perf_counter() - started)
 
 
-def examples_of(dataset: Dataset, metric: Metric) -> tuple[NDArray[Any], str]:
-    """What the metric takes as examples: their labels, and a digest of who they are, by which cells are paired.
-
-    Examples are the rows of the test split, or the classes: those are their own labels, known by their names in order.
-    """
-    if metric.over == "classes":
-        names = hashlib.sha256("\0".join(("classes", *dataset.classes)).encode())
-        return np.arange(len(dataset.classes)), names.hexdigest()
-    test = dataset.split("test")
-    return test.labels, test.digest()
-
-
 def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
     """Turn a group's predictions into scores, with what they are made from."""
+    dataset = source.dataset(cells[0].dataset)
     metric = metric_of(source, cells[0])
-    labels, examples = examples_of(source.dataset(cells[0].dataset), metric)
+    paired_by = inputs.examples(dataset.split("test"))
+    labelled = metric.over == "rows" and not FAMILIES.get(probe_of(cells[0].protocol).inputs).own_truth
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
     scores = {}
     for cell in cells:
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
-        kept = cell.protocol.settings.counted(len(labels))
+        kept = cell.protocol.settings.counted(len(inputs.truth))
         scores[cell] = Scores(
-            metric.outcome(predicted, labels)[:, :kept],
+            metric.outcome(predicted, inputs.truth)[:, :kept],
             metric.name,
-            examples=examples if kept == len(labels) else f"{examples}:{kept}",
-            chance=metric.chance(labels),
+            examples=paired_by if kept == len(inputs.truth) else f"{paired_by}:{kept}",
+            chance=metric.chance(inputs.truth),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
-            classes=labels[:kept] if metric.over == "rows" and labels.ndim == 1 else None,
+            classes=inputs.truth[:kept] if labelled and inputs.truth.ndim == 1 else None,
         )
     return scores

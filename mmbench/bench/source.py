@@ -5,31 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.bench.costs import Cost
+from mmbench.bench.trainings import trained, training_key
 from mmbench.errors import Unmeasured
 from mmbench.features.keys import feature_key
+from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
-from mmbench.inputs.entry import OUTPUT
+from mmbench.models.entry import OUTPUT
+from mmbench.protocol import Cell, Roles
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
     from mmbench.lineups import Lineup
     from mmbench.models.entry import Encoder, Identity, ModelEntry
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one piece of work took: ``kind`` is ``features`` or ``cell``; ``fresh`` False when it was read back."""
-
-    kind: str
-    name: str
-    seconds: float
-    fresh: bool
-    items: int = 0
 
 
 @dataclass
@@ -46,6 +39,8 @@ class LineupSource:
     _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
+    _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
+    _layers: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
     _unstored: dict[tuple[str, ...], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def model(self, role: str, *, raw: bool = False) -> ModelEntry:
@@ -79,13 +74,20 @@ class LineupSource:
         return self._encoders.get(model.name)
 
     def feature_key(self, model: ModelEntry, layer: str = OUTPUT) -> str | None:
-        return feature_key(self.identity(model), model.modality, device=self.device, precision=self.precision)
+        how = {"device": self.device, "precision": self.precision, "layer": layer}
+        return feature_key(self.identity(model), model.modality, **how)
 
     def texts(self, model: ModelEntry, texts: Sequence[str], where: str) -> NDArray[np.float32]:
         from mmbench.datasets.entry import Split
 
         given = tuple(texts)
         return self.features(model, Split(given, np.zeros(len(given), np.int64), texts=given), where)
+
+    def trained(self, name: str, models: Roles, dataset: str, seed: int) -> dict[str, NDArray[Any]]:
+        return trained(self, self.store, self.costs, name, models, dataset, seed)
+
+    def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
+        return training_key(self, name, models, dataset)
 
     def features(self, model: ModelEntry, split: Split, where: str, layer: str = OUTPUT) -> NDArray[np.float32]:
         from mmbench.features.extract import extract
@@ -96,7 +98,7 @@ class LineupSource:
         if unstored in self._unstored:
             return self._unstored[unstored]
         name = f"{model.name} on {where}"
-        found = extract(
+        layers = extract(
             lambda: self.encoder(model),
             self.identity(model),
             split,
@@ -106,13 +108,27 @@ class LineupSource:
             device=self.device,
             precision=self.precision,
             progress=self.progress,
+            prepared_images=self._prepared,
+            layers=self._layers_of(model, layer),
             name=name,
         )
+        found = layers[layer]
         fresh = found.census.fresh
         self.costs.append(Cost("features", name, found.seconds, fresh > 0, fresh))
         if found.key is None:
             self._unstored[unstored] = found.array
         return found.array
+
+    def expect(self, cell: Cell) -> None:
+        """Note the layer that a planned cell asks for: one forward pass gives all layers that are noted for a model."""
+        for role in cell.models:
+            self._layers.setdefault(role, {})[cell.protocol.layer] = None
+
+    def _layers_of(self, model: ModelEntry, layer: str) -> list[str]:
+        """The layer asked for, and the hidden ones that planned cells ask of the same model."""
+        roles = (role for role in self._layers if role in self.lineup.models)
+        noted = [name for role in roles if self.model(role).name == model.name for name in self._layers[role]]
+        return list(dict.fromkeys([layer, *noted]))
 
 
 def has_items(split: Split, modality: str) -> bool:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmbench.calibration import gate_page, gate_simulation, simulation
+from mmbench.calibration import gate_page, gate_simulation, simulation, statistic_simulation
+from mmbench.errors import UnknownName
 
 SCHEMA = 1
 EFFECTS = (0.0, 2.0, 4.0, 6.0, 8.0, 12.0)
@@ -25,32 +29,101 @@ SLOWER = {"Pearson": 2, "Mean of correlations": 2, "Spearman": 3, "percentile bo
 CORRELATED = (0.95, 0.2)
 
 
-def simulate(runs: int, seed: int = 0) -> dict[str, Any]:
-    """The record of a calibration with ``runs`` simulations a point (a third of that for rank correlations)."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One or more rows of the record: the section they stand in, a name to ask for them by, and how they are made."""
+
+    section: str
+    name: str
+    make: Callable[[], list[Row]]
+
+
+def tasks(runs: int, seed: int = 0) -> Iterator[Task]:
+    """Every simulation of verdicts, with ``runs`` a point (fewer where a run takes long)."""
+    ours, *wrong = simulation.METHODS
+    points = [(ours, shares, trials) for shares in simulation.SHARES for trials in TRIALS]
+    points += [(method, shares, 5) for method in wrong for shares in simulation.SHARES]
+    for method, shares, trials in points:
+        yield _task("coverage", f"{method}, {shares}, {trials} trials", simulation.coverage, method, shares, trials,
+                    runs=_runs(method, runs), seed=seed)  # fmt: skip
+    for null in simulation.nulls():
+        yield _task("nulls", null.name, simulation.false_verdicts, null, runs=_runs(null.name, runs), seed=seed)
+    for design in statistic_simulation.designs():
+        yield Task("statistics", design.name, partial(statistic_simulation.simulate, design, runs, seed))
+    for null in statistic_simulation.curves():
+        yield _task("statistics", null.name, statistic_simulation.simulate_curve, null, runs=runs, seed=seed)
+    for trials in TRIALS:
+        for effect in EFFECTS:
+            name = f"power, effect {effect:g}, {trials} trials"
+            yield _task("power", name, simulation.power, effect, trials, runs=max(runs // 4, 1), seed=seed)
+    for coefficient in ("pearson", "spearman"):
+        for r in CORRELATED:
+            yield _task("correlation_power", f"power, {coefficient} at {r:g}", simulation.correlation_power,
+                        coefficient, r, runs=max(runs // 6, 1), seed=seed)  # fmt: skip
+
+
+def _task(section: str, name: str, make: Callable[..., Row], *arguments: Any, **settings: Any) -> Task:
+    return Task(section, name, lambda: [make(*arguments, **settings)])
+
+
+def simulate(runs: int, seed: int = 0) -> Row:
+    """The record of a whole calibration, of verdicts and of the gate."""
     import scipy
 
     started = time.time()
-    ours, *liars = simulation.METHODS
-    points = [(ours, shares, trials) for shares in simulation.SHARES for trials in TRIALS]
-    points += [(liar, shares, 5) for liar in liars for shares in simulation.SHARES]
-    nulls = list(simulation.nulls())
+    sections: dict[str, list[Row]] = {}
+    for task in tasks(runs, seed):
+        sections.setdefault(task.section, []).extend(task.make())
     return {
         "schema": SCHEMA,
         "command": f"python -m mmbench.calibration --runs {runs} --seed {seed}",
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
-        "coverage": [simulation.coverage(*point, _runs(point[0], runs), seed=seed) for point in points],
-        "nulls": [simulation.false_verdicts(null, _runs(null.name, runs), seed) for null in nulls],
-        "power": [
-            simulation.power(effect, trials, max(runs // 4, 1), seed=seed) for trials in TRIALS for effect in EFFECTS
-        ],
-        "correlation_power": [
-            simulation.correlation_power(method, r, max(runs // 6, 1), seed=seed)
-            for method in ("pearson", "spearman")
-            for r in CORRELATED
-        ],
+        **sections,
         "gate": gate_simulation.simulate(max(runs // 4, 1), seed),
         "seconds": round(time.time() - started, 1),
     }
+
+
+def simulate_again(record: Row, only: Sequence[str], runs: int, seed: int = 0) -> Row:
+    """``record`` with those rows made anew whose section or name begins with one of ``only``; the rest is kept.
+
+    Raises UnknownName when one of ``only`` begins no section and no row.
+    """
+    started = time.time()
+    every = list(tasks(runs, seed))
+    for start in only:
+        if not any(_asked(task, start) for task in every):
+            known = [*dict.fromkeys(task.section for task in every), *(task.name for task in every)]
+            raise UnknownName("section or row of the calibration", start, known)
+    out = dict(record)
+    made: list[str] = []
+    for task in every:
+        if any(_asked(task, start) for start in only):
+            rows = {name_of(row): row for row in out.get(task.section, [])}
+            rows |= {name_of(row): row for row in task.make()}
+            out[task.section] = list(rows.values())
+            made.append(task.name)
+    asked = " ".join(f"--only {shlex.quote(start)}" for start in only)
+    again = {
+        "command": f"python -m mmbench.calibration {asked} --runs {runs} --seed {seed}",
+        "rows": len(made),
+        "seconds": round(time.time() - started, 1),
+    }
+    kept = [other for other in out.get("again", []) if other["command"] != again["command"]]
+    return out | {"again": [*kept, again]}
+
+
+def _asked(task: Task, start: str) -> bool:
+    return task.section.startswith(start) or task.name.startswith(start)
+
+
+def name_of(row: Row) -> str:
+    """What tells a row from the others of its section: everything in it that was chosen and not counted."""
+    found = ("runs", "coverage", "width", "supported", "refuted", "power")
+    return json.dumps({key: value for key, value in row.items() if key not in found})
 
 
 def _runs(name: str, runs: int) -> int:
@@ -62,13 +135,16 @@ def render(record: dict[str, Any]) -> str:
     """The page in Markdown."""
     ours = [row for row in record["coverage"] if "liar" not in row["method"]]
     liars = [row for row in record["coverage"] if "liar" in row["method"]]
-    honest = {"coverage": ours, "nulls": record["nulls"]}
-    found = simulation.faults(honest)
+    found = simulation.faults({**record, "coverage": ours})
     lines = [
         "# Calibration of verdicts",
         "",
         f"Rendered from `calibration.json`; made by `{record['command']}` in {record['seconds']:g} s.",
         *([record["note"]] if "note" in record else []),
+        *(
+            f"Made anew by `{a['command']}` in {a['seconds']:g} s: {a['rows']} simulations."
+            for a in record.get("again", ())
+        ),
         "",
         "Outcomes are 0 or 1. Examples differ in difficulty and trials in luck, half of it the model's own, so that a",
         "difference of two models varies with both. Bounds: 95 % intervals cover 93 to 97 %, and a verdict is false in",
@@ -110,6 +186,8 @@ def render(record: dict[str, Any]) -> str:
     for row in record["nulls"]:
         rates = [_bold(_percent(row[o], row["runs"]), o in row["false"]) for o in simulation.BOTH]
         lines.append(f"| {row['null']} | {rates[0]} | {rates[1]} | {row['runs']} |")
+    if "statistics" in record:
+        lines += ["", *_statistics(record["statistics"])]
     lines += [
         "",
         "## Power: how often a true lead is supported",
@@ -137,6 +215,22 @@ def render(record: dict[str, Any]) -> str:
     if "gate" in record:
         lines += ["", *gate_page.render(record["gate"])]
     return "\n".join(lines) + "\n"
+
+
+def _statistics(rows: Sequence[Row]) -> Iterator[str]:
+    yield from (
+        "## Statistics that are no means, and curved leaves",
+        "",
+        "Jackknifed metrics over classes, sentences or rows, and smooth functions of several accuracies. Each is held",
+        "against its true value, and the difference of two equal models against 0: both verdicts are false there.",
+        "",
+        "| statistic | 95 % intervals cover | supported | refuted | runs |",
+        "|---|---:|---:|---:|---:|",
+    )
+    for row in rows:
+        rates = [_percent(row["coverage"], row["runs"])]
+        rates += [_bold(_percent(row[outcome], row["runs"]), True) for outcome in simulation.BOTH]
+        yield f"| {row['statistic']} | {' | '.join(rates)} | {row['runs']} |"
 
 
 def _percent(rate: float, runs: int) -> str:
@@ -187,6 +281,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path("reports"))
     parser.add_argument("--render-only", action="store_true", help="render the record that is there")
     parser.add_argument("--gate-only", action="store_true", help="simulate the gate alone and keep the rest")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="simulate the rows alone whose section (coverage, nulls, statistics, power) or name begins so, and keep "
+        "the rest; may be given several times",
+    )
     parser.add_argument("--sizes", type=Path, help="the record with the gate's sizes (default: the newest)")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -194,6 +295,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.gate_only:
         gate = gate_simulation.simulate(options.runs, options.seed, options.sizes)
         stored.write_text(json.dumps(json.loads(stored.read_text()) | {"gate": gate}, indent=1) + "\n")
+    elif options.only:
+        again = simulate_again(json.loads(stored.read_text()), options.only, options.runs, options.seed)
+        stored.write_text(json.dumps(again, indent=1) + "\n")
     elif not options.render_only:
         stored.write_text(json.dumps(simulate(options.runs, options.seed), indent=1) + "\n")
     record = json.loads(stored.read_text())

@@ -1,7 +1,7 @@
 """Simulations of the judge: interval coverage, false verdicts on planted nulls, power, and methods that must be caught.
 
-Outcomes are 0 or 1 from the latent model of ``plant.planted_scores``: examples differ in difficulty, trials in luck,
-and half of both belongs to the model alone, so that differences vary with trials and with examples.
+Outcomes are 0 or 1 from the latent model of ``planted_evidence.planted_scores``: examples differ in difficulty, trials
+in luck, and half of both belongs to the model alone, so that differences vary with trials and with examples.
 """
 
 from __future__ import annotations
@@ -298,15 +298,21 @@ def noise(rate: float, runs: int) -> float:
 
 def faults(record: dict[str, Any]) -> list[str]:
     """What a record shows to be out of bounds beyond its own Monte Carlo error (three standard errors)."""
-    out = []
+    out: list[str] = []
     for row in record.get("coverage", ()):
-        where = f"{row['method']}, {row['shares']}, {row['trials']} trials"
-        if row["coverage"] < LOW - noise(LOW, row["runs"]):
-            out.append(f"{where}: 95 % intervals cover {100 * row['coverage']:.1f} %")
-        if row["coverage"] > HIGH + noise(HIGH, row["runs"]):
-            out.append(f"{where}: 95 % intervals cover {100 * row['coverage']:.1f} %, wider than they need be")
-    for row in record.get("nulls", ()):
-        for outcome in row["false"]:
+        out.extend(_off(row["coverage"], row["runs"], f"{row['method']}, {row['shares']}, {row['trials']} trials"))
+    for row in record.get("statistics", ()):
+        out.extend(_off(row["coverage"], row["runs"], row["statistic"]))
+    for row in (*record.get("nulls", ()), *record.get("statistics", ())):
+        for outcome in row.get("false", BOTH):
             if row[outcome] > LEVEL + noise(LEVEL, row["runs"]):
-                out.append(f"{row['null']}: {100 * row[outcome]:.1f} % falsely {outcome}")
+                name = row.get("null") or row["statistic"]
+                out.append(f"{name}: {100 * row[outcome]:.1f} % falsely {outcome}")
     return out
+
+
+def _off(coverage: float, runs: int, where: str) -> Iterator[str]:
+    if coverage < LOW - noise(LOW, runs):
+        yield f"{where}: 95 % intervals cover {100 * coverage:.1f} %"
+    if coverage > HIGH + noise(HIGH, runs):
+        yield f"{where}: 95 % intervals cover {100 * coverage:.1f} %, wider than they need be"

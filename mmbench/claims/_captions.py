@@ -1,4 +1,4 @@
-"""Captioning tables that the thesis reprints in chapter 3, shared by its claims and those on the Latent CycleGAN."""
+"""Captioning tables that the thesis reprints in chapter 3, used by its claims and those on the Latent CycleGAN."""
 
 from __future__ import annotations
 

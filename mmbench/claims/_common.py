@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
-from mmbench.claims.disagreements import disagreements_of
+from mmbench.claims.ledger import disagreements_of
 from mmbench.conditions import Extreme, Linear, Term, cell, largest
 from mmbench.forms import POOLED, Above, All, Form
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Models, Protocol, Roles
@@ -57,6 +57,11 @@ GROUPS: dict[str, tuple[Models, ...]] = {
     **{f"{role}_with_language": paired((role,), LANGUAGE) for role in MULTIMODAL},
     **{f"{role}_with_others": (*paired(VISION_ONLY, (role,)), *paired((role,), LANGUAGE)) for role in MULTIMODAL},
 }
+COMPARED = tuple(
+    pair
+    for name in ("vision_with_vision", "vision_with_multimodal", "vision_with_language", "multimodal_with_language")
+    for pair in GROUPS[name]
+)
 
 # Protocols.
 FEW_SHOT3 = FEW_SHOT.over(shots=(1, 5, 10))

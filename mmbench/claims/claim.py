@@ -17,7 +17,7 @@ EvidenceKind = Literal["published", "measured"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sentence stands. ``section`` as the paper numbers it, ``exhibit`` the figure or table behind it."""
+    """The place of a sentence. ``section`` as the paper numbers it, ``exhibit`` the figure or table behind it."""
 
     study: str
     section: str = ""
@@ -64,12 +64,13 @@ class Claim:
 
     ``says`` is the sentence in our words; ``where`` its place. ``expect`` is the form, over ``protocols``,
     ``datasets`` and ``models``; it must never be stronger than the sentence. ``expect_measured`` replaces it on
-    measured scores where the printed form cannot be asked of a new measurement (an exact tie). ``published`` are
-    the tables it can be judged on. ``waits_for`` names the protocol or data that mmbench has not got yet; such a
-    claim is unmeasured and ``expect`` may then be None. ``disagreements`` are places where prose and table, or two
-    passages, differ. ``leaves_open`` is what the paper does not say; ``ours`` which thresholds or readings are ours.
-    ``part_of`` names a catalogued claim that entails this one. ``status`` is how the paper stands to it: tested
-    there, predicted, or cited from others.
+    measured scores where a new measurement cannot satisfy the printed form (an exact tie). ``published`` are
+    the tables it can be judged on. ``waits_for`` names the protocol or data that mmbench does not have yet; such
+    a claim is unmeasured and ``expect`` may then be None. ``disagreements`` are the places where text and table, or two
+    texts, differ, each with its code in ``mmbench.claims.ledger``. ``leaves_open`` is what the paper does not say;
+    ``ours`` says which thresholds or readings are ours.
+    ``part_of`` names a catalogued claim that entails this one. ``status`` says whether the paper tests it,
+    predicts it, or cites it from others.
     """
 
     id: str

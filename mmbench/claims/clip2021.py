@@ -1,4 +1,4 @@
-"""Radford et al. 2021 (CLIP): what can be judged on numbers that the ICML version prints."""
+"""Radford et al. 2021 (CLIP): claims that are judged on numbers printed in the ICML version."""
 
 from __future__ import annotations
 
@@ -56,37 +56,38 @@ claim(
         )
     ),
     published=(TABLE_1,),
-    leaves_open="data, compute and architecture differ, as the paper says itself",
+    leaves_open="how much is due to other data, compute and architecture, as the paper says itself",
     ours="far: by more than 5 points",
 )
 claim(
     "clip2021-fairface-child-class",
-    "With child among the labels CLIP puts far fewer of the young into egregious classes: 8.7 % for 32.3 %.",
+    "With the label 'child', CLIP puts far fewer images of people under 20 into egregious classes: 8.7 % instead of "
+    "32.3 %.",
     "5",
     expect=Above(
         printed(_egregious, "without the label child"), printed(_egregious, "with the label child"), each=POOLED
     ),
     published=(BIAS,),
-    ours="fewer is all that is asked",
+    ours="only whether there are fewer is asked, not how many fewer",
 )
 claim(
     "clip2021-celeba",
-    "CLIP names celebrities: 59.2 % right out of 100 names, 43.3 % out of 1000.",
+    "CLIP names celebrities correctly in 59.2 % of images when it chooses from 100 names, and in 43.3 % from 1000.",
     "5",
     expect=Chain(
         (printed(_identified, "celeba, 100 names"), printed(_identified, "celeba, 1000 names"), constant(0.1)),
         each=POOLED,
     ),
     published=(BIAS,),
-    leaves_open="production systems, which are said to be better, without a number",
-    ours="above 0.1 %, which is chance among 1000 names; listed, not meant to be measured",
+    leaves_open="how much better production systems are; no number is given",
+    ours="above 0.1 %, the chance level of 1000 names; the claim is only listed, it is not meant to be measured",
 )
 _all, _kept = printed("photos", "all"), printed("photos", "kept")
 claim(
     "clip2021-yfcc-filter",
-    "100M photos become 15M, six times fewer, when English titles and descriptions are asked for.",
+    "Keeping only photos with English titles or descriptions reduces 100M photos to 15M, by a factor of 6.",
     "2.1",
     expect=All((AtMost(_all, _kept * 6.5, each=POOLED), AtMost(_kept * 5.5, _all, each=POOLED))),
     published=(FILTER,),
-    ours="a factor of 6, give or take a half",
+    ours="a factor between 5.5 and 6.5, with the printed counts taken as exact",
 )

@@ -65,16 +65,16 @@ def poor_beside(pipeline: str, reference: str) -> Form:
 
 _captions(
     "cyclegan2022-textualised-beats-direct",
-    "Turning CLIP's image vector into a text vector before decoding raises all seven caption scores.",
+    "Translating CLIP's image vector into a text vector before decoding raises all seven caption scores.",
     "6.2 Results",
     "Table 6.1",
     expect=All(tuple(Above(score(TEXTUALISED, name), score(DIRECT, name), each=POOLED) for name in SCORES)),
     published=(TABLE_6_1,),
-    leaves_open="the spread, and a control that shifts image vectors to the mean of the texts",
+    leaves_open="the spread; and whether shifting image vectors to the mean of the text vectors would do as well",
 )
 _captions(
     "cyclegan2022-gain-up-to-factor-3",
-    "In some score the gain is more than threefold.",
+    "In some score the gain is a factor of more than 3.",
     "6.2 Results",
     "Table 6.1",
     expect=Any(tuple(Ratio(score(TEXTUALISED, name), score(DIRECT, name), 3.0, each=POOLED) for name in SCORES)),
@@ -82,17 +82,17 @@ _captions(
 )
 _captions(
     "cyclegan2022-direct-poor",
-    "Image vectors are poor input to a decoder that learnt from caption vectors, despite CLIP's alignment.",
+    "CLIP's image vectors are poor input for a decoder trained on caption vectors, although CLIP aligns the two.",
     "6.2 Results; Discussion; 3.5 DALL-E 2",
     "Table 6.1",
     expect=poor_beside(DIRECT, "clipcap_transformer"),
     published=(TABLE_6_1, FIG_3_23),
-    leaves_open="the upper bound: the decoder fed with true caption vectors",
-    ours="badly: at most a quarter of the ClipCap Transformer in Fig. 3.23, in CIDEr and BLEU-4",
+    leaves_open="the upper bound: the scores of the decoder on true caption vectors",
+    ours="poor: at most a quarter of the ClipCap Transformer in Fig. 3.23, in CIDEr and BLEU-4",
 )
 _captions(
     "cyclegan2022-far-from-supervised-sota",
-    "The unpaired captions are far below the best supervised ones.",
+    "Captions learnt without pairs are far below the best supervised ones.",
     "6.2 Discussion; 7.2; 7.3",
     "Table 6.1, Fig. 3.23",
     expect=poor_beside(TEXTUALISED, "oscar"),
@@ -102,7 +102,8 @@ _captions(
 )
 claim(
     "cyclegan2022-data-budget",
-    "The translator sees COCO's 82K training images and their captions unpaired, next to nothing beside CLIP's data.",
+    "The translator is trained on COCO's 82K training images and their captions without pairs, far less than CLIP's "
+    "data.",
     "6.2 Architecture; Results; 7.4",
     expect=All(
         (
@@ -112,11 +113,12 @@ claim(
         )
     ),
     published=(DATA,),
-    ours="the two counts of images must be equal, those of captions within 500, CLIP's pairs a thousand times more",
+    ours="the two counts of images must be equal (one is printed as about 82K), those of captions within 500; CLIP "
+    "has more than a thousand times as many pairs",
 )
 _captions(
     "cyclegan2022-clip-supervised-captioning-sota",
-    "With a supervised step on pairs, CLIP's features caption at the level of the best.",
+    "With supervised training on pairs, captions from CLIP's features can be at the level of the best.",
     "6.2 Discussion",
     "Fig. 3.23",
     expect=All(
@@ -132,5 +134,5 @@ _captions(
     published=(FIG_3_23,),
     status="cited",
     waits_for="captioning",
-    ours="the level of the best: CIDEr not below the best rival in the table, on both data sets",
+    ours="the level of the best: CIDEr not below the best rival in the table, on both datasets, without a margin",
 )

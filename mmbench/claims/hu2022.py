@@ -32,7 +32,7 @@ _table_1 = partial(
 
 _table_1(
     "hu2022-boolq-gaps",
-    "On BoolQ CLIP-T is about 4 points under GPT-2 and 7 under BERT: no encoder for sentences.",
+    "On BoolQ CLIP-T is about 4 points below GPT-2 and 7 below BERT, so it does not encode sentences well.",
     expect=All(
         (
             OnPar(_boolq["gpt2"] - _boolq["clip_t"], constant(4.0), within=0.5, each=POOLED),
@@ -40,12 +40,12 @@ _table_1(
         )
     ),
     expect_measured=Chain((_boolq["bert"], _boolq["gpt2"], _boolq["clip_t"]), each=POOLED),
-    leaves_open="the majority rate, which may be CLIP-T's score; passages are cut at 77 tokens",
-    ours="about: within half a point; measured anew, only the order is asked",
+    leaves_open="the score of the majority class, which may be CLIP-T's score; CLIP-T's passages are cut at 77 tokens",
+    ours="about: within half a point; on new measurements only the order is asked",
 )
 _table_1(
     "hu2022-wic-clip-above-gpt2",
-    "On WiC, where single words are judged, CLIP-T is above GPT-2.",
+    "On WiC, a task about single words, CLIP-T is above GPT-2.",
     expect=Above(_wic["clip_t"], _wic["gpt2"], each=POOLED),
 )
 _table_1(
@@ -56,7 +56,7 @@ _table_1(
 )
 _table_1(
     "hu2022-token-vs-sentence-interaction",
-    "Beside GPT-2, CLIP-T is better on words and phrases and worse on sentences.",
+    "Compared with GPT-2, CLIP-T is better on words and phrases and worse on sentences.",
     exhibit="Fig. 2, 4, Table 1",
     expect=All(
         (
@@ -64,5 +64,6 @@ _table_1(
             Above(_boolq["gpt2"], _boolq["clip_t"], each=POOLED),
         )
     ),
-    leaves_open="the probing half of the evidence, in figures that are lost; one task a side is asked",
+    leaves_open="the evidence from probing, whose figures we do not have; one task for words and one for sentences is "
+    "asked",
 )

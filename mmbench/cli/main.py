@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   pytest benchmarks -k bielawski2022 --mmbench-evidence published      the thesis's tables, in seconds, no model
   mmbench claims --study devillers2021                  the claims of one study, with their last verdicts
   mmbench claims bielawski2022-mvsa-vision-clip-best    one claim, explained
+  mmbench ledger D-03                                   where a paper and its code differ, and what mmbench does
   mmbench lineup paper                                  who plays each role, and which files are here
   mmbench fetch embedded                                fetch all files of a lineup now, to run offline later
   mmbench report                                        render the newest record again
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     from mmbench.cli.gate import add_commands
+    from mmbench.cli.ledger import add_arguments as add_ledger_arguments
+    from mmbench.cli.ledger import run as run_ledger
     from mmbench.cli.zoo import add_arguments as add_zoo_arguments
     from mmbench.cli.zoo import run as run_zoo
     from mmbench.models.convert import add_arguments as add_convert_arguments
@@ -75,6 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
     claims.add_argument("id", nargs="?", help="a claim's id, for everything that is known about it")
     claims.add_argument("--study", help="only claims of this study, e.g. devillers2021")
     _json_and_root(claims)
+
+    add_ledger_arguments(command("ledger", run_ledger, "List where papers, their code and their tables differ."))
 
     lineup = command(
         "lineup", run_lineup, "Show who plays each role of a lineup, in place of what, and what is missing."

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mmbench.conditions.leaves import Leaf, ValueOf
+from mmbench.conditions.leaves import Array, Leaf, ValueOf
 from mmbench.conditions.quantities import Linear
 from mmbench.protocol import Cell
 
-Values = NDArray[np.float64]
 STEP = 1e-5  # of the numerical gradient, relative to the value
 
 
@@ -23,16 +21,17 @@ class Curved(Leaf):
     """``sign * (function(of) - threshold) >= 0``: the height of a dendrogram's join, the residual of a logit fit.
 
     ``function`` maps the quantities' values, float64 ``[len(of)]`` in printed units, to a number; it must be smooth
-    near the means. It is judged by its tangent there (the delta method). ``gradient`` gives the derivatives,
+    near the means. It is judged by its tangent there, less its bias to second order (the delta method; a distance
+    between noisy means is larger than that of the true means). ``gradient`` gives the derivatives,
     ``[len(of)]``; without it central differences are taken. ``label`` names the function in text.
     """
 
-    function: Callable[[Values], float] = field(repr=False)
+    function: Callable[[Array], float] = field(repr=False)
     of: tuple[Linear, ...]
     threshold: float
     sign: Literal[1, -1] = 1
     label: str = "statistic"
-    gradient: Callable[[Values], Values] | None = field(default=None, repr=False)
+    gradient: Callable[[Array], Array] | None = field(default=None, repr=False)
 
     @property
     def terms(self) -> tuple[Linear, ...]:
@@ -67,17 +66,29 @@ class Curved(Leaf):
         flat = Linear(tuple((cell, weight) for cell, weight in weights.items() if weight != 0.0))
         return replace(flat, constant=margin - (flat.value(values) or 0.0))
 
+    def bias(self, values: Mapping[Cell, float], covariance: Callable[[Sequence[Linear]], Array]) -> float:
+        """Half the second differences along the standard errors of the means; 0 where one is not finite."""
+        at = self._values(lambda term: term.value(values))
+        if at is None:
+            return 0.0
+        variances, ways = np.linalg.eigh(covariance(self.of))
+        steps = (ways * np.sqrt(np.clip(variances, 0.0, None))).T
+        with np.errstate(all="ignore"):
+            ends = np.array([float(self.function(at + step)) + float(self.function(at - step)) for step in steps])
+            found = float((ends - 2 * float(self.function(at))).sum() / 2)
+        return self.sign * found if math.isfinite(found) else 0.0
+
     def with_cells(self, change: Callable[[Cell], Cell]) -> Self:
         return replace(self, of=tuple(term.with_cells(change) for term in self.of))
 
     def negated(self) -> Curved:
         return replace(self, sign=-1 if self.sign > 0 else 1)
 
-    def _values(self, value: ValueOf) -> Values | None:
+    def _values(self, value: ValueOf) -> Array | None:
         found = [value(term) for term in self.of]
         return None if None in found else np.array(found, dtype=np.float64)
 
-    def _differences(self, at: Values) -> Values:
+    def _differences(self, at: Array) -> Array:
         out = np.empty(len(at))
         for i, x in enumerate(at):
             step = STEP * max(1.0, abs(x))

@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmbench.conditions.quantities import DUST, Linear
 from mmbench.protocol import Cell
 
+Array = NDArray[np.float64]
 ValueOf = Callable[[Linear], float | None]
 CLEAR = 0.3  # of a coefficient: a planted margin that needs to be no wider
 
@@ -17,7 +21,7 @@ class Leaf:
     """One comparison: it holds where its margin is positive (``strict``), or not negative.
 
     A kind of leaf fills in ``terms``, ``margin_of``, ``with_cells`` and ``negated``; one that is judged by its tangent
-    also ``tangent``; one that a linear programme cannot plant also ``lists``.
+    also ``tangent`` (and ``bias`` if it is curved); one that a linear programme cannot plant also ``lists``.
     """
 
     strict: bool = False
@@ -42,6 +46,13 @@ class Leaf:
     def tangent(self, values: Mapping[Cell, float]) -> Linear | None:
         """The margin near these cell means as a weighted sum of cells, equal at the means; None where there is none."""
         return None
+
+    def bias(self, values: Mapping[Cell, float], covariance: Callable[[Sequence[Linear]], Array]) -> float:
+        """How far the margin at these means is expected to lie above the margin at the true means, from their noise.
+
+        ``covariance`` gives the ``[terms, terms]`` covariance of quantities.
+        """
+        return 0.0
 
     @property
     def lists(self) -> tuple[tuple[Linear, ...], ...]:
@@ -185,8 +196,6 @@ class Correlation(Coefficient):
         return (self,)
 
     def correlation_of(self, value: ValueOf) -> float | None:
-        import numpy as np
-
         from mmbench.stats import correlations
 
         xs = [value(term) for term in self.xs]

@@ -71,6 +71,10 @@ class Extreme:
     parts: tuple[Term, ...]
     label: str = field(default="", compare=False)
 
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return tuple(cell for part in self.parts for cell in part.cells)
+
     def value(self, values: Mapping[Cell, float]) -> float | None:
         parts = [part.value(values) for part in self.parts]
         known = [part for part in parts if part is not None]

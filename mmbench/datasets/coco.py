@@ -5,7 +5,7 @@
 
 An item is one caption with its image, because a split holds one text an item: an image appears once for each of its
 captions, and is encoded once. The class of an item is its image: items with equal labels show the same one. That is
-the ground truth of retrieval, and gathers an image's references for caption metrics.
+the ground truth of retrieval, and collects an image's references for caption metrics.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ import numpy as np
 from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadSpec, UnknownName
+from mmbench.spec import whole
 
 LAYOUT = "COCO's layout: annotations/captions_NAME.json and a folder NAME of images"
 SIZES = {  # images and captions
@@ -53,6 +55,7 @@ def coco(name: str, root: Path, captions: int | None = None, declared: Declared 
         (declared or Declared()).over(Declared(images, counts)),
         root,
         modalities=("image", "text"),
+        templates=(),  # a class is an image, and has no name
         credit="COCO captions (Chen et al. 2015), https://cocodataset.org/",
         licence="captions CC BY 4.0; images under their owners' Flickr licences",
         about=f"Captions of {name}, an item each, read from {root}.",
@@ -76,7 +79,7 @@ def read_captions(root: Path, name: str, captions: int | None = None) -> list[Ro
     try:
         content = json.loads(table.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BadDataset(f"{table} is no JSON ({error}); fetch it again") from error
+        raise BadDataset(f"{table} is not valid JSON ({error}); fetch it again") from error
     files = {
         _field(row, "id", int, table): _field(row, "file_name", str, table) for row in _rows(content, "images", table)
     }
@@ -129,3 +132,15 @@ def _field(row: Mapping[str, Any], key: str, kind: Callable[..., Any], table: Pa
             f"{table} has an entry whose {key!r} is {row.get(key)!r}; it is not one of COCO's caption files"
         )
     return row[key]
+
+
+SOURCES.add(
+    DatasetSource(
+        "coco",
+        "coco:NAME?root=DIR",
+        entry=lambda spec: coco(spec.name, spec.root, spec.number("captions"), spec.declared),
+        options=("captions",),
+        needs=("root",),
+        values={"captions": whole()},
+    )
+)

@@ -72,6 +72,7 @@ def load_mnist() -> Dataset:
 
 DATASETS.add(
     DatasetEntry(
+        origin="digits",
         name="mnist5k",
         load=load_mnist,
         identity=mnist_identity,
@@ -113,6 +114,7 @@ def load_digits8x8() -> Dataset:
 
 DATASETS.add(
     DatasetEntry(
+        origin="digits",
         name="digits8x8",
         load=load_digits8x8,
         identity=digits8x8_identity,
@@ -206,6 +208,7 @@ def _soften(canvas: _views.Canvas) -> _views.Canvas:
 
 DATASETS.add(
     DatasetEntry(
+        origin="digits",
         name="street_digits",
         load=load_street_digits,
         identity=street_identity,
@@ -216,8 +219,8 @@ DATASETS.add(
         credit=openmoji.CREDIT,
         licence=openmoji.LICENCE,
         about="Printed digits in colour over clutter (pieces of drawings that the zoo never saw), with other digits "
-        "cut off at the sides. Stands in for svhn, whose photographs cannot be shipped: same size, same nuisance, no "
-        "real street.",
+        "cut off at the sides. Stands in for svhn, whose photographs cannot be distributed: same size and distractors, "
+        "no real street.",
         assets=tuple(asset.name for asset in openmoji.SOURCES),
     )
 )

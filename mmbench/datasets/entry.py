@@ -1,4 +1,4 @@
-"""What a dataset is to the rest of mmbench: named entries, splits of items, labels, and digests of both.
+"""Datasets: named entries, splits of items, labels, and digests of both.
 
 A ``Split`` is lazy: images are decoded one at a time, so that a dataset of any size can be encoded in batches.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.errors import BrokenEntryPoint
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Split:
         return len(self.ids)
 
     def digest(self) -> str:
-        """Hex SHA-256 of ids and labels: what a score's pairing and its ground truth rest on."""
+        """Hex SHA-256 of ids and labels, which decide how scores pair and what is right."""
         hasher = hashlib.sha256("\0".join(self.ids).encode())
         hasher.update(np.ascontiguousarray(self.labels).tobytes())
         return hasher.hexdigest()
@@ -79,9 +80,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What one who knows ``knows`` of each test item would score, in the metric's unit: ``score()`` works it out."""
+    """The best score that ``given`` alone allows, in the metric's unit; ``score()`` computes it.
 
-    knows: str
+    ``given`` says which information about a test item is used, such as "the film's decade".
+    """
+
+    given: str
     score: Callable[[], float]
 
 
@@ -92,8 +96,9 @@ class DatasetEntry:
     ``identity()`` names the exact content without loading it (digests of the assets and of the code that renders
     from them); it is part of every key, so it must change whenever an item or a label could. ``counts`` are items
     by split and ``classes`` the number of classes; the contract checks compare both with what ``load`` gives.
-    ``templates`` are zero-shot prompts with ``{}`` for the class name, ``size`` the published archives' bytes,
-    ``ceilings`` how far a score can go.
+    ``templates`` are zero-shot prompts with one ``{}`` for the class name (none where classes have no names),
+    ``size`` the published archives' bytes, ``ceilings`` the best possible scores. ``origin`` is where the data of a
+    registered dataset come from: ``ORIGIN:NAME`` names it too.
     """
 
     name: str
@@ -110,6 +115,22 @@ class DatasetEntry:
     about: str = ""
     assets: Sequence[str] = ()
     size: int | None = None
+    origin: str = ""
 
 
-DATASETS: Registry[DatasetEntry] = Registry("dataset", package="mmbench.datasets")
+def offered_dataset(offered: Any, name: str, words: str) -> DatasetEntry:
+    """The entry that an entry point gives: a DatasetEntry of that name, or a function of no arguments that returns one.
+
+    Raises BrokenEntryPoint, which begins with ``words``, for anything else.
+    """
+    entry = offered() if callable(offered) else offered
+    if not isinstance(entry, DatasetEntry):
+        raise BrokenEntryPoint(f"{words} gives a {type(entry).__name__}, expected a DatasetEntry")
+    if entry.name != name:
+        raise BrokenEntryPoint(f"{words} gives the dataset {entry.name!r}; expected the entry point's own name")
+    return entry
+
+
+DATASETS: Registry[DatasetEntry] = Registry(
+    "dataset", package="mmbench.datasets", group="mmbench.datasets", convert=offered_dataset
+)

@@ -1,4 +1,4 @@
-"""``imagefolder:DIR``: images in folders of classes, as most collections lie on disk."""
+"""``imagefolder:DIR``: images in folders of classes, as most collections are stored."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 from mmbench.datasets.declared import SPLITS, Declared, files_identity, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import SUFFIXES, FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset
 
 
 def image_folder(root: Path, declared: Declared | None = None) -> DatasetEntry:
     """``root/train/CLASS/*.png``, ``root/test/CLASS/*.png`` and perhaps ``valid``, as a dataset entry.
 
-    The folders are listed at once, so that a wrong layout is told before anything is encoded. Raises BadDataset.
+    The folders are listed at once, so that a wrong layout is reported before anything is encoded. Raises BadDataset.
     """
     listing = _listing(root)
     classes = tuple(sorted({name for files in listing.values() for name, _ in files}))
@@ -72,3 +73,6 @@ def _identity(root: Path) -> str:
     """Digest of every file's name and bytes, so that two machines agree."""
     paths = [path for files in _listing(root).values() for _, path in files]
     return files_identity("imagefolder", paths, root, "folders of classes")
+
+
+SOURCES.add(DatasetSource("imagefolder", "imagefolder:DIR", entry=lambda spec: image_folder(spec.path, spec.declared)))

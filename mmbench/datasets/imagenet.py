@@ -27,6 +27,7 @@ import numpy as np
 from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import SUFFIXES, FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, MissingExtra, UnknownName
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ Listing = tuple[list[tuple[str, Path]], dict[str, str]]
 
 @dataclass(frozen=True)
 class Known:
-    """A published set: how its folder is listed, its sizes, and whose it is."""
+    """A published set: how its folder is listed, its sizes, and its credit."""
 
     listing: Callable[[Path, bool], Listing]
     classes: int
@@ -117,7 +118,7 @@ def _kit_synsets(path: Path) -> dict[int, str]:
         rows = loadmat(path)["synsets"].reshape(-1)
         leaves = [row for row in rows if row["num_children"].item() == 0]
         return {int(row["ILSVRC2012_ID"].item()): str(row["WNID"].item()) for row in leaves}
-    except Exception as error:  # what scipy raises on a damaged file is not bounded
+    except Exception as error:  # scipy may raise anything on a damaged file
         raise BadDataset(f"{path} is not the development kit's meta.mat ({error})") from error
 
 
@@ -143,7 +144,7 @@ def _json(path: Path) -> dict[str, str]:
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BadDataset(f"{path} is no JSON ({error})") from error
+        raise BadDataset(f"{path} is not valid JSON ({error})") from error
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise BadDataset(f"{path} does not map names to names")
     return found
@@ -155,7 +156,7 @@ def _folders(
     """Images in folders named by the keys of ``wanted``; other folders are refused unless they are among ``others``."""
     here = [part.name for part in root.iterdir() if part.is_dir() and not part.name.startswith(".")]
     if stray := sorted(set(here) - set(wanted) - set(others)):
-        raise BadDataset(f"{root} has the folder {stray[0]!r}, which is none of this set's {len(wanted):,} classes")
+        raise BadDataset(f"{root} has the folder {stray[0]!r}, which is not one of this set's {len(wanted):,} classes")
     if not partial and (lacking := [key for key in wanted if key not in here]):
         raise BadDataset(
             f"{root} lacks {len(lacking):,} of {len(wanted):,} classes: {lacking[0]} ({wanted[lacking[0]]})"
@@ -171,29 +172,52 @@ FOLDERS = "its published layout, a folder a class"
 NON_COMMERCIAL = "non-commercial research only (ImageNet's terms)"
 KNOWN = {
     "val": Known(
-        *(_val, 1000, 50_000, "ImageNet's layout: a folder a synset, or ILSVRC2012_val_*.JPEG and the development kit"),
-        *("ImageNet (Russakovsky et al. 2015), https://www.image-net.org/", NON_COMMERCIAL),
+        _val,
+        classes=1000,
+        images=50_000,
+        layout="ImageNet's layout: a folder a synset, or ILSVRC2012_val_*.JPEG and the development kit",
+        credit="ImageNet (Russakovsky et al. 2015), https://www.image-net.org/",
+        licence=NON_COMMERCIAL,
     ),
     "v2": Known(
-        *(_by_number, 1000, 10_000, FOLDERS),
-        *("ImageNet-V2, matched frequency (Recht et al. 2019), https://github.com/modestyachts/ImageNetV2", "MIT"),
+        _by_number,
+        classes=1000,
+        images=10_000,
+        layout=FOLDERS,
+        credit="ImageNet-V2, matched frequency (Recht et al. 2019), https://github.com/modestyachts/ImageNetV2",
+        licence="MIT",
     ),
     "r": Known(
-        *(functools.partial(_by_synset, subset="r"), 200, 30_000, FOLDERS),
-        *("ImageNet-R (Hendrycks et al. 2021), https://github.com/hendrycks/imagenet-r", "MIT"),
+        functools.partial(_by_synset, subset="r"),
+        classes=200,
+        images=30_000,
+        layout=FOLDERS,
+        credit="ImageNet-R (Hendrycks et al. 2021), https://github.com/hendrycks/imagenet-r",
+        licence="MIT",
     ),
     "a": Known(
-        *(functools.partial(_by_synset, subset="a"), 200, 7_500, FOLDERS),
-        *("ImageNet-A (Hendrycks et al. 2021), https://github.com/hendrycks/natural-adv-examples", "MIT"),
+        functools.partial(_by_synset, subset="a"),
+        classes=200,
+        images=7_500,
+        layout=FOLDERS,
+        credit="ImageNet-A (Hendrycks et al. 2021), https://github.com/hendrycks/natural-adv-examples",
+        licence="MIT",
     ),
     "sketch": Known(
-        *(_by_synset, 1000, 50_889, FOLDERS),
-        "ImageNet-Sketch (Wang et al. 2019), https://github.com/HaohanWang/ImageNet-Sketch",
+        _by_synset,
+        classes=1000,
+        images=50_889,
+        layout=FOLDERS,
+        credit="ImageNet-Sketch (Wang et al. 2019), https://github.com/HaohanWang/ImageNet-Sketch",
     ),
     "objectnet": Known(
-        *(_objectnet, 113, 18_574, OBJECTNET_LAYOUT),
-        *("ObjectNet (Barbu et al. 2019), https://objectnet.dev/", "CC BY 4.0; not to be trained on"),
-        border=2,  # a red frame around every image tells that it is for testing only
+        _objectnet,
+        classes=113,
+        images=18_574,
+        layout=OBJECTNET_LAYOUT,
+        credit="ObjectNet (Barbu et al. 2019), https://objectnet.dev/",
+        licence="CC BY 4.0; must not be trained on",
+        border=2,  # every image has a red frame, which marks it as test data
     ),
 }
 
@@ -254,3 +278,14 @@ class _Framed(FileImages):
 
         whole = super().digest(index)
         return hashlib.sha256(f"{whole} without {self.border}".encode()).hexdigest() if self.border else whole
+
+
+SOURCES.add(
+    DatasetSource(
+        "imagenet",
+        "imagenet:NAME?root=DIR",
+        entry=lambda spec: imagenet(spec.name, spec.root, spec.declared),
+        needs=("root",),
+        extra="embedded",
+    )
+)

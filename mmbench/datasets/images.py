@@ -1,8 +1,7 @@
-"""Images from files, bytes and arrays: decoded one at a time, with a clear outcome for each kind of damage."""
+"""Images from files, bytes and arrays: decoded one at a time, with a clear error for each kind of damage."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import warnings
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
 from mmbench.errors import BadItem
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ MAX_PIXELS = 64_000_000
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image:
-    """An image file as RGB; as ``decode_image``, and BadItem when the file is not there."""
+    """An image file as RGB; as ``decode_image``, and BadItem when the file does not exist."""
     if not path.is_file():
-        raise BadItem(f"{path} is not there")
+        raise BadItem(f"{path} does not exist")
     return decode_image(path, str(path), max_pixels=max_pixels)
 
 
@@ -50,7 +50,7 @@ def decode_image(source: Path | bytes, name: str, *, max_pixels: int = MAX_PIXEL
                 image.load()
                 return _to_rgb(image)
     except UnidentifiedImageError:
-        raise BadItem(f"{name} is no image that can be read; remove it or convert it to PNG") from None
+        raise BadItem(f"{name} is not a readable image; remove it or convert it to PNG") from None
     except Image.DecompressionBombError:
         raise BadItem(f"{name} has more pixels than the limit of {max_pixels:,}") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -109,15 +109,8 @@ class ArrayImages:
 
 
 def file_digest(path: Path) -> str:
-    """Hex SHA-256 of a file, read once as long as its size and time of change stay. Raises BadItem."""
+    """Hex SHA-256 of a file, read once as long as it stays the same. Raises BadItem."""
     try:
-        stat = path.stat()
-        return _file_digest(path, stat.st_size, stat.st_mtime_ns)
+        return files.sha256_of(path)
     except OSError as error:
         raise BadItem(f"{path} cannot be read ({error.strerror})") from error
-
-
-@functools.lru_cache(maxsize=1_000_000)
-def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.datasets import _cards, _fonts, _views, openmoji
-from mmbench.datasets._cards import SIZE, Box, entitle
+from mmbench.datasets._cards import SIZE, Box, entitle, kept_boxes, titles_painted_over
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
+from mmbench.datasets.derived import masked
 from mmbench.datasets.drawn import halves
 from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
 
@@ -58,11 +59,12 @@ TURNS = ("then comes {0}", "but nothing prepares them for {0}", "and soon they m
 ENDINGS = ("and nothing is as it was.", "and the night is long.", "and everyone remembers it.", "and love is near.")
 
 Text = Literal["title", "plot"] | None
+Series = Literal["train", "test", "recent"]
 
 
 @dataclass(frozen=True)
 class Poster:
-    """What a poster shows: ``rows`` of ``openmoji.drawings()``, one a pool, and what is told about them."""
+    """What a poster shows: ``rows`` of ``openmoji.drawings()``, one a pool, with its tags, title and plot."""
 
     id: str
     rows: tuple[int, ...]
@@ -72,7 +74,7 @@ class Poster:
 
 
 @functools.cache
-def posters(series: Literal["train", "test", "recent"]) -> tuple[Poster, ...]:
+def posters(series: Series) -> tuple[Poster, ...]:
     """The posters of a series. ``recent`` shows the concepts of ``test``, more of them at once, in another style."""
     side = "train" if series == "train" else "test"
     pool = _pools()[side]
@@ -83,14 +85,14 @@ def posters(series: Literal["train", "test", "recent"]) -> tuple[Poster, ...]:
         picked = sorted(dice.sample(range(len(POOLS)), count))
         rows = [dice.pick(pool[str(index)]) for index in picked]
         tags = sorted({TAGS.index(POOLS[index][0]) for index in picked})
-        title, plot = _tell([_names(row) for row in rows], dice)
+        title, plot = _texts_of([_names(row) for row in rows], dice)
         found.append(Poster(f"poster-{series}-{number:04d}", tuple(rows), tuple(tags), title, plot))
     return tuple(found)
 
 
 @functools.cache
 def _pools() -> dict[str, dict[str, list[int]]]:
-    """By side and pool, the unseen drawings that can be named without telling; the sides share no concept."""
+    """By split and pool, the unseen drawings that have a name without a telltale word; the splits share no concept."""
     classes: dict[str, list[int]] = {str(index): [] for index in range(len(POOLS))}
     for row in openmoji.unseen():
         for index, (_, beginnings) in enumerate(POOLS):
@@ -102,10 +104,10 @@ def _pools() -> dict[str, dict[str, list[int]]]:
 def _names(row: int) -> list[str]:
     """Names of a drawing without the telltale words; empty when nothing is left of them."""
     item = openmoji.catalogue()[row]
-    return [name for name in map(untold, (item.name, *item.keywords)) if len(name) > 2]
+    return [name for name in map(without_telltales, (item.name, *item.keywords)) if len(name) > 2]
 
 
-def untold(name: str) -> str:
+def without_telltales(name: str) -> str:
     """A name in small letters without the words that would give a label away."""
     words = re.findall(r"[\w’'.]+(?:-[\w’'.]+)*", name.lower())
     kept = [word for word in words if not TELLTALE & set(word.split("-"))]
@@ -116,23 +118,23 @@ def untold(name: str) -> str:
     return " ".join(kept)
 
 
-def _tell(names: Sequence[Sequence[str]], dice: Dice) -> tuple[str, str]:
+def _texts_of(names: Sequence[Sequence[str]], dice: Dice) -> tuple[str, str]:
     """A title that names one or two of the drawings, and a plot that names all, in any order."""
     order = dice.order(len(names))
     first = [str(names[i][0]).title() for i in order[:2]]
     both = len(first) == 2 and dice.uniform() < 0.5
     title = dice.pick(DOUBLE_TITLES).format(*first) if both else dice.pick(TITLES).format(first[0])
-    told = [f"the {dice.pick(names[i])}" for i in dice.order(len(names))]
-    turns = [dice.pick(TURNS).format(name) for name in told[1:]]
-    return title, ", ".join([dice.pick(OPENINGS).format(told[0]), *turns, dice.pick(ENDINGS)])
+    named = [f"the {dice.pick(names[i])}" for i in dice.order(len(names))]
+    turns = [dice.pick(TURNS).format(name) for name in named[1:]]
+    return title, ", ".join([dice.pick(OPENINGS).format(named[0]), *turns, dice.pick(ENDINGS)])
 
 
 def ceiling_by_title(series: Literal["test", "recent"]) -> float:
-    """Mean F1 over posters of one who knows the tags of the drawings that the title names, and nothing else."""
+    """Mean F1 over posters of a prediction from the tags of the drawings that the title names, and nothing else."""
     scores = []
     for item in posters(series):
-        told = item.title.lower()
-        tags = {_tag(row) for row in item.rows if str(_names(row)[0]) in told}
+        title = item.title.lower()
+        tags = {_tag(row) for row in item.rows if str(_names(row)[0]) in title}
         scores.append(2 * len(tags) / (len(tags) + len(item.tags)))
     return float(np.mean(scores))
 
@@ -148,7 +150,7 @@ USUAL = _views.View(angle=15, scale=(0.75, 1.0))
 RECENT = _views.View(angle=35, scale=(0.6, 0.9), hue=70, light=0.4)
 
 
-def poster(item: Poster, *, masked: bool = False) -> tuple[NDArray[np.uint8], Box]:
+def poster(item: Poster) -> tuple[NDArray[np.uint8], Box]:
     """The picture of a poster, uint8 ``[72, 72, 3]``, and the box that holds its title."""
     dice, recent = Dice("poster", item.id), "-recent-" in item.id
     canvas = _views.background(SIZE, SIZE, dice, vivid=0.9 if recent else 0.5)
@@ -157,8 +159,22 @@ def poster(item: Poster, *, masked: bool = False) -> tuple[NDArray[np.uint8], Bo
         drawing = openmoji.drawings(72).pixels[row]
         piece = _views.layer(drawing, side, side, RECENT if recent else USUAL, dice)
         canvas[top : top + side, left : left + side] = _views.over(canvas[top : top + side, left : left + side], piece)
-    canvas, box = entitle(canvas, item.title, dice, masked=masked)
+    canvas, box = entitle(canvas, item.title, dice)
     return to_bytes(canvas), box
+
+
+@functools.cache
+def boxes(series: Series) -> dict[str, Box]:
+    """The box of each poster's title, by the poster's id."""
+    items = posters(series)
+    return kept_boxes(
+        f"posters-boxes-{series}", identity("boxes"), [p.id for p in items], lambda row: poster(items[row])[1]
+    )
+
+
+def _box(item: str) -> Box:
+    found: Series = "train" if "-train-" in item else "test" if "-test-" in item else "recent"
+    return boxes(found)[item]
 
 
 def _cells(count: int, dice: Dice) -> list[tuple[int, int, int]]:
@@ -178,35 +194,32 @@ def identity(variant: str) -> str:
     return identity_of(variant, openmoji.identity(), _fonts.identity(), modules=MODULES)
 
 
-def load(name: str, test: Literal["test", "recent"], text: Text, masked: bool) -> Dataset:
-    splits = {"train": _split("train", text, masked), "test": _split(test, text, masked)}
+def load(name: str, test: Literal["test", "recent"], text: Text) -> Dataset:
+    splits = {"train": _split("train", text), "test": _split(test, text)}
     return Dataset(name, TAGS, splits, task="multi")
 
 
-def _split(series: Literal["train", "test", "recent"], text: Text, masked: bool) -> Split:
+def _split(series: Series, text: Text) -> Split:
     items = posters(series)
     labels = np.zeros((len(items), len(TAGS)), dtype=bool)
     for row, item in enumerate(items):
         labels[row, list(item.tags)] = True
-    look = "masked" if masked else "whole"  # variants that look the same share their pixels
-    images = RenderedImages(
-        f"posters-{look}-{series}", identity(look), len(items), functools.partial(_render, items, masked)
+    images = RenderedImages(  # of one key for all variants, which differ in their texts alone
+        f"posters-whole-{series}", identity("whole"), len(items), functools.partial(_render, items)
     )
-    told = {None: None, "title": tuple(item.title for item in items), "plot": tuple(item.plot for item in items)}
-    return Split(tuple(item.id for item in items), labels, images, told[text])
+    texts = {None: None, "title": tuple(item.title for item in items), "plot": tuple(item.plot for item in items)}
+    return Split(tuple(item.id for item in items), labels, images, texts[text])
 
 
-def _render(items: Sequence[Poster], masked: bool) -> NDArray[np.uint8]:
-    return np.stack([poster(item, masked=masked)[0] for item in items])
+def _render(items: Sequence[Poster]) -> NDArray[np.uint8]:
+    return np.stack([poster(item)[0] for item in items])
 
 
-def _add(
-    name: str, about: str, *, test: Literal["test", "recent"] = "test", text: Text = None, masked: bool = False
-) -> None:
-    DATASETS.add(
+def _add(name: str, about: str, *, test: Literal["test", "recent"] = "test", text: Text = None) -> DatasetEntry:
+    return DATASETS.add(
         DatasetEntry(
             name=name,
-            load=functools.partial(load, name, test, text, masked),
+            load=functools.partial(load, name, test, text),
             identity=functools.partial(identity, name),
             classes=len(TAGS),
             counts=COUNTS,
@@ -221,25 +234,36 @@ def _add(
             licence=openmoji.LICENCE,
             about=f"{_ABOUT} {about}",
             assets=tuple(asset.name for asset in openmoji.SOURCES),
+            origin="openmoji",
         )
+    )
+
+
+MASK = titles_painted_over(_box, functools.partial(identity, "title painted over"))
+
+
+def _add_masked(parent: DatasetEntry, about: str) -> None:
+    """``parent`` without its titles in the pictures. Its ceilings hold: they rest on drawings and titles as such."""
+    DATASETS.add(
+        masked(parent, MASK, name=f"{parent.name}_masked", about=f"{_ABOUT} {about}", ceilings=parent.ceilings)
     )
 
 
 _ABOUT = (
     "Posters composed of one to four drawings that the zoo never saw, labelled with their tags (eight groups of "
     "Unicode's subcategories); the test shows concepts that the training split does not. A stand-in for Plotster, "
-    "whose posters of films may not be shipped: several human-made labels an item, a title that tells something and a "
-    "plot that tells more, none with a label's own word; no film and no genre."
+    "whose film posters may not be distributed: several human-made labels an item, a title that names some drawings "
+    "and a plot that names all, none with a label's own word; no film and no genre."
 )
 _LATER = (
-    "The test posters are of another style (more drawings at once, smaller, dyed), a stand-in for films released "
-    "later; they are not later than anything."
+    "The test posters are of another style (more drawings at once, smaller, recoloured), a stand-in for films released "
+    "later; they have no date."
 )
-_add("posters", "Pictures only; the title is drawn on them.")
-_add("posters_masked", "Pictures only, the title's box painted over.", masked=True)
-_add("posters_title", "With the title as text.", text="title")
-_add("posters_title_masked", "With the title as text, painted over in the picture.", text="title", masked=True)
-_add("posters_plot", "With the plot as text.", text="plot")
-_add("posters_plot_masked", "With the plot as text; the title painted over in the picture.", text="plot", masked=True)
+_POSTERS = _add("posters", "Pictures only; the title is drawn on them.")
+_TITLE = _add("posters_title", "With the title as text.", text="title")
+_PLOT = _add("posters_plot", "With the plot as text.", text="plot")
+_add_masked(_POSTERS, "Pictures only, the title's box painted over.")
+_add_masked(_TITLE, "With the title as text, painted over in the picture.")
+_add_masked(_PLOT, "With the plot as text; the title painted over in the picture.")
 _add("posters_recent", _LATER, test="recent")
 _add("posters_recent_title", f"With the title as text. {_LATER}", test="recent", text="title")

@@ -1,4 +1,4 @@
-"""Prompts made of a dataset's class names."""
+"""The texts of zero-shot prompts: every class name in every template."""
 
 from __future__ import annotations
 
@@ -7,23 +7,33 @@ from collections.abc import Sequence
 from mmbench.datasets.entry import Dataset
 from mmbench.errors import BadDataset, BadSpec
 
-EXAMPLE = "a photo of a {}."
+FIELD = "{}"
 
 
 def prompt_texts(dataset: Dataset, templates: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Texts ``[classes][templates]``: each class name in each template (Radford et al. 2021, section 3.1.4).
+    """Prompts ``[classes][templates]`` of the dataset, in label order (Radford et al. 2021, section 3.1.4).
 
-    Raises BadDataset for a class without a name, BadSpec for no template or one that has not exactly one ``{}``.
+    Raises BadDataset for a class without a name, with its number, and BadSpec for no template or one without exactly
+    one ``{}``.
     """
     if not templates:
-        raise BadSpec(f"{dataset.name}: no prompt template is given; give one, e.g. {EXAMPLE!r}")
+        raise BadSpec(f"{dataset.name} has no prompt templates; give some with templates=FILE, one a line")
     for template in templates:
-        if template.count("{}") != 1:
-            raise BadSpec(f"{dataset.name}: a prompt template holds exactly one {{}}, got {template!r}")
+        check_template(template, dataset.name)
     for number, name in enumerate(dataset.classes):
         if not name.strip():
             raise BadDataset(
-                f"{dataset.name}: class {number} of {len(dataset.classes)} has no name, so no prompt can be "
-                "made of it; give a name for every class"
+                f"class {number} of {dataset.name} has no name that a prompt could use, found {name!r}; name its "
+                f"{len(dataset.classes)} classes with names=FILE"
             )
-    return tuple(tuple(template.replace("{}", name) for template in templates) for name in dataset.classes)
+    return tuple(tuple(template.replace(FIELD, name.strip()) for template in templates) for name in dataset.classes)
+
+
+def check_template(template: str, where: str) -> str:
+    """``template``, or BadSpec where it has not exactly one ``{}`` for the class name."""
+    if (found := template.count(FIELD)) != 1:
+        raise BadSpec(
+            f"{where}: the prompt template {template!r} has {found} places for the class name, expected exactly one "
+            f"{FIELD}"
+        )
+    return template

@@ -2,173 +2,147 @@
 
     KIND:NAME[?OPTION=VALUE&...]
 
-Every kind but the registered ones takes ``classes``, ``train``, ``valid`` and ``test``: sizes that must hold, over the
-published ones where there are any, so that a part of a dataset says that it is one.
+Every kind registers itself, see ``mmbench.datasets.source``. Besides its own options every kind takes
+
+    classes, train, valid, test   sizes that must hold, over the published ones where there are any, so that a part of
+                                  a dataset says that it is one
+    templates=FILE                prompt templates with one ``{}`` each
+    names=FILE                    class names for prompts, in label order, or by class name
+
+FILE is UTF-8 text with one entry a line (empty lines are skipped), or JSON by its suffix ``.json``: a list, and for
+names also an object ``{"class": "name"}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmbench.datasets import hf_dataset, table, webdataset
-from mmbench.datasets.coco import coco
-from mmbench.datasets.declared import SPLITS, Declared
+from mmbench.datasets.declared import Declared
+from mmbench.datasets.derived import renamed
 from mmbench.datasets.entry import DATASETS, DatasetEntry
-from mmbench.datasets.folders import image_folder
-from mmbench.datasets.imagenet import imagenet
-from mmbench.datasets.torchvision import torchvision_dataset
-from mmbench.errors import BadSpec, UnknownName
+from mmbench.datasets.prompts import check_template
+from mmbench.datasets.source import SIZES, SOURCES, DatasetSource, Spec, as_path
+from mmbench.errors import BadSpec, MissingAsset, UnknownName
+from mmbench.spec import read_options, whole
 
-# Sources whose entries are registered by name; the prefix tells a reader where the data come from.
-SOURCES = {
-    "openmoji": ("drawn", "posters", "sentiment"),
-    "digits": ("digits",),
-    "titles": ("titles",),
-}
-SIZES = ("classes", *SPLITS)
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A parsed specification; ``declared`` are the sizes it gives."""
-
-    text: str
-    name: str
-    options: dict[str, str]
-    declared: Declared
-
-    def flag(self, key: str) -> bool:
-        value = self.options.get(key, "0")
-        if value not in ("0", "1"):
-            raise BadSpec(f"dataset spec {self.text!r}: {key} is 0 or 1, not {value!r}")
-        return value == "1"
-
-    def number(self, key: str) -> int | None:
-        value = self.options.get(key)
-        return None if value is None else _number(self.text, key, value)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How one kind of specification is written and resolved; ``needs`` are options that it cannot do without."""
-
-    form: str
-    entry: Callable[[Spec], DatasetEntry]
-    options: Collection[str] = ()
-    needs: Collection[str] = ()
-
-
-def _rooted(make: Callable[[str, Path, Declared], DatasetEntry]) -> Callable[[Spec], DatasetEntry]:
-    return lambda spec: make(spec.name, _path(spec.options["root"]), spec.declared)
-
-
-def _coco(spec: Spec) -> DatasetEntry:
-    return coco(spec.name, _path(spec.options["root"]), spec.number("captions"), spec.declared)
-
-
-def _webdataset(spec: Spec) -> DatasetEntry:
-    usual, options = webdataset.Fields(), spec.options
-    image = tuple(options["image"].split(",")) if "image" in options else usual.image
-    fields = webdataset.Fields(image, options.get("label", usual.label), options.get("text", usual.text))
-    return webdataset.webdataset(_path(spec.name), fields, spec.declared)
-
-
-def _table(spec: Spec) -> DatasetEntry:
-    options = spec.options
-    if "label" in options and "labels" in options:
-        raise BadSpec(f"dataset spec {spec.text!r}: choose one of label=COL and labels=COL")
-    chosen = {key: options[key] for key in ("image", "text", "split", "id", "sep", "images") if key in options}
-    columns = table.Columns(
-        **chosen,
-        label=options.get("labels") or options.get("label", ""),
-        several="labels" in options,
-        lower=spec.flag("lower"),
-    )
-    return table.table(_path(spec.name), columns, spec.declared)
-
-
-def _hf_dataset(spec: Spec) -> DatasetEntry:
-    return hf_dataset.hf_dataset(spec.name, hf_dataset.Columns(**spec.options), spec.declared)
-
-
-KINDS = {
-    "imagefolder": Kind("imagefolder:DIR", lambda spec: image_folder(_path(spec.name), spec.declared)),
-    "torchvision": Kind("torchvision:NAME?root=DIR", _rooted(torchvision_dataset), needs=("root",)),
-    "imagenet": Kind("imagenet:NAME?root=DIR", _rooted(imagenet), needs=("root",)),
-    "coco": Kind("coco:NAME?root=DIR", _coco, ("captions",), ("root",)),
-    "webdataset": Kind("webdataset:DIR", _webdataset, ("image", "label", "text")),
-    "table": Kind(
-        "table:FILE?image=COL&label=COL",
-        _table,
-        ("image", "text", "label", "labels", "split", "id", "sep", "images", "lower"),
-    ),
-    "hf_dataset": Kind("hf_dataset:DIR|ORG/NAME@COMMIT", _hf_dataset, ("image", "label", "text", "split", "config")),
-}
-FORMS = "a registered name, " + ", ".join([*(f"{kind}:NAME" for kind in SOURCES), *(k.form for k in KINDS.values())])
+PROMPTS = ("templates", "names")
 
 
 def resolve(spec: str) -> DatasetEntry:
-    """The dataset that ``spec`` asks for; but for an image folder, nothing on disk is looked at.
+    """The dataset that ``spec`` asks for; except for an image folder, no file of the dataset is read.
 
-    Raises BadSpec when it cannot be read, UnknownName (with the nearest names) when nothing is called so, and
-    BadDataset for a folder that is no dataset.
+    Raises BadSpec when it cannot be read, UnknownName (with the nearest names) when nothing has this name, MissingAsset
+    for a file of templates or names that does not exist, and BadDataset for a folder that is not a dataset.
     """
     kind, colon, rest = spec.partition(":")
     if not colon:
-        return _registered(spec)
+        return DATASETS.get(spec)
+    if kind not in SOURCES:
+        return _of_origin(kind, rest, spec)
     if not rest:
-        raise BadSpec(f"dataset spec {spec!r} ends after {kind!r}; write {FORMS}")
-    if kind in SOURCES:
-        return _registered(rest, kind)
-    if kind not in KINDS:
-        raise UnknownName("kind of dataset spec", kind, [*SOURCES, *KINDS], f"Write {FORMS}.")
-    return KINDS[kind].entry(parse(spec))
+        raise BadSpec(f"dataset spec {spec!r} ends after {kind!r}; write {forms()}")
+    source = SOURCES.get(kind)
+    parsed = parse(spec, source)
+    files = {key: as_path(parsed.options.pop(key)) for key in PROMPTS if key in parsed.options}
+    entry = source.entry(parsed)
+    if "names" in files:
+        entry = renamed(entry, read_names(files["names"]), where=str(files["names"]))
+    return dataclasses.replace(entry, templates=read_templates(files["templates"])) if "templates" in files else entry
 
 
-def parse(spec: str) -> Spec:
-    """Read a specification of one of KINDS; raises BadSpec that repeats it and says what is wrong."""
-    kind, _, rest = spec.partition(":")
+def forms() -> str:
+    """All ways to write a dataset."""
+    origins = dict.fromkeys(f"{entry.origin}:NAME" for entry in DATASETS if entry.origin)
+    return ", ".join(["a registered name", *origins, *(source.form for source in SOURCES)])
+
+
+def parse(spec: str, source: DatasetSource) -> Spec:
+    """Read a specification of ``source``; raises BadSpec that repeats it and says what is wrong."""
+    owner = f"dataset spec {spec!r}"
+    text, groups = _grouped(spec, owner) if source.nested else (spec, [])
+    _, _, rest = text.partition(":")
     name, _, query = rest.partition("?")
-    form = KINDS[kind]
-    options: dict[str, str] = {}
-    for part in query.split("&") if query else ():
-        key, equals, value = part.partition("=")
-        if not equals or not key or not value or key in options:
-            raise BadSpec(f"dataset spec {spec!r}: {part!r} is not OPTION=VALUE, given once")
-        options[key] = value
-    known = [*form.needs, *form.options, *SIZES]
-    for key in options:
-        if key not in known:
-            raise BadSpec(f"dataset spec {spec!r}: {UnknownName('option', key, known)}")
-    if lacking := [key for key in form.needs if key not in options]:
-        raise BadSpec(f"dataset spec {spec!r} lacks {lacking[0]}=...; write {form.form}")
-    sizes = {key: _number(spec, key, options.pop(key)) for key in SIZES if key in options}
-    return Spec(spec, name, options, Declared(sizes.pop("classes", None), sizes))
+    options = read_options(
+        owner,
+        query,
+        {**source.values, **dict.fromkeys(source.sizes, whole(11))},
+        known=[*source.needs, *source.options, *source.sizes, *PROMPTS],
+        needs=source.needs,
+        form=source.form,
+    )
+    sizes = {key: int(options.pop(key)) for key in SIZES if key in source.sizes and key in options}
+    declared = Declared(sizes.pop("classes", None), sizes)
+    return Spec(spec, _put_back(name, groups), {k: _put_back(v, groups) for k, v in options.items()}, declared)
 
 
-def _number(spec: str, key: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 12):
-        raise BadSpec(f"dataset spec {spec!r}: {key} is a whole number, not {value!r}")
-    return int(value)
+def _grouped(spec: str, owner: str) -> tuple[str, list[str]]:
+    """``spec`` with every outer pair of parentheses replaced by a mark, and what stood there, parentheses included."""
+    groups: list[str] = []
+    text, depth, start = "", 0, 0
+    for at, char in enumerate(spec):
+        if char == "(":
+            depth, start = depth + 1, start if depth else at
+        elif char == ")":
+            depth -= 1
+            if depth == 0:
+                text += f"\0{len(groups)}\0"
+                groups.append(spec[start : at + 1])
+        elif depth == 0:
+            text += char
+        if depth < 0:
+            break
+    if depth:
+        raise BadSpec(f"{owner}: its parentheses do not match")
+    return text, groups
 
 
-def _path(text: str) -> Path:
-    return Path(text).expanduser()
+def _put_back(text: str, groups: Sequence[str]) -> str:
+    return re.sub("\0([0-9]+)\0", lambda mark: groups[int(mark[1])], text)
 
 
-def _registered(name: str, kind: str | None = None) -> DatasetEntry:
-    if kind is None:
-        return DATASETS.get(name)
-    modules = {f"mmbench.datasets.{module}" for module in SOURCES[kind]}
-    known = [entry.name for entry in DATASETS if _module(entry) in modules]
+def _of_origin(origin: str, name: str, spec: str) -> DatasetEntry:
+    origins = {entry.origin for entry in DATASETS if entry.origin}
+    if origin not in origins:
+        raise UnknownName("kind of dataset spec", origin, [*origins, *SOURCES.names()], f"Write {forms()}.")
+    if not name:
+        raise BadSpec(f"dataset spec {spec!r} ends after {origin!r}; write {forms()}")
+    known = [entry.name for entry in DATASETS if entry.origin == origin]
     if name not in known:
-        raise UnknownName(f"{kind} dataset", name, known)
+        raise UnknownName(f"{origin} dataset", name, known)
     return DATASETS.get(name)
 
 
-def _module(entry: DatasetEntry) -> str:
-    """The module whose code loads an entry, through partials and bound methods."""
-    load = getattr(entry.load, "func", entry.load)
-    return str(load.__module__)
+def read_templates(file: Path) -> tuple[str, ...]:
+    """Prompt templates of a file (see the module's text). Raises MissingAsset or BadSpec."""
+    found = _read(file)
+    if isinstance(found, Mapping) or not found:
+        raise BadSpec(f"{file} has no templates; write one a line, or a JSON list of them")
+    return tuple(check_template(template, str(file)) for template in found)
+
+
+def read_names(file: Path) -> tuple[str, ...] | dict[str, str]:
+    """Class names of a file, in label order or by class (see the module's text). Raises MissingAsset or BadSpec."""
+    found = _read(file)
+    if not found:
+        raise BadSpec(f"{file} has no class names; write one a line, or a JSON list or object of them")
+    return dict(found) if isinstance(found, Mapping) else tuple(found)
+
+
+def _read(file: Path) -> Sequence[str] | Mapping[str, str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        if file.suffix.lower() != ".json":
+            return [line.strip() for line in text.splitlines() if line.strip()]
+        found = json.loads(text)
+    except FileNotFoundError:
+        raise MissingAsset(f"{file} does not exist; it should hold one entry a line, or JSON") from None
+    except (OSError, ValueError) as error:
+        raise BadSpec(f"{file} cannot be read ({error})") from error
+    values = list(found.values()) if isinstance(found, dict) else found
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise BadSpec(f"{file} should be a JSON list of texts, or an object from class to name")
+    return found if isinstance(found, dict) else values

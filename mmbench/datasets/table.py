@@ -11,7 +11,7 @@
     split=COL    train, valid or test (default: the column 'split')
     id=COL       names the item (default: the column 'id', else its row); equal ids pair items of two tables
 
-Every item of the table must be complete: a lacking cell is an error that names its line, never an item left out.
+Every item of the table must be complete: a missing cell is an error that names its line; no item is left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from mmbench.datasets import columns
 from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec
 from mmbench.errors import BadDataset, BadSpec
+from mmbench.spec import FLAG
 
 LAYOUT = "the form that mmbench.datasets.table describes"
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -106,9 +108,9 @@ def _record(line: str, where: str) -> Row:
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise BadDataset(f"{where} is no JSON ({error})") from error
+        raise BadDataset(f"{where} is not valid JSON ({error})") from error
     if not isinstance(found, dict):
-        raise BadDataset(f"{where} is no JSON object")
+        raise BadDataset(f"{where} is not a JSON object")
     return found
 
 
@@ -149,7 +151,7 @@ def _cell(row: Row, column: str, where: str) -> str:
         raise BadDataset(f"{where} has no column {column!r}; it has {', '.join(map(repr, row))}")
     value = row[column]
     if not isinstance(value, str | int | float) or not str(value).strip():
-        raise BadDataset(f"{where} has nothing under {column!r}")
+        raise BadDataset(f"{where} has an empty cell under {column!r}")
     return str(value).strip()
 
 
@@ -187,3 +189,28 @@ def _identity(file: Path, wanted: Columns) -> str:
     images: Sequence[Path] = [path for part in _parts(file, wanted).values() for path in part.paths]
     what = json.dumps(asdict(wanted), sort_keys=True)
     return files_identity(what, [file, *dict.fromkeys(images)], file.parent, LAYOUT)
+
+
+def _from_spec(spec: Spec) -> DatasetEntry:
+    options = spec.options
+    if "label" in options and "labels" in options:
+        raise BadSpec(f"{spec.owner}: choose one of label=COL and labels=COL")
+    chosen = {key: options[key] for key in ("image", "text", "split", "id", "sep", "images") if key in options}
+    wanted = Columns(
+        **chosen,
+        label=options.get("labels") or options.get("label", ""),
+        several="labels" in options,
+        lower=spec.flag("lower"),
+    )
+    return table(spec.path, wanted, spec.declared)
+
+
+SOURCES.add(
+    DatasetSource(
+        "table",
+        "table:FILE?image=COL&label=COL",
+        _from_spec,
+        options=("image", "text", "label", "labels", "split", "id", "sep", "images", "lower"),
+        values={"lower": FLAG},
+    )
+)

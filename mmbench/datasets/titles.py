@@ -1,7 +1,7 @@
 """Film titles by genre, drawn as title cards: the title can be read as text, seen as a picture, or masked.
 
 58,788 titles with seven genres (ggplot2's movies, from IMDb); those of exactly one genre are used, as many of each.
-What a card shows beside the title is true of its film: the tone of the card follows the decade.
+The card itself shows one fact about the film: its tone follows the decade.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from mmbench.assets import GGPLOT_MOVIES, read_member
 from mmbench.datasets import _cards, _fonts, _views
-from mmbench.datasets._cards import SIZE, Box, entitle
+from mmbench.datasets._cards import SIZE, Box, entitle, kept_boxes, titles_painted_over
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
+from mmbench.datasets.derived import masked
 from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
 
 GENRES = ("Action", "Animation", "Comedy", "Documentary", "Drama", "Romance", "Short")
@@ -49,9 +50,9 @@ def films() -> tuple[Film, ...]:
 
 
 def ceiling_by_decade() -> float:
-    """Accuracy (percent), genres weighing alike, of the best answer for one who knows a film's decade.
+    """Accuracy (percent), all genres weighted alike, of the best prediction from a film's decade.
 
-    A masked card tells no more; how much a title tells is not known, so the other set has no ceiling.
+    A masked card shows no more; how much a title says about the genre is not known, so the other set has no ceiling.
     """
     decades = np.array([[film.genre, film.year // 10] for film in films()])
     counts = np.stack([np.bincount(decades[decades[:, 0] == g, 1], minlength=220) for g in range(len(GENRES))])
@@ -59,7 +60,7 @@ def ceiling_by_decade() -> float:
 
 
 def spoken(title: str) -> str:
-    """``Kid, The`` as a person would write it: ``The Kid``."""
+    """``Kid, The`` as written in a text: ``The Kid``."""
     head, comma, article = title.rpartition(", ")
     if comma and article in {"The", "A", "An", "L'", "La", "Le", "Les", "El", "Los", "Las", "Der", "Die", "Das", "Il"}:
         return article + ("" if article.endswith("'") else " ") + head
@@ -78,44 +79,51 @@ def chosen(split: str) -> list[Film]:
     return [picked[i] for i in Dice("titles", split).order(len(picked))]
 
 
-def identity(*, masked: bool) -> str:
-    return identity_of(masked, GGPLOT_MOVIES.sha256, _fonts.identity(), modules=MODULES)
+def identity(part: str = "cards") -> str:
+    return identity_of(part, GGPLOT_MOVIES.sha256, _fonts.identity(), modules=MODULES)
 
 
-def load(*, masked: bool) -> Dataset:
-    name = "title_cards_masked" if masked else "title_cards"
+def load() -> Dataset:
     splits = {}
     for split in EACH:
         shown = chosen(split)
-        render = functools.partial(_render, shown, masked)
+        render = functools.partial(_render, shown)
         splits[split] = Split(
             tuple(f"film-{film.title}" for film in shown),
             np.array([film.genre for film in shown], dtype=np.int64),
-            RenderedImages(f"{name}-{split}", identity(masked=masked), len(shown), render),
+            RenderedImages(f"title_cards-{split}", identity(), len(shown), render),
             tuple(film.title for film in shown),
         )
-    return Dataset(name, GENRES, splits)
+    return Dataset("title_cards", GENRES, splits)
 
 
-def _render(shown: Sequence[Film], masked: bool) -> NDArray[np.uint8]:
-    return np.stack([card(film, masked=masked)[0] for film in shown])
+def _render(shown: Sequence[Film]) -> NDArray[np.uint8]:
+    return np.stack([card(film)[0] for film in shown])
+
+
+@functools.cache
+def boxes() -> dict[str, Box]:
+    """The box of each card's title, by the card's id; no title is in two splits."""
+    shown = [film for split in EACH for film in chosen(split)]
+    ids = [f"film-{film.title}" for film in shown]
+    return kept_boxes("title_cards-boxes", identity("boxes"), ids, lambda row: card(shown[row])[1])
 
 
 # -- cards ---------------------------------------------------------------------------------------------------------
 
 
-def card(film: Film, *, masked: bool = False) -> tuple[NDArray[np.uint8], Box]:
-    """The card of a film, uint8 ``[72, 72, 3]``, and the box that holds its title; masked, the box is one flat colour.
+def card(film: Film) -> tuple[NDArray[np.uint8], Box]:
+    """The card of a film, uint8 ``[72, 72, 3]``, and the box that holds its title.
 
-    The tone follows the decade; font, size, place and colour of the title are drawn without looking at the genre.
+    The tone follows the decade; font, size, place and colour of the title do not depend on the genre.
     """
     dice = Dice("title card", film.title)
-    canvas, box = entitle(_frame(tone(film.year, dice), dice), film.title, dice, masked=masked)
+    canvas, box = entitle(_frame(tone(film.year, dice), dice), film.title, dice)
     return to_bytes(canvas), box
 
 
 def tone(year: int, dice: Dice) -> _views.Canvas:
-    """A background in the manner of the time: grey until sound, warm until the sixties, then more and more vivid."""
+    """A background in the style of the time: grey for silent films, warm until the sixties, then more vivid."""
     vivid = float(np.clip((year - 1925) / 80, 0.0, 0.8))
     canvas = _views.background(SIZE, SIZE, dice, vivid=vivid)
     warmth = float(np.clip(1.0 - abs(year - 1945) / 30, 0.0, 1.0)) * 0.15
@@ -134,30 +142,34 @@ def _frame(canvas: _views.Canvas, dice: Dice) -> _views.Canvas:
     return canvas
 
 
-def _add(masked: bool, about: str) -> None:
-    DATASETS.add(
-        DatasetEntry(
-            name="title_cards_masked" if masked else "title_cards",
-            load=functools.partial(load, masked=masked),
-            identity=functools.partial(identity, masked=masked),
-            classes=len(GENRES),
-            counts={split: each * len(GENRES) for split, each in EACH.items()},
-            modalities=("image", "text"),
-            templates=("a {} film.", "the title of a {} film."),
-            ceilings=(Ceiling("the film's decade", ceiling_by_decade),) if masked else (),
-            credit=GGPLOT_MOVIES.credit,
-            licence="as IMDb's data",
-            about=about,
-            assets=(GGPLOT_MOVIES.name,),
-        )
-    )
-
-
-_CARDS = (
+_ABOUT = (
     "Titles of real films of one genre out of seven, as text and drawn on a card whose tone follows the film's decade; "
-    "font, size and place of the title know nothing of the genre, and titles that name it are left out. "
+    "font, size and place of the title do not depend on the genre, and titles that name it are left out. "
 )
-_add(
-    False, _CARDS + "Stands in for book_covers: a model that reads gains from the picture, others see the decade only."
+_CARDS = DATASETS.add(
+    DatasetEntry(
+        name="title_cards",
+        load=load,
+        identity=identity,
+        classes=len(GENRES),
+        counts={split: each * len(GENRES) for split, each in EACH.items()},
+        modalities=("image", "text"),
+        templates=("a {} film.", "the title of a {} film."),
+        credit=GGPLOT_MOVIES.credit,
+        licence="as IMDb's data",
+        about=f"{_ABOUT}Stands in for book_covers: a model that reads gains from the picture, others see the decade "
+        "only.",
+        assets=(GGPLOT_MOVIES.name,),
+        origin="titles",
+    )
 )
-_add(True, _CARDS + "The title's box is painted over in the picture. Stands in for book_covers_masked.")
+MASK = titles_painted_over(lambda item: boxes()[item], functools.partial(identity, "title painted over"))
+DATASETS.add(
+    masked(
+        _CARDS,
+        MASK,
+        name="title_cards_masked",
+        about=f"{_ABOUT}The title's box is painted over in the picture. Stands in for book_covers_masked.",
+        ceilings=(Ceiling("the film's decade", ceiling_by_decade),),
+    )
+)

@@ -1,7 +1,7 @@
-"""``torchvision:NAME?root=DIR``: the papers' own image datasets, read where they lie, in torchvision's layouts.
+"""``torchvision:NAME?root=DIR``: the papers' own image datasets, read in place, in torchvision's layouts.
 
 Nothing is downloaded. Sizes and layouts are the published ones. CIFAR's files are pickles: they are read by an
-unpickler that can build arrays, lists and strings and refuses every other name, so that a forged file runs nothing.
+unpickler that can build arrays, lists and strings and refuses every other name, so that a forged file cannot run code.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mmbench.datasets.declared import Declared, files_identity, inside, on_disk
 from mmbench.datasets.declared import need as need_in
 from mmbench.datasets.entry import Dataset, DatasetEntry, ImageSource, Split
 from mmbench.datasets.images import ArrayImages, FileImages
+from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadItem, UnknownName
 
 Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
@@ -31,8 +32,8 @@ Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Reader:
-    """How a dataset lies on disk: its class names, one split, all files that decide it, and the few that show at once
-    whether it is here."""
+    """How a dataset is stored on disk: its class names, one split, all files that decide it, and the few that show
+    whether it is on this machine."""
 
     classes: Callable[[Path], tuple[str, ...]]
     part: Callable[[Path, str], Part]
@@ -59,14 +60,17 @@ class _ArraysOnly(pickle.Unpickler):
 
     ALLOWED = frozenset(
         {
-            *(("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")),
-            *(("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
         }
     )
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no file of CIFAR does")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which CIFAR's files never do")
         return super().find_class(module, name)
 
 
@@ -81,12 +85,12 @@ def read_arrays(path: Path) -> dict[str, Any]:
     return content
 
 
-def _cifar(folder: str, meta: str, names: str, labels: str, files: dict[str, tuple[str, ...]]) -> Reader:
+def _cifar(folder: str, meta: str, *, names: str, labels: str, files: dict[str, tuple[str, ...]]) -> Reader:
     def classes(root: Path) -> tuple[str, ...]:
         found = read_arrays(root / folder / meta).get(names)
         if not isinstance(found, list):
             raise BadItem(f"{root / folder / meta} does not hold CIFAR's {names!r}")
-        return tuple(map(str, found))
+        return tuple(str(name).replace("_", " ") for name in found)  # as a prompt has them: "aquarium fish"
 
     def part(root: Path, split: str) -> Part:
         batches = [read_arrays(root / folder / file) for file in files[split]]
@@ -111,7 +115,7 @@ MOST_BYTES = 256 << 20  # MNIST's largest file has 47 MB
 
 
 def _idx(path: Path) -> NDArray[np.uint8]:
-    """An IDX file of unsigned bytes, plain or gzipped. Raises BadItem when header and length disagree."""
+    """An IDX file of unsigned bytes, plain or gzipped. Raises BadItem when header and length differ."""
     file = path if path.exists() else need(path.with_name(path.name + ".gz"))
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
@@ -155,7 +159,7 @@ def _svhn_part(root: Path, split: str) -> Part:
         pixels, labels = content["X"].transpose(3, 0, 1, 2), content["y"].reshape(-1).astype(np.int64)
         if pixels.dtype != np.uint8 or pixels.shape[3] != 3:
             raise ValueError(f"its images are {pixels.dtype} of {pixels.shape[3]} channels")
-    except Exception as error:  # what scipy raises on a damaged file is not bounded
+    except Exception as error:  # scipy may raise anything on a damaged file
         raise BadItem(f"{path} is not one of SVHN's files ({error})") from error
     return _array_part(split, pixels, labels % 10)  # the digit 0 is stored as 10
 
@@ -213,7 +217,7 @@ def _cub_needed(root: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Known:
-    """A published dataset: how it is read, its sizes, the bytes of its archives, and whose it is."""
+    """A published dataset: how it is read, its sizes, the bytes of its archives, and its credit."""
 
     reader: Reader
     classes: int
@@ -230,38 +234,57 @@ _BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "t
 
 KNOWN = {
     "CIFAR10": Known(
-        _cifar("cifar-10-batches-py", "batches.meta", "label_names", "labels", _BATCHES),
-        *(10, {"train": 50_000, "test": 10_000}, 170_498_071),
-        "CIFAR-10 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
+        _cifar("cifar-10-batches-py", "batches.meta", names="label_names", labels="labels", files=_BATCHES),
+        classes=10,
+        counts={"train": 50_000, "test": 10_000},
+        size=170_498_071,
+        credit="CIFAR-10 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
     "CIFAR100": Known(
         _cifar(
-            *("cifar-100-python", "meta", "fine_label_names", "fine_labels"), {"train": ("train",), "test": ("test",)}
+            "cifar-100-python",
+            "meta",
+            names="fine_label_names",
+            labels="fine_labels",
+            files={"train": ("train",), "test": ("test",)},
         ),
-        *(100, {"train": 50_000, "test": 10_000}, 169_001_437),
-        "CIFAR-100 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
+        classes=100,
+        counts={"train": 50_000, "test": 10_000},
+        size=169_001_437,
+        credit="CIFAR-100 (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
     "MNIST": Known(
         _mnist("MNIST", DIGITS),
-        *(10, {"train": 60_000, "test": 10_000}, 11_594_722),
-        *("MNIST (LeCun, Cortes, Burges), http://yann.lecun.com/exdb/mnist/", "CC BY-SA 3.0"),
-        ('a photo of the number: "{}".',),
+        classes=10,
+        counts={"train": 60_000, "test": 10_000},
+        size=11_594_722,
+        credit="MNIST (LeCun, Cortes, Burges), http://yann.lecun.com/exdb/mnist/",
+        licence="CC BY-SA 3.0",
+        templates=('a photo of the number: "{}".',),
     ),
     "FashionMNIST": Known(
         _mnist("FashionMNIST", GARMENTS),
-        *(10, {"train": 60_000, "test": 10_000}, 30_878_645),
-        *("Fashion-MNIST (Xiao et al. 2017), https://github.com/zalandoresearch/fashion-mnist", "MIT"),
+        classes=10,
+        counts={"train": 60_000, "test": 10_000},
+        size=30_878_645,
+        credit="Fashion-MNIST (Xiao et al. 2017), https://github.com/zalandoresearch/fashion-mnist",
+        licence="MIT",
     ),
     "SVHN": Known(
         Reader(lambda root: DIGITS, _svhn_part, _svhn_paths, _svhn_paths),
-        *(10, {"train": 73_257, "test": 26_032}, 246_316_178),
-        "SVHN (Netzer et al. 2011), http://ufldl.stanford.edu/housenumbers/",
-        *("non-commercial use only", ('a street sign of the number: "{}".',)),
+        classes=10,
+        counts={"train": 73_257, "test": 26_032},
+        size=246_316_178,
+        credit="SVHN (Netzer et al. 2011), http://ufldl.stanford.edu/housenumbers/",
+        licence="non-commercial use only",
+        templates=('a street sign of the number: "{}".',),
     ),
     "CUB200": Known(
         Reader(_cub_classes, _cub_part, _cub_paths, _cub_needed),
-        *(200, {"train": 5_994, "test": 5_794}, 1_150_585_339),
-        "CUB-200-2011 (Wah et al. 2011), https://www.vision.caltech.edu/datasets/cub_200_2011/",
+        classes=200,
+        counts={"train": 5_994, "test": 5_794},
+        size=1_150_585_339,
+        credit="CUB-200-2011 (Wah et al. 2011), https://www.vision.caltech.edu/datasets/cub_200_2011/",
         templates=("a photo of a {}, a type of bird.",),
     ),
 }
@@ -302,5 +325,15 @@ def _load(name: str, root: Path) -> Dataset:
 
 
 def _identity(name: str, root: Path) -> str:
-    """Digest of all files that decide the dataset. Raises MissingAsset for the first that is not there."""
+    """Digest of all files that decide the dataset. Raises MissingAsset for the first that does not exist."""
     return files_identity(name, KNOWN[name].reader.paths(root), root, LAYOUT)
+
+
+SOURCES.add(
+    DatasetSource(
+        "torchvision",
+        "torchvision:NAME?root=DIR",
+        entry=lambda spec: torchvision_dataset(spec.name, spec.root, spec.declared),
+        needs=("root",),
+    )
+)

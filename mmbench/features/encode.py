@@ -1,4 +1,4 @@
-"""From items of a split to rows of features, batch by batch; knows no store.
+"""From items of a split to rows of features, batch by batch; nothing is stored here.
 
 Rows do not depend on the batch they were in, on order or on workers beyond floating-point noise: different batch
 sizes choose different kernels. mmbench.features.invariance states the tolerance and checks it.
@@ -11,7 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,8 @@ from mmbench.datasets.entry import Split
 from mmbench.errors import BadFeatures, BadItem, BadSpec
 from mmbench.features.keys import autocast_dtype
 from mmbench.features.prepared_images import Kept
-from mmbench.models.entry import Encoder
+from mmbench.models.entry import OUTPUT, Encoder
 from mmbench.two_workers import two_at_a_time
-
-if TYPE_CHECKING:
-    import torch
 
 
 def prepared(
@@ -32,8 +29,8 @@ def prepared(
 ) -> Iterator[Any]:
     """Yield, in the order of ``rows``, each item ready for a batch: a tensor, a string, or the BadItem it raised.
 
-    With workers, images are decoded and prepared on threads (decoders release the interpreter lock), a bounded
-    distance ahead. Rows in ``kept`` are taken from there, others put there.
+    With workers, images are decoded and prepared on threads (decoders release the interpreter lock), at most 16 items
+    for each worker ahead. Rows in ``kept`` are not prepared again; other rows are added to it.
     """
     if encoder.modality == "text":
         assert split.texts is not None
@@ -79,7 +76,7 @@ def _prepare(encoder: Encoder, split: Split, row: int, kept: Kept | None) -> Any
 
 
 def place(encoder: Encoder, device: str) -> None:
-    """Move the tower to ``device``; image towers channels-last, which takes a quarter less time on a CPU too."""
+    """Move the network to ``device``; image networks channels-last, which saves a quarter of the time on a CPU."""
     import torch
 
     if encoder.modality == "image":
@@ -89,9 +86,17 @@ def place(encoder: Encoder, device: str) -> None:
 
 
 def forward(encoder: Encoder, batch: Sequence[Any], device: str, precision: str, name: str) -> NDArray[np.float32]:
-    """Features float32 ``[batch, dim]`` of prepared items.
+    """The output float32 ``[batch, dim]`` of prepared items; raises as ``forward_layers`` does."""
+    return forward_layers(encoder, batch, device, precision, name, (OUTPUT,))[OUTPUT]
 
-    Raises BadFeatures on a wrong shape. Whether the values are finite is for ``check_finite``, which knows the items.
+
+def forward_layers(
+    encoder: Encoder, batch: Sequence[Any], device: str, precision: str, name: str, layers: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Features float32 ``[batch, dim]`` of each of ``layers`` for prepared items, from one forward pass.
+
+    Raises BadFeatures on a wrong shape. Whether the values are finite is checked by ``check_finite``, which is given
+    the ids of the items.
     """
     import torch
 
@@ -108,29 +113,41 @@ def forward(encoder: Encoder, batch: Sequence[Any], device: str, precision: str,
             stack.enter_context(torch.autocast(where.type, getattr(torch, dtype)))
         elif where.type == "cuda":  # float32 in the key means float32, not TF32
             stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False))
-        out: torch.Tensor = encoder.forward(given)
-        rows: NDArray[np.float32] = out.detach().to("cpu", torch.float32).numpy()
-    check_shape(rows.shape, len(batch), encoder.dim, name)
-    return rows
+        out = encoder.forward_layers(given, layers)
+        found = {layer: values.detach().to("cpu", torch.float32).numpy() for layer, values in out.items()}
+    for layer, rows in found.items():
+        dim = encoder.dim if layer == OUTPUT else encoder.layers[layer]
+        check_shape(rows.shape, len(batch), dim, named(name, layer))
+    return found
+
+
+def named(name: str, layer: str) -> str:
+    """How messages call one layer of a model; the output is the model itself."""
+    return name if layer == OUTPUT else f"layer {layer!r} of {name}"
 
 
 def forward_all(
-    encoder: Encoder, batches: Iterable[Sequence[Any]], device: str, precision: str, name: str
-) -> Generator[NDArray[np.float32], None, None]:
-    """``forward`` of each batch, in order; on a CPU two batches of images at a time, while the next is prepared.
+    encoder: Encoder,
+    batches: Iterable[Sequence[Any]],
+    device: str,
+    precision: str,
+    name: str,
+    layers: Sequence[str] = (OUTPUT,),
+) -> Generator[dict[str, NDArray[np.float32]], None, None]:
+    """``forward_layers`` of each batch, in order; on a CPU two batches of images at a time, while the next is prepared.
 
-    Texts go one batch after another, since a tokenizer must not be asked by two threads at once.
+    Texts go one batch after another, since a tokenizer must not be called by two threads at once.
     """
 
-    def rows(batch: Sequence[Any]) -> NDArray[np.float32]:
-        return forward(encoder, batch, device, precision, name)
+    def rows(batch: Sequence[Any]) -> dict[str, NDArray[np.float32]]:
+        return forward_layers(encoder, batch, device, precision, name, layers)
 
     side_by_side = encoder.modality == "image" and device == "cpu"
     yield from two_at_a_time(rows, batches) if side_by_side else map(rows, batches)
 
 
 def check_shape(shape: tuple[int, ...], items: int, dim: int, name: str) -> None:
-    """Raise BadFeatures unless ``shape`` is ``(items, dim)``, saying what is likely wrong."""
+    """Raise BadFeatures unless ``shape`` is ``(items, dim)``; the message says what is likely wrong."""
     if shape == (items, dim):
         return
     if len(shape) != 2:
@@ -153,7 +170,7 @@ def check_finite(rows: NDArray[np.float32], ids: Sequence[str], name: str) -> No
 
 
 def check_ready(encoder: Encoder, name: str) -> None:
-    """Raise BadFeatures for a tower in training mode, BadSpec for an image tower without ``prepare``."""
+    """Raise BadFeatures for a network in training mode, BadSpec for an image encoder without ``prepare``."""
     training = [part for part, module in encoder.module.named_modules() if module.training]
     if training:
         raise BadFeatures(
@@ -186,5 +203,5 @@ def encode_rows(
                     raise item
             yield ready
 
-    found = list(forward_all(encoder, batches(), device, precision, name))
+    found = [values[OUTPUT] for values in forward_all(encoder, batches(), device, precision, name)]
     return np.concatenate(found) if found else np.empty((0, encoder.dim), np.float32)

@@ -1,7 +1,7 @@
-"""Prepared images of the splits asked for last.
+"""Images that were prepared for one encoder and are kept in memory for the next.
 
-A lineup's encoders see a dataset one after another, and most are fed alike: so its images are resized and normalised
-once and not once for each.
+The encoders of a lineup are given a dataset one after another, and most of them prepare images in the same way. So an
+image is decoded, resized and normalised once, and not once for each encoder.
 """
 
 from __future__ import annotations
@@ -14,30 +14,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-SPLITS = 4  # a dataset's training and test images under two transforms
-BYTES = 2**27  # for each of them; what goes beyond is prepared anew
+SOURCES = 4  # the training and test images of one dataset under two transforms
+BYTES = 2**27  # for each source; images beyond that are prepared again
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Images of one source as one transform prepared them, by row, up to ``BYTES``."""
+    """Images of one source as one transform prepared them, by row, up to ``max_bytes``."""
 
     images: Any
     prepare: Callable[[Any], Any]
+    max_bytes: int = BYTES
     rows: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def add(self, row: int, tensor: torch.Tensor) -> None:
-        if (len(self.rows) + 1) * tensor.nbytes <= BYTES:
+        """Keep the prepared image of ``row``, if there is room."""
+        if (len(self.rows) + 1) * tensor.nbytes <= self.max_bytes:
             self.rows[row] = tensor
 
 
-_recent: deque[Kept] = deque(maxlen=SPLITS)
+class PreparedImages:
+    """The prepared images of the ``sources`` that were used last, each up to ``max_bytes``; pass it to ``extract``."""
 
+    def __init__(self, sources: int = SOURCES, max_bytes: int = BYTES) -> None:
+        self._recent: deque[Kept] = deque(maxlen=sources)
+        self._max_bytes = max_bytes
 
-def kept(images: Any, prepare: Callable[[Any], Any]) -> Kept:
-    """What is kept of these very ``images`` under an equal transform, or the place to keep it; now the most recent."""
-    found = next((k for k in _recent if k.images is images and k.prepare == prepare), Kept(images, prepare))
-    others = [k for k in _recent if k is not found]
-    _recent.clear()
-    _recent.extend([*others, found])
-    return found
+    def of(self, images: Any, prepare: Callable[[Any], Any]) -> Kept:
+        """What is kept of this ``images`` object under an equal transform, or a new place to keep it."""
+        same = (kept for kept in self._recent if kept.images is images and kept.prepare == prepare)
+        found = next(same, None) or Kept(images, prepare, self._max_bytes)
+        others = [kept for kept in self._recent if kept is not found]
+        self._recent.clear()
+        self._recent.extend([*others, found])
+        return found

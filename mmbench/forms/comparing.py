@@ -6,8 +6,8 @@ import itertools
 from dataclasses import dataclass
 
 from mmbench.conditions import Node, all_of, constant, positive
-from mmbench.forms.scope import BY_PROTOCOL, Axis, Form, Operand, Scope, each_words, names
-from mmbench.protocol import Models
+from mmbench.forms.scope import BY_PROTOCOL, Axis, Form, Operand, Scope, each_words, higher_is_better, names
+from mmbench.protocol import Models, Roles
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Better(Form):
 
     def _at(self, at: Scope) -> Node:
         a, b = at.quantity(self.a), at.quantity(self.b)
-        return positive((a - b if at.higher_is_better else b - a) - self.by)
+        return positive((a - b if higher_is_better(a, b) else b - a) - self.by)
 
     def words(self) -> str:
         lead = f" by more than {self.by:g}" if self.by > 0 else f" less {-self.by:g}" if self.by else ""
@@ -78,7 +78,7 @@ class Best(Form):
     each: tuple[Axis, ...] = BY_PROTOCOL
 
     def compile(self, scope: Scope) -> Node:
-        rivals = [name for name in (self.among or scope.models) if name != self.a]
+        rivals = [name for name in (self.among or scope.models) if Roles.of(name) != Roles.of(self.a)]
         return all_of(Better(self.a, rival, self.by, self.each).compile(scope) for rival in rivals)
 
     def words(self) -> str:

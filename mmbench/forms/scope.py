@@ -76,38 +76,38 @@ class Scope:
             return self.groups.get(name, (name,))
         return (name,) if isinstance(name, Roles) else name
 
-    @property
-    def higher_is_better(self) -> bool:
-        """The better direction of the protocols' metrics; higher where there are no protocols.
-
-        Raises BadForm when the metrics do not agree: no mean over them, and no best, has a meaning.
-        """
-        ways = {name: METRICS.get(name).higher_is_better for p in self.protocols for name in _metrics_of(p)}
-        if len(set(ways.values())) > 1:
-            high, low = ([name for name, way in ways.items() if way is side] for side in (True, False))
-            raise BadForm(
-                f"{', '.join(p.name for p in self.protocols)} are taken together, but {', '.join(high)} is better high "
-                f"and {', '.join(low)} better low; judge the protocols one by one (each=BY_PROTOCOL) or name one (On)"
-            )
-        return all(ways.values())
-
     def quantity(self, operand: Operand) -> Term:
         """The operand as a quantity: a name becomes its mean over members, datasets and protocols.
 
         Raises BadForm when that would be a mean over metrics of opposite direction.
         """
         if isinstance(operand, Top | Bottom):
-            pick = largest if isinstance(operand, Top) is self.higher_is_better else smallest
-            return pick(*(self.quantity(member) for member in self.members(operand.of)))
+            members = [self.quantity(member) for member in self.members(operand.of)]
+            pick = largest if isinstance(operand, Top) is higher_is_better(*members) else smallest
+            return pick(*members)
         if not isinstance(operand, str | Roles):
             return operand
-        _ = self.higher_is_better  # refuses metrics of opposite direction
         axes = itertools.product(self.protocols, self.members(operand), self.datasets)
-        return mean(cell(protocol, model, dataset) for protocol, model, dataset in axes)
+        found = mean(cell(protocol, model, dataset) for protocol, model, dataset in axes)
+        higher_is_better(found)  # refuses metrics of opposite direction
+        return found
 
 
-def _metrics_of(protocol: Protocol) -> tuple[str, ...]:
-    return tuple(filter(None, (protocol.metric, protocol.multilabel_metric)))
+def higher_is_better(*terms: Term) -> bool:
+    """The better direction of the quantities, by the metrics of their cells' protocols; higher for printed numbers.
+
+    Raises BadForm when the metrics do not agree: neither a mean over them nor a best has a meaning.
+    """
+    protocols = dict.fromkeys(cell.protocol for term in terms for cell in term.cells if cell.protocol.probe != "none")
+    metrics = dict.fromkeys(m for p in protocols for m in (p.metric, p.multilabel_metric) if m)
+    high = [name for name in metrics if METRICS.get(name).higher_is_better]
+    low = [name for name in metrics if name not in high]
+    if high and low:
+        raise BadForm(
+            f"protocols {', '.join(p.name for p in protocols)} are taken together, but {', '.join(high)} is better "
+            f"high and {', '.join(low)} better low; judge them one by one (each=BY_PROTOCOL, or On)"
+        )
+    return not low
 
 
 class Form:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import BadFeatures, BadSpec, Unmeasured
-from mmbench.protocol import Cell
+from mmbench.models.entry import OUTPUT
+from mmbench.protocol import Cell, Roles
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 # What several models mean to a probe: none are taken; features joined side by side; an image encoder and a text encoder
 # of one space; or an ordered pair that is compared.
 Takes = Literal["one", "joined", "image_and_text", "pair"]
-OUTPUT = "output"  # the layer whose features every encoder has: its pooled vector
 
 
 class Source(Protocol):
@@ -58,13 +58,31 @@ class Source(Protocol):
         """The loaded encoder, for what features alone cannot give (gradients)."""
         ...
 
+    def trained(self, name: str, models: Roles, dataset: str, seed: int) -> dict[str, NDArray[Any]]:
+        """The weights of a training (mmbench.training), fitted now or read back."""
+        ...
+
+    def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
+        """The key of a training's weights, whatever the seed; None when a part of it is unknown."""
+        ...
+
     def feature_key(self, model: ModelEntry, layer: str = OUTPUT) -> str | None:
         """The store's key of the model's features; None when its weights are unknown. Loads nothing."""
         ...
 
 
 class Inputs(Protocol):
-    """What one cell's probe is given; a dataclass of arrays in most families."""
+    """What one cell's probe is given: a dataclass of arrays in most families.
+
+    ``truth`` is what the metric compares predictions with.
+    """
+
+    @property
+    def truth(self) -> NDArray[Any]: ...
+
+    def examples(self, test: Split) -> str:
+        """The digest of the ordered examples: outcomes with equal digests are paired."""
+        ...
 
     def arrays(self) -> Iterable[NDArray[Any]]:
         """All arrays that the outcome rests on, in a fixed order: their digest tells where two runs part."""
@@ -77,26 +95,24 @@ class Family:
 
     ``gather(source, cell)`` makes the inputs of a cell. ``parts(source, cell)`` names, as JSON values and without
     loading anything, all that decides them (feature keys, digests of datasets, texts): it goes into the cell's key. A
-    part that is unknown is None, and then nothing is stored.
+    part that is unknown is None, and then nothing is stored. ``own_truth``: predictions are compared with something
+    else than the dataset's labels, so it does not matter whether an item has one label or several.
     """
 
     name: str
     gather: Callable[[Source, Cell], Inputs]
     parts: Callable[[Source, Cell], Sequence[Any]]
+    own_truth: bool = False
     about: str = ""
 
 
-FAMILIES: Registry[Family] = Registry("family of inputs", package="mmbench.inputs")
+FAMILIES: Registry[Family] = Registry("family of inputs", package="mmbench.inputs", group="mmbench.inputs")
 
 
 def dataset_part(source: Source, cell: Cell) -> str:
     """The dataset as it stands in a key: its content, and whether an item has one label or several."""
     entry = source.dataset_entry(cell.dataset)
     return f"{entry.identity()}:{entry.task}"
-
-
-def modality_of(source: Source, role: str) -> str:
-    return source.model(role).modality
 
 
 _TAKEN: dict[Takes, tuple[int, float, str]] = {
@@ -107,23 +123,33 @@ _TAKEN: dict[Takes, tuple[int, float, str]] = {
 }
 
 
+def takes_so_many(takes: Takes, models: int) -> bool:
+    """Whether that many models are what ``takes`` means."""
+    low, high, _ = _TAKEN[takes]
+    return low <= models <= high
+
+
 def require(cell: Cell, takes: Takes) -> None:
     """Raise BadSpec for a cell whose number of models is not what its probe takes."""
-    low, high, wanted = _TAKEN[takes]
-    if not low <= len(cell.models) <= high:
+    require_count(f"{cell}: the probe {cell.protocol.probe!r}", cell.models, takes)
+
+
+def require_count(what: str, models: Roles, takes: Takes) -> None:
+    """Raise BadSpec, which begins with ``what``, for another number of models than it takes."""
+    if not takes_so_many(takes, len(models)):
         raise BadSpec(
-            f"{cell}: the probe {cell.protocol.probe!r} takes {wanted}; got {len(cell.models)}: "
-            f"{', '.join(cell.models)}. Write several models of a claim as Roles(first, second)"
+            f"{what} takes {_TAKEN[takes][2]}; got {len(models)}: {', '.join(models)}. Write several models of a claim "
+            "as Roles(first, second)"
         )
 
 
-def require_image_and_text(source: Source, cell: Cell) -> None:
-    """Refuse roles that are not an image encoder and a text encoder of one space; raises Unmeasured."""
-    found = [modality_of(source, role) for role in cell.models]
-    if found != ["image", "text"]:
+def require_kinds(source: Source, models: Roles, wanted: Sequence[str]) -> None:
+    """Raise Unmeasured unless the roles are encoders of these kinds, in this order."""
+    found = [source.model(role).modality for role in models]
+    if found != list(wanted):
         raise Unmeasured(
-            f"{cell} needs an image encoder and a text encoder of one space, in this order; got "
-            + ", ".join(f"{role} ({kind})" for role, kind in zip(cell.models, found, strict=True))
+            f"expected the encoders in the order {', '.join(wanted)}; got "
+            + ", ".join(f"{role} ({kind})" for role, kind in zip(models, found, strict=True))
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part
 from mmbench.models.entry import ModelEntry
@@ -38,6 +39,13 @@ class Labelled:
     @property
     def multilabel(self) -> bool:
         return self.train_y.ndim == 2
+
+    @property
+    def truth(self) -> NDArray[Any]:
+        return self.test_y
+
+    def examples(self, test: Split) -> str:
+        return test.digest()
 
     def arrays(self) -> Iterator[NDArray[Any]]:
         yield from (x for x in (self.train_x, self.valid_x, self.test_x) if x is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.datasets.entry import Dataset
+from mmbench.datasets.entry import Dataset, Split
 from mmbench.datasets.prompts import prompt_texts
-from mmbench.errors import BadDataset, BadSpec
-from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part, modality_of
+from mmbench.errors import BadDataset, Unmeasured
+from mmbench.inputs.entry import FAMILIES, OUTPUT, Family, Source, check_features, dataset_part
 from mmbench.inputs.labelled import check_labels
 from mmbench.protocol import Cell
 
@@ -42,6 +43,15 @@ class Pair:
     @property
     def classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """The classes themselves: they are the examples."""
+        return np.arange(self.classes)
+
+    def examples(self, test: Split) -> str:
+        """Of the names of the classes, in order: cells on the same classes are paired, whatever the images."""
+        return hashlib.sha256("\0".join(("classes", *self.class_names)).encode()).hexdigest()
 
     def arrays(self) -> Iterator[NDArray[Any]]:
         yield from (side.x for side in self.sides)
@@ -87,11 +97,12 @@ def prompts_of(source: Source, cell: Cell) -> tuple[str, ...]:
 
 
 def gather(source: Source, cell: Cell) -> Pair:
-    """Test features of each image encoder, prompt features of each text encoder; at the protocol's layer for images."""
+    """Test features of each image encoder at the protocol's layer, prompt features of each text encoder.
+
+    Raises BadDataset for fewer than 4 classes, Unmeasured where a text encoder is asked for a hidden layer.
+    """
     dataset = source.dataset(cell.dataset)
     check_enough_classes(cell.dataset, dataset.classes)
-    if dataset.task != "single":
-        raise BadSpec(f"{cell} compares classes, and items of {cell.dataset} have several; bind another dataset")
     first, second = (_side(source, cell, role, dataset) for role in cell.models)
     return Pair((first, second), dataset.classes)
 
@@ -99,6 +110,10 @@ def gather(source: Source, cell: Cell) -> Pair:
 def _side(source: Source, cell: Cell, role: str, dataset: Dataset) -> Side:
     model = source.model(role)
     if model.modality == "text":
+        if cell.protocol.layer != OUTPUT:
+            raise Unmeasured(
+                f"{cell} asks for the layer {cell.protocol.layer!r}, and prompts are encoded at {OUTPUT!r}"
+            )
         return Side(role, source.texts(model, prompts_of(source, cell), f"{cell.dataset}/prompts"))
     test = dataset.split("test")
     return Side(role, source.features(model, test, f"{cell.dataset}/test", cell.protocol.layer), test.labels)
@@ -106,7 +121,7 @@ def _side(source: Source, cell: Cell, role: str, dataset: Dataset) -> Side:
 
 def parts(source: Source, cell: Cell) -> list[Any]:
     """Feature keys in the order of the roles, the dataset and, where a role is a text encoder, the prompts' texts."""
-    kinds = [modality_of(source, role) for role in cell.models]
+    kinds = [source.model(role).modality for role in cell.models]
     keys = [
         source.feature_key(source.model(role)) if kind == "text" else _image_key(source, cell, role)
         for role, kind in zip(cell.models, kinds, strict=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.datasets.entry import Split
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.errors import BadDataset, Unmeasured
 from mmbench.inputs.entry import (
@@ -17,7 +18,7 @@ from mmbench.inputs.entry import (
     Source,
     check_features,
     dataset_part,
-    require_image_and_text,
+    require_kinds,
 )
 from mmbench.inputs.labelled import check_classes, check_labels
 from mmbench.protocol import Cell
@@ -36,8 +37,15 @@ class Prompted:
     def classes(self) -> int:
         return len(self.class_names)
 
+    @property
+    def truth(self) -> NDArray[Any]:
+        return self.test_y
+
     def arrays(self) -> Iterator[NDArray[Any]]:
         yield from (self.test_x, self.prompts)
+
+    def examples(self, test: Split) -> str:
+        return test.digest()
 
     def check(self) -> None:
         """Raise BadFeatures or BadDataset for what no probe can work on."""
@@ -68,7 +76,7 @@ def texts_of(source: Source, cell: Cell) -> tuple[tuple[str, ...], ...]:
 
 def gather(source: Source, cell: Cell) -> Prompted:
     """Test features and encoded prompts. Raises Unmeasured unless the roles share a space."""
-    require_image_and_text(source, cell)
+    require_kinds(source, cell.models, ("image", "text"))
     image, text = (source.model(role) for role in cell.models)
     if image.space != text.space or not image.space:
         raise Unmeasured(

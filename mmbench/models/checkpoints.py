@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench import assets
+from mmbench import assets, files
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MMBenchError
 from mmbench.models import archives, published
 
@@ -66,19 +66,19 @@ def check_digest(path: Path, stated: str, wish: str) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """Hex SHA-256 of a file, remembered by its size and mtime, so that a large file is read once.
+    """Hex SHA-256 of a file, remembered over processes by its stamp, so that a large file is read once.
 
     Unlike an asset, a checkpoint may change in place: a new content simply has a new digest.
     """
-    stat = path.stat()
+    seen = files.stamp(path)
     memo = _note_path(f"digest {path.resolve()}")
     with contextlib.suppress(OSError, ValueError, KeyError):
         known = json.loads(memo.read_text())
-        if (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+        if seen._asdict().items() <= known.items():
             return str(known["sha256"])
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    _write_note(memo, {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256})
+    sha256 = files.sha256_of(path)
+    if files.settled(seen):
+        _write_note(memo, {**seen._asdict(), "sha256": sha256})
     return sha256
 
 
@@ -342,6 +342,5 @@ def _write_note(path: Path, note: Mapping[str, Any]) -> None:
     """Notes only save time: where the cache cannot be written, there are none."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(note))
-        temporary.replace(path)
+        with files.atomic(path, durable=False) as temporary:
+            temporary.write_text(json.dumps(note))

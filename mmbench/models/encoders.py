@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mmbench.errors import BadItem
+from mmbench.errors import BadItem, BadSpec
 from mmbench.models.entry import Encoder, Preprocess
+from mmbench.models.hidden import HiddenLayers, Layer
 
 if TYPE_CHECKING:
     import torch
@@ -105,10 +106,13 @@ def image_encoder(
     preprocess: Preprocess,
     dim: int,
     features: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    *,
+    layers: Mapping[str, Layer] | None = None,
 ) -> Encoder:
     """An image encoder; ``features`` maps a batch to ``[batch, dim]`` and is the module itself by default.
 
-    Weights and batches are kept channels-last, which makes convolutions on CPUs about twice as fast.
+    ``layers`` are hidden layers by name, each a part of ``module``. Weights and batches are kept channels-last, which
+    makes convolutions on CPUs about twice as fast.
     """
     import torch
 
@@ -118,7 +122,77 @@ def image_encoder(
     def forward(batch: torch.Tensor) -> torch.Tensor:
         return encode(batch.to(device_of(module), memory_format=torch.channels_last))
 
-    return Encoder("image", dim, module, forward, image_transform(preprocess))
+    def run() -> torch.Tensor:
+        weights = next(module.parameters(), None)
+        return forward(
+            torch.zeros(1, 3, preprocess.size, preprocess.size, dtype=weights.dtype if weights is not None else None)
+        )
+
+    return Encoder(
+        "image",
+        dim,
+        module,
+        forward,
+        image_transform(preprocess),
+        hidden=HiddenLayers(layers, run) if layers else None,
+        pixels=image_transform(unnormalised(preprocess)),
+        differentiable=differentiable(forward, preprocess),
+    )
+
+
+def differentiable(
+    forward: Callable[[torch.Tensor], torch.Tensor], preprocess: Preprocess
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """From pixels in [0, 1], float ``[batch, 3, size, size]``, to features ``[batch, dim]`` with gradients.
+
+    ``forward`` takes normalised images. The function raises BadSpec for pixels of another shape, kind or range, and
+    when gradients are wanted and ``forward`` gives none.
+    """
+
+    def features(pixels: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        check_pixels(pixels, preprocess.size)
+        mean, std = (pixels.new_tensor(row).view(3, 1, 1) for row in (preprocess.mean, preprocess.std))
+        out = forward((pixels - mean) / std)
+        if pixels.requires_grad and torch.is_grad_enabled() and not out.requires_grad:
+            raise BadSpec(
+                "the encoder gives features without gradients to its pixels: it computes them under torch.no_grad() "
+                "or outside torch; remove that, or use another encoder"
+            )
+        return out
+
+    return features
+
+
+def with_tried_gradients(encoder: Encoder, size: int) -> Encoder:
+    """``encoder``, with ``differentiable`` None when an image of zeros shows that its features have no gradients."""
+    import torch
+
+    assert encoder.differentiable is not None
+    try:
+        with torch.enable_grad():
+            encoder.differentiable(torch.zeros(1, 3, size, size, requires_grad=True))
+    except (BadSpec, RuntimeError):  # torch raises the latter where code of others asks such a tensor for its numbers
+        return replace(encoder, differentiable=None)
+    return encoder
+
+
+def check_pixels(pixels: torch.Tensor, size: int) -> None:
+    """Raise BadSpec unless ``pixels`` is float ``[batch, 3, size, size]`` with values in [0, 1] (up to 0.001)."""
+    if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, size, size) or not pixels.is_floating_point():
+        raise BadSpec(
+            f"expected float pixels [batch, 3, {size}, {size}] in [0, 1], got {pixels.dtype} {list(pixels.shape)}; "
+            "make them with the encoder's pixels(image)"
+        )
+    if len(pixels) == 0:
+        return
+    low, high = (float(value) for value in pixels.detach().aminmax())
+    if not (low >= -1e-3 and high <= 1 + 1e-3):
+        raise BadSpec(
+            f"expected pixels in [0, 1], got values from {low:.4g} to {high:.4g}; do not normalise them, and divide "
+            "bytes by 255"
+        )
 
 
 def text_encoder(module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor]) -> Encoder:

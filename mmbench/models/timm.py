@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
 from mmbench.models import bit, checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.hidden import Layer, pooled_as
 from mmbench.models.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -92,7 +93,29 @@ def _load(spec: ModelSpec) -> Encoder:
         checkpoints.load_strictly(module, state, path, f"timm {spec.name}", spare=spare)
     preprocess = specs.adjusted(preprocess_of(module), spec)
     dim = int(getattr(module, "head_hidden_size", module.num_features))  # they differ after a head convolution
-    return specs.checked(spec, encoders.image_encoder(module, preprocess, dim))
+    return specs.checked(spec, encoders.image_encoder(module, preprocess, dim, layers=layers_of(module)))
+
+
+def layers_of(module: Any) -> dict[str, Layer]:
+    """Hidden layers of a timm model under timm's own names: those in ``feature_info``, or else every one of its blocks.
+
+    Of a transformer these are the blocks (``blocks.0`` ...), before the last norm: the class token where timm takes
+    that as the model's output, else the mean over patches without prefix tokens (also where the model pools by
+    maximum or attention). Of other networks they are the stages (``layer1``, ``stages.0`` ...), averaged over
+    positions.
+    """
+    parts = dict(module.named_modules())
+    listed = [each for each in getattr(module, "feature_info", None) or () if isinstance(each, dict)]
+    widths = {each["module"]: each.get("num_chs") for each in listed if each.get("module") in parts}
+    if not widths and "blocks" in parts:
+        widths = {f"blocks.{name}": None for name, _ in module.blocks.named_children()}
+    pool = pooled_as(
+        class_token=getattr(module, "global_pool", "") == "token",
+        prefix_tokens=int(getattr(module, "num_prefix_tokens", 0)),
+        patches=getattr(getattr(module, "patch_embed", None), "num_patches", None),
+        channels_last=getattr(module, "output_fmt", "NCHW") == "NHWC",
+    )
+    return {name: Layer(parts[name], pool, width) for name, width in widths.items()}
 
 
 def _state(spec: ModelSpec, module: Any, path: Path) -> checkpoints.StateDict:

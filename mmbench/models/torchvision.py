@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
 from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.hidden import Layer, pooled_as
 from mmbench.models.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -123,7 +124,29 @@ def _load(spec: ModelSpec) -> Encoder:
         state = checkpoints.without(checkpoints.below(whole, spec.option("prefix"), path), head)
         spare = spec.option("spare") == "1"
         checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}", spare=spare)
-    return specs.checked(spec, encoders.image_encoder(module, specs.adjusted(preprocess, spec), dim))
+    preprocess = specs.adjusted(preprocess, spec)
+    return specs.checked(spec, encoders.image_encoder(module, preprocess, dim, layers=layers_of(module)))
+
+
+def layers_of(module: Any) -> dict[str, Layer]:
+    """Hidden layers of a torchvision classifier, under torchvision's own names.
+
+    Of a vision transformer every block (``encoder.layers.encoder_layer_0`` ...), the class token; of other networks
+    the children of ``features`` or, where there is none, the network's own (``layer1`` ...), averaged over positions.
+    """
+    import torch
+
+    blocks = getattr(getattr(module, "encoder", None), "layers", None)
+    if isinstance(blocks, torch.nn.Sequential):
+        pool = pooled_as(class_token=True, prefix_tokens=1)
+        return {f"encoder.layers.{name}": Layer(block, pool) for name, block in blocks.named_children()}
+    inside = getattr(module, "features", None)
+    prefix, parts = ("features.", inside) if isinstance(inside, torch.nn.Sequential) else ("", module)
+    last = "norm" in dict(module.named_children()) and "permute" in dict(
+        module.named_children()
+    )  # Swin, [b, h, w, dim]
+    pool = pooled_as(channels_last=last)
+    return {f"{prefix}{name}": Layer(part, pool) for name, part in parts.named_children() if name not in _HEADS}
 
 
 def _check_normaliser(state: checkpoints.StateDict, preprocess: Preprocess, path: Path, wish: str) -> None:

@@ -1,5 +1,7 @@
 """``transformers:DIR_OR_ID[#image]``: a text encoder, or with ``#image`` a vision encoder, of the transformers library.
 
+A folder of a causal language model with its head is a generator too, and then no option but ``dim`` and ``sha256`` counts.
+
 DIR is a folder with config, weights and tokenizer (absolute, or relative to $MMBENCH_WEIGHTS); ID a model that the
 local hub cache holds. No code of a model repository is run, and nothing is downloaded.
 """
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MissingExtra
-from mmbench.models import checkpoints, encoders, published, specs
-from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models import checkpoints, encoders, generators, published, specs
+from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def entry(spec: ModelSpec) -> ModelEntry:
         source=source,
         licence=licence,
         raw=specs.raw_of(spec, entry) if image else None,
+        generator=None if image else GeneratorEntry(lambda: _load_generator(spec), lambda: _generator_identity(spec)),
     )
 
 
@@ -70,10 +73,7 @@ def load_text(
     import torch
 
     module = _module(folder, wish)
-    with _telling(folder, wish):
-        from transformers import AutoTokenizer
-
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = _tokenizer(folder, wish)
     if tokenizer.pad_token is None:  # GPT-2 has none; the mask keeps padding out of every pooling
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"
@@ -92,6 +92,38 @@ def load_text(
         return torch.nn.functional.normalize(rows, dim=1) if unit else rows
 
     return encoders.text_encoder(module, int(module.config.hidden_size), features)
+
+
+def load_generator(folder: Path, wish: str) -> generators.Generator:
+    """A generator from a local folder.
+
+    Raises BadSpec for a model that is no causal language model (an encoder, or one that reads in both directions), and
+    CorruptAsset when its head or other weights are missing.
+    """
+    module = _module(folder, wish, "AutoModelForCausalLM").float().eval()
+    tokenizer = _tokenizer(folder, wish)
+    own = module.generation_config.eos_token_id
+    ends = tuple(own) if isinstance(own, list) else (own,) if own is not None else (tokenizer.eos_token_id,)
+    if ends == (None,):
+        raise BadSpec(f"{wish}: {folder} states no eos_token_id, so no text would end")
+    if _sees_what_follows(module):
+        raise BadSpec(f"{wish}: {folder} reads in both directions; a generator is a causal language model, as GPT-2 is")
+    return generators.from_transformers(
+        module,
+        encode=lambda text: tokenizer.encode(text, add_special_tokens=False),
+        decode=lambda tokens: tokenizer.decode(tokens, skip_special_tokens=True),
+        ends=ends,
+        room=int(getattr(module.config, "max_position_embeddings", None) or _TOKENS),
+        start=() if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,),
+    )
+
+
+def _sees_what_follows(module: Any) -> bool:
+    import torch
+
+    with torch.inference_mode():
+        one, other = module(input_ids=torch.tensor([[0, 1], [0, 2]])).logits[:, 0]
+    return not torch.allclose(one, other, atol=1e-5)
 
 
 def load_image(folder: Path, spec: ModelSpec, wish: str) -> Encoder:
@@ -172,8 +204,15 @@ def _normalisation(config: dict[str, Any], path: Path, wish: str) -> tuple[Any, 
     return tuple(rows[0]), tuple(rows[1])  # type: ignore[arg-type]
 
 
-def _load(spec: ModelSpec) -> Encoder:
-    wish = f"model {str(spec)!r}"
+def _tokenizer(folder: Path, wish: str) -> Any:
+    with quiet_reading(folder, wish):
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def _folder(spec: ModelSpec, wish: str) -> Path:
+    """The model's folder, its weights of the digest that ``spec`` states; raises MissingAsset, CorruptAsset."""
     folder = folder_of(spec.name)
     if folder is None:
         raise MissingAsset(
@@ -181,6 +220,19 @@ def _load(spec: ModelSpec) -> Encoder:
             f"hf download {spec.name}, or name a folder: transformers:DIR"
         )
     _check_digest(folder, spec.option("sha256"), wish)
+    return folder
+
+
+def _load_generator(spec: ModelSpec) -> generators.Generator:
+    wish = f"model {str(spec)!r}"
+    found = load_generator(_folder(spec, wish), wish)
+    specs.require_width(spec, found.dim)
+    return found
+
+
+def _load(spec: ModelSpec) -> Encoder:
+    wish = f"model {str(spec)!r}"
+    folder = _folder(spec, wish)
     if spec.tower == "image":
         return specs.checked(spec, load_image(folder, spec, wish))
     options = {"max_length": spec.number("max_length"), "unit": spec.option("unit") == "1"}
@@ -191,15 +243,24 @@ def _load(spec: ModelSpec) -> Encoder:
 
 def _identity(spec: ModelSpec) -> Identity:
     known = dict(encoders.versions("transformers", "tokenizers", "torch", "pillow"))
-    folder = folder_of(spec.name)
-    files = [path for path in _files(folder) if path.suffix != ".md"] if folder else []
-    weights = checkpoints.folder_digest(files) if any(p.suffix in (".safetensors", ".bin") for p in files) else None
     pool = spec.option("pool", "cls" if spec.tower == "image" else "mean")
     layer = f"token {spec.option('token')}" if spec.option("token") else pool
     # the folder's content is in the digest, so the name of the folder is left out
     options = "&".join(f"{key}={value}" for key, value in spec.options if key not in ("dim", "sha256"))
     architecture = f"transformers {spec.tower or 'text'} {options}".strip()
-    return Identity(weights, architecture, f"{layer} of the last layer", None, known)
+    return Identity(_weights(spec), architecture, f"{layer} of the last layer", None, known)
+
+
+def _generator_identity(spec: ModelSpec) -> Identity:
+    known = dict(encoders.versions("transformers", "tokenizers", "torch"))
+    return Identity(_weights(spec), "transformers causal language model", "next token", None, known)
+
+
+def _weights(spec: ModelSpec) -> str | None:
+    """A digest of the files of the model's folder, tokenizer included; None when it is not here."""
+    folder = folder_of(spec.name)
+    files = _files(folder) if folder else []
+    return checkpoints.folder_digest(files) if any(p.suffix in (".safetensors", ".bin") for p in files) else None
 
 
 def _check_digest(folder: Path, stated: str, wish: str) -> None:
@@ -215,18 +276,23 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in kinds)
 
 
-def _module(folder: Path, wish: str) -> Any:
-    """The base model in ``folder`` with every one of its weights found; else raises CorruptAsset naming the first."""
+def _module(folder: Path, wish: str, kind: str = "AutoModel") -> Any:
+    """The model in ``folder`` with every one of its weights found; else raises CorruptAsset naming the first.
+
+    ``kind`` is transformers' class: the base model, whose file may hold heads besides, or a model with its head.
+    """
     for path in folder.glob("*.safetensors"):
         checkpoints.check_page(path)
     if not any(folder.glob("*.safetensors")):
         for path in folder.glob("pytorch_model*.bin"):
             checkpoints.read_state_dict(path)  # refused here, with our words, when it holds more than tensors
-    with _telling(folder, wish):
-        from transformers import AutoModel
+    with quiet_reading(folder, wish):
+        import transformers
 
         options = {"output_loading_info": True, "ignore_mismatched_sizes": True}
-        module, report = AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
+        module, report = getattr(transformers, kind).from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, **options
+        )
     if shapes := sorted(str(item[0]) for item in report["mismatched_keys"]):
         raise BadSpec(f"{wish}: {folder} does not fit its config.json: {', '.join(shapes[:3])} differ in shape")
     missing = [key for key in sorted(report["missing_keys"]) if not key.startswith(_SPARE)]
@@ -243,15 +309,15 @@ def _module(folder: Path, wish: str) -> Any:
 
 
 @contextlib.contextmanager
-def _telling(folder: Path, wish: str) -> Iterator[None]:
-    """Import and run transformers without its progress bars; what it cannot read becomes our error."""
+def quiet_reading(place: Path, wish: str, extra: str = "embedded") -> Iterator[None]:
+    """Import and run transformers without its progress bars; raises CorruptAsset for what it cannot read."""
     from safetensors import SafetensorError
 
     try:
         import transformers
         from transformers.utils import logging
     except ImportError:
-        raise MissingExtra("transformers", "embedded", wish) from None
+        raise MissingExtra("transformers", extra, wish) from None
     level, bars = transformers.logging.get_verbosity(), logging.is_progress_bar_enabled()
     transformers.logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -259,7 +325,7 @@ def _telling(folder: Path, wish: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CorruptAsset(f"{wish}: transformers cannot read {folder} ({why})") from error
+        raise CorruptAsset(f"{wish}: transformers cannot read {place} ({why})") from error
     finally:
         transformers.logging.set_verbosity(level)
         if bars:

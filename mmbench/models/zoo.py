@@ -11,10 +11,12 @@ import functools
 import hashlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmbench.errors import BadSpec
 from mmbench.models import checkpoints, encoders
 from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.hidden import Layer
 from mmbench.models.specs import ModelSpec, check_options
 from mmbench.zoo import backbone, weight_files
 from mmbench.zoo.fingerprint import canonical, source_of
@@ -26,7 +28,24 @@ TEXT_LICENCE = "weights: CC BY-SA 4.0, trained on names of OpenMoji drawings and
 
 
 def _image(name: str, folder: Path, preprocess: Preprocess) -> Encoder:
-    return encoders.image_encoder(encoders.folded(weight_files.image_tower(name, folder)), preprocess, backbone.DIM)
+    module = weight_files.image_tower(name, folder)
+    layers = _layers(module)  # found before folding, which renumbers the parts of a Sequential and keeps these
+    return encoders.image_encoder(encoders.folded(module), preprocess, backbone.DIM, layers=layers)
+
+
+def _layers(module: Any) -> dict[str, Layer]:
+    """Hidden layers of the zoo's networks, each averaged over positions as the output is.
+
+    Of the backbone ``stem`` (the first convolution's ReLU) and ``stage1`` to ``stage3`` (the residual blocks); of the
+    ViT ``block1`` to ``block6`` (what follows the last block, the norm, the linear map and the ReLU, is left out).
+    """
+    import torch
+
+    if not isinstance(module, torch.nn.Sequential):
+        return {f"block{number}": Layer(block) for number, block in enumerate(module.blocks, start=1)}
+    first = next(place for place, part in enumerate(module) if isinstance(part, torch.nn.ReLU))
+    stages = module[first : first + len(backbone.WIDTHS)]
+    return {"stem" if number == 0 else f"stage{number}": Layer(stage) for number, stage in enumerate(stages)}
 
 
 def _text(name: str, folder: Path) -> Encoder:

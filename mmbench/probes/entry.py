@@ -41,4 +41,4 @@ class Probe:
     about: str = ""
 
 
-PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes")
+PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes", group="mmbench.probes")

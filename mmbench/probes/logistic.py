@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.draws import cut_rows, draw_shots, trial_seeds
+from mmbench.probes.draws import cut_rows, draw_shots
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import LogisticSettings
+from mmbench.seeds import trial_seeds
 
 Matrix = NDArray[np.float64]
 Rows = tuple[NDArray[Any], NDArray[Any]]

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.draws import cut_rows, trial_seeds
+from mmbench.probes.draws import cut_rows
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.seed_heads import Heads, rows_at, target
 from mmbench.probes.tensors import to_tensor
 from mmbench.protocol import MLPSettings
+from mmbench.seeds import trial_seeds
 
 Rows = tuple[NDArray[Any], NDArray[Any]]
 

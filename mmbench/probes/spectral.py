@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from mmbench.errors import BadDataset
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.draws import trial_seeds
 from mmbench.probes.eigen import top_eigenvectors
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.kmeans import kmeans
 from mmbench.probes.labelling import class_first, one_to_one, overlap
 from mmbench.probes.tensors import blocks, to_tensor, unit_rows
 from mmbench.protocol import ClusteringSettings
+from mmbench.seeds import trial_seeds
 
 Matrix = NDArray[np.float64]
 KEEP = 2**23

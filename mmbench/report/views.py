@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Claim
-from mmbench.claims.disagreements import DISAGREEMENTS, Disagreement
 from mmbench.claims.families import cells_asked, family
+from mmbench.claims.ledger import DISAGREEMENTS, Entry
 from mmbench.records.schema import Binding, Record, VerdictPart, slug
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.figures import Figure
@@ -53,7 +53,7 @@ class Page:
     figures: tuple[Figure, ...] = ()
 
     @property
-    def disagreements(self) -> list[tuple[Disagreement, list[ClaimView]]]:
+    def disagreements(self) -> list[tuple[Entry, list[ClaimView]]]:
         """All places where the documents disagree, each with those of the page's claims that it touches."""
         return [(entry, [claim for claim in self.claims if claim.id in entry.claims]) for entry in DISAGREEMENTS]
 

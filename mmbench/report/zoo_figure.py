@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmbench.lineups.roles import KINDS, kind_of
 from mmbench.protocol import Roles
-from mmbench.report.figures import KINDS, kind_of, svg_of
+from mmbench.report.figures import COLOURS, svg_of
 from mmbench.zoo.recipes.seeds import first_run
 from mmbench.zoo.training import atomic
 
@@ -56,7 +57,8 @@ def draw(found: dict[str, Point]) -> str:
 
     def paint(canvas: Figure) -> None:
         ax = canvas.subplots()
-        for kind, (label, colour) in KINDS.items():
+        for kind, label in KINDS.items():
+            colour = COLOURS[kind]
             for again in (False, True):
                 given = [found[name] for name in found if kind_of(Roles(name)) == kind and (name in firsts) != again]
                 look: dict[str, Any] = {"facecolors": "none"} if again else {"color": colour, "label": label}

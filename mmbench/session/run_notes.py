@@ -47,7 +47,6 @@ class Sheet:
 
     def record(self, board: Board, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
-        from mmbench.bench.keys import code_digest
         from mmbench.records.comparing import adjusted
 
         lineup = _lineup_part(board) if "measured" in self._evidence() or self.cells or self.lost else None
@@ -71,7 +70,6 @@ class Sheet:
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
                 "encoded_twice": self.twice,
                 "calibration": _calibration(folder / "reports" / "calibration.json"),
-                "code": code_digest() if self.cells else None,
             }
         )
         return self.last
@@ -106,12 +104,13 @@ def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) ->
         digest=digest,
         identity=identity,
         ceilings=_or_none(lambda: _ceilings(bound.entry)) or (),
+        kind=_or_none(lambda: getattr(bound, "kind", "")) or "",
     )
 
 
 def _ceilings(entry: Any) -> tuple[CeilingPart, ...]:
     found = getattr(entry, "ceilings", ())
-    return tuple(CeilingPart(knows=ceiling.knows, score=ceiling.score()) for ceiling in found)
+    return tuple(CeilingPart(knows=ceiling.given, score=ceiling.score()) for ceiling in found)
 
 
 def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:

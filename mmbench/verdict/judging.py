@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -120,27 +120,40 @@ def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint)
 
 
 def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) -> list[_Judged]:
+    """Every leaf with its p-values: by its tangent where it has one, by redrawing where it is a correlation."""
     place = {cell: i for i, cell in enumerate(gathered.rows)}
-    present = [all(c in place for term in leaf.terms for c in term.cells) for leaf in leaves]
-    pairs = zip(leaves, present, strict=True)
-    tangents = [leaf.tangent(gathered.means) if there else None for leaf, there in pairs]
-    weights, constants = _matrix([tangent for tangent in tangents if tangent], place)
-    found = joint.contrasts(weights, constants) if len(weights) else None
-    p_above, p_below = (found.p_above(), found.p_below()) if found else (np.empty(0), np.empty(0))
+    there = [leaf for leaf in leaves if all(c in place for term in leaf.terms for c in term.cells)]
+    judged = {id(leaf): one for leaf, one in _by_tangent(there, gathered.means, joint, place)}
     noise = None
-    judged, at = [], 0
-    for leaf, tangent, there in zip(leaves, tangents, present, strict=True):
-        if tangent is not None:
-            assert found is not None
-            judged.append(_judged_margin(leaf, tangent, found[at], float(p_above[at]), float(p_below[at])))
-            at += 1
-        elif there and isinstance(leaf, Coefficient):
+    for leaf in there:
+        if id(leaf) not in judged and isinstance(leaf, Coefficient):
             if noise is None:
                 noise = joint.noise(DRAWS, np.random.default_rng(SEED))
-            judged.append(_judged_correlation(leaf, joint, noise, place))
-        else:
-            judged.append(_Judged(leaf))
-    return judged
+            judged[id(leaf)] = _judged_correlation(leaf, joint, noise, place)
+    # a leaf may stand at several places of a tree, and each pays for its own neighbours
+    return [replace(judged[id(leaf)]) if id(leaf) in judged else _Judged(leaf) for leaf in leaves]
+
+
+def _by_tangent(
+    leaves: list[Leaf], means: Mapping[Cell, float], joint: stats.Joint, place: Mapping[Cell, int]
+) -> Iterator[tuple[Leaf, _Judged]]:
+    """The leaves that are linear near the means, tested all at once."""
+    tangents = [(leaf, tangent) for leaf in leaves if (tangent := leaf.tangent(means)) is not None]
+    if not tangents:
+        return
+    weights, constants = _matrix((tangent for _, tangent in tangents), place)
+    covariance = joint.covariance() if any(leaf.lists for leaf, _ in tangents) else np.zeros((len(place),) * 2)
+
+    def covariance_of(terms: Sequence[Linear]) -> stats.Array:
+        rows, _ = _matrix(terms, place)
+        return rows @ covariance @ rows.T
+
+    biases = np.array([leaf.bias(means, covariance_of) for leaf, _ in tangents])
+    found = joint.contrasts(weights, constants - biases)
+    p_above, p_below = found.p_above(), found.p_below()
+    for i, (leaf, tangent) in enumerate(tangents):
+        one = _judged_margin(leaf, tangent, found[i], float(p_above[i]), float(p_below[i]))
+        yield leaf, replace(one, value=found[i].value + float(biases[i]))
 
 
 def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.Array, stats.Array]:

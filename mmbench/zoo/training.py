@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench.progress import progress_bar
 from mmbench.zoo.loop import Recipe, Trainer
 from mmbench.zoo.recipes import RECIPES
 
@@ -53,7 +56,7 @@ def train(
         trainer.restore(saved["state"])
         spent = saved["seconds"]
     started = time.monotonic()
-    with _bar(recipe, trainer.step, progress) as report:
+    with _reporting(recipe, trainer.step, progress) as report:
         while trainer.step < recipe.steps:
             report(trainer.step + 1, trainer.advance())
             if trainer.step in stages:
@@ -112,33 +115,20 @@ class atomic:
         self.temporary.replace(self.path)
 
 
-class _bar:
-    """A progress bar with the loss; on a stream that is no terminal, a line every 50 steps."""
-
-    def __init__(self, recipe: Recipe, step: int, show: bool) -> None:
-        self.recipe, self.step, self.show = recipe, step, show
-
-    def __enter__(self) -> Callable[[int, float], None]:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        self.progress = Progress(*columns, console=console, disable=not (self.show and console.is_terminal))
-        self.progress.start()
-        task = self.progress.add_task(self.recipe.name, total=self.recipe.steps, completed=self.step)
-        started = time.monotonic()
+@contextlib.contextmanager
+def _reporting(recipe: Recipe, first: int, show: bool) -> Iterator[Callable[[int, float], None]]:
+    """A progress bar with the loss; where standard error is no terminal, a line every 50 steps."""
+    started = time.monotonic()
+    with progress_bar(recipe.name, recipe.steps, wanted=show, done=first, stays=True) as bar:
 
         def report(step: int, loss: float) -> None:
-            self.progress.update(task, completed=step, description=f"{self.recipe.name}  loss {loss:.3f}")
-            if self.show and not console.is_terminal and (step % 50 == 0 or step == self.step + 10):
-                pace = (time.monotonic() - started) / (step - self.step)
-                console.print(f"{self.recipe.name} step {step}/{self.recipe.steps} loss {loss:.4f} {pace:.2f} s/step")
+            bar.update(step, what=f"{recipe.name}  loss {loss:.3f}")
+            if show and not bar.shown and (step % 50 == 0 or step == first + 10):
+                pace = (time.monotonic() - started) / (step - first)
+                line = f"{recipe.name} step {step}/{recipe.steps} loss {loss:.4f} {pace:.2f} s/step"
+                print(line, file=sys.stderr, flush=True)
 
-        return report
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
+        yield report
 
 
 def curve(losses: list[float]) -> str:

@@ -12,8 +12,7 @@ import pytest
 from tiny_spaces import CELLS, CLASSES, IMAGES, tiny
 
 from mmbench.bench.bench import Bench
-from mmbench.bench.solving import examples_of
-from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.features.store import Store
 from mmbench.metrics import METRICS
@@ -112,14 +111,13 @@ def test_several_labels_an_item_are_unmeasured(opened):
         bench.scores(CELLS[0])
 
 
-def test_rows_keep_their_classes_and_classes_are_known_by_their_names():
-    split = Split(("a", "b"), np.array([1, 0]))
-    one, other = (Dataset("made", names, {"test": split}) for names in (("x", "y"), ("x", "z")))
-    rows, by_class = METRICS.get("accuracy"), METRICS.get("rdm_pearson")
-    assert examples_of(one, rows)[1] == split.digest() == examples_of(other, rows)[1]
-    assert examples_of(one, rows)[0] is split.labels
-    assert examples_of(one, by_class)[0].tolist() == [0, 1]
-    assert examples_of(one, by_class)[1] != examples_of(other, by_class)[1]
+def test_the_code_of_a_jackknifed_metric_is_in_the_key():
+    """Of its statistic, which stands in another module than the jackknife."""
+    modules = {metric.name: metric.module for metric in METRICS}
+    assert modules["rdm_pearson"] == "mmbench.metrics.dissimilarities"
+    assert modules["nmi"] == "mmbench.metrics.partitions"
+    assert modules["accuracy"] == "mmbench.metrics.outcomes"
+    assert "mmbench.metrics.jackknife" not in modules.values()
 
 
 def test_scores_of_rows_say_the_class_of_each_also_when_read_back(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 
 from mmbench.datasets.declared import SPLITS
 from mmbench.datasets.entry import DATASETS
-from mmbench.datasets.specs import KINDS, resolve
+from mmbench.datasets.source import SOURCES
+from mmbench.datasets.specs import resolve
 from mmbench.errors import BadDataset, BadSpec, MissingAsset, UnknownName
 
 
@@ -58,7 +59,7 @@ def test_a_torchvision_spec_takes_its_root(tmp_path):
     assert resolve(f"torchvision:SVHN?root={tmp_path}").classes == 10
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOURCES.names())
 def test_every_kind_says_how_it_is_written(kind):
     with pytest.raises(BadSpec, match=rf"ends after '{kind}'; write .*{kind}:"):
         resolve(f"{kind}:")
@@ -80,7 +81,7 @@ def test_a_spec_resolves_before_its_files_are_there(kind, tmp_path):
     entry = resolve(EXAMPLES[kind].format(tmp_path / "later"))
     assert entry.assets
     for ask in (entry.load, entry.identity):
-        with pytest.raises(MissingAsset, match="is not there"):
+        with pytest.raises(MissingAsset, match="does not exist"):
             ask()
 
 

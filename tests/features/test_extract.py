@@ -23,11 +23,12 @@ from tiny_encoders import (
 )
 
 from mmbench.errors import BadDataset, BadFeatures, BadItem, BadSpec
-from mmbench.features import extract as extract_module
-from mmbench.features import prepared_images as recent
 from mmbench.features.encode import encode_rows
-from mmbench.features.extract import UnreadableItem, extract, item_digests
+from mmbench.features.extract import extract
+from mmbench.features.items import item_digests
 from mmbench.features.keys import feature_key
+from mmbench.features.prepared_images import PreparedImages
+from mmbench.features.results import UnreadableItem
 from mmbench.features.store import Store, StoreWarning
 
 TEXT = dataclasses.replace(IDENTITY, architecture="letters", preprocess=None)
@@ -79,7 +80,7 @@ def test_the_counter_sees_a_second_encode(store):
 def test_stored_twice_sees_an_item_in_two_shards(store):
     split = pictures(range(3))
     shelf = store.shelf(extract(image_encoder(), IDENTITY, split, store).key)
-    shelf.append(shelf.shards[0].items[:1], np.zeros((1, 16), np.float32), 0.0, "a liar")
+    shelf.append(shelf.shards[0].items[:1], np.zeros((1, 16), np.float32), 0.0, "another run")
     assert len(store.stored_twice()) == 1
 
 
@@ -163,29 +164,41 @@ def test_decoding_on_threads_gives_the_same_features(store, tmp_path):
     same(alone.array, helped.array)
 
 
-def test_images_are_prepared_once_for_encoders_that_are_fed_alike(store):
-    split, alike = pictures(range(21)), image_encoder()
-    first = extract(alike, IDENTITY, split, store, batch_size=8)
+def weights(letter):
+    return dataclasses.replace(IDENTITY, weights=letter * 64)
+
+
+def test_images_are_prepared_once_for_encoders_that_prepare_them_alike(store):
+    split, alike, cache = pictures(range(21)), image_encoder(), PreparedImages()
+    first = extract(alike, IDENTITY, split, store, batch_size=8, prepared_images=cache)
     assert sorted(split.images.decoded) == list(range(21))
-    second = extract(image_encoder(), dataclasses.replace(IDENTITY, weights="b" * 64), split, store, batch_size=8)
+    second = extract(image_encoder(), weights("b"), split, store, batch_size=8, prepared_images=cache)
     assert len(split.images.decoded) == 21
     same(second.array, first.array)
     other = image_encoder(prepare=lambda image: prepare(image) / 2)
-    third = extract(other, dataclasses.replace(IDENTITY, weights="c" * 64), split, store, batch_size=8)
+    third = extract(other, weights("c"), split, store, batch_size=8, prepared_images=cache)
     assert len(split.images.decoded) == 42
     assert not np.allclose(third.array, first.array)
 
 
-def test_what_is_kept_of_prepared_images_is_bounded(store, monkeypatch):
-    monkeypatch.setattr(recent, "BYTES", 5 * 3 * 8 * 8 * 4)
-    split = pictures(range(21))
+def test_without_a_cache_nothing_is_kept_between_two_calls(store):
+    split = pictures(range(5))
     extract(image_encoder(), IDENTITY, split, store)
-    found = extract(image_encoder(), dataclasses.replace(IDENTITY, weights="b" * 64), split, store)
+    extract(image_encoder(), weights("b"), split, store)
+    assert sorted(split.images.decoded) == sorted([*range(5), *range(5)])
+
+
+def test_what_is_kept_of_prepared_images_is_bounded(store):
+    cache, split = PreparedImages(sources=2, max_bytes=5 * 3 * 8 * 8 * 4), pictures(range(21))
+    extract(image_encoder(), IDENTITY, split, store, prepared_images=cache)
+    found = extract(image_encoder(), weights("b"), split, store, prepared_images=cache)
     assert sorted(split.images.decoded) == sorted([*range(21), *range(5, 21)])
     same(found.array, extract(image_encoder(), IDENTITY, split, store).array)
-    for seed in range(recent.SPLITS):
-        extract(image_encoder(), IDENTITY, pictures([100 + seed]), store)
-    assert all(kept.images is not split.images for kept in recent._recent)
+    extract(image_encoder(), IDENTITY, pictures([100]), store, prepared_images=cache)
+    assert len(cache.of(split.images, prepare).rows) == 5  # and now the most recent again
+    for seed in (101, 102):
+        extract(image_encoder(), IDENTITY, pictures([seed]), store, prepared_images=cache)
+    assert cache.of(split.images, prepare).rows == {}
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -225,6 +238,17 @@ def test_unreadable_items_are_left_out_and_listed(store, workers):
     same(got.rows, np.delete(np.arange(20), [0, 13]))
     whole = extract(image_encoder(), IDENTITY, pictures(range(20)), store, batch_size=4)
     same(got.array, whole.array[got.rows])
+
+
+def test_every_row_with_the_content_of_an_unreadable_item_is_left_out(store):
+    split = pictures([0, 1, 1, 2], broken=(1, 2))
+    got = extract(image_encoder(), IDENTITY, split, store, on_bad="exclude")
+    assert [(left.id, left.reason[:30]) for left in got.census.excluded] == [
+        ("p1", "picture_1.png: image file is t"),
+        ("p2", "the same content as 'p1': pict"),
+    ]
+    same(got.rows, [0, 3])
+    same(got.array, extract(image_encoder(), IDENTITY, pictures([0, 2]), store).array)
 
 
 def test_an_item_without_digest_is_a_bad_item(store):
@@ -316,8 +340,7 @@ def test_training_mode_is_refused(store):
         extract(encoder, IDENTITY, pictures(range(2)), store)
 
 
-def test_unknown_weights_are_never_stored_and_said_once(store, monkeypatch):
-    monkeypatch.setattr(extract_module, "_said", set())
+def test_unknown_weights_are_never_stored_and_a_store_warns_once(store):
     unknown = dataclasses.replace(IDENTITY, weights=None)
     encoder, batches = counted(image_encoder())
     split = pictures([0, 1, 2, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadItem
 from mmbench.models.entry import Encoder, Identity, Preprocess
+from mmbench.models.hidden import HiddenLayers, Layer
 
 PREPROCESS = Preprocess(size=8, resize=8, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 VERSIONS = {"torch": "2.0", "pillow": "10.0"}
@@ -88,6 +90,16 @@ def image_encoder(module: Any = None, dim: int = 16, prepare: Callable[[Any], An
     return Encoder("image", dim, module, module, prepare)
 
 
+def layered_encoder() -> Encoder:
+    """The small tower with two hidden layers: ``first`` (8 wide, after its ReLU) and ``last`` (16 wide, unpooled)."""
+    import torch
+
+    encoder = image_encoder()
+    layers = {"first": Layer(encoder.module[2]), "last": Layer(encoder.module[3])}
+    hidden = HiddenLayers(layers, lambda: encoder.module(torch.zeros(1, 3, 8, 8)))
+    return dataclasses.replace(encoder, hidden=hidden)
+
+
 def text_encoder(dim: int = 8) -> Encoder:
     """The mean of seeded letter embeddings."""
     import torch
@@ -110,4 +122,4 @@ def counted(encoder: Encoder) -> tuple[Encoder, list[int]]:
         batches.append(len(batch))
         return inner(batch)
 
-    return Encoder(encoder.modality, encoder.dim, encoder.module, forward, encoder.prepare), batches
+    return dataclasses.replace(encoder, forward=forward), batches

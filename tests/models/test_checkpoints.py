@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import struct
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from mmbench import files
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
 from mmbench.models import checkpoints, published
 from mmbench.models.specs import resolve
@@ -308,10 +310,16 @@ class TestLoadStrictly:
         self.load(state)
 
 
+def wait_until_settled(path):
+    while not files.settled(files.stamp(path)):
+        time.sleep(0.02)
+
+
 class TestDigests:
     def test_is_the_sha256_and_is_remembered(self, tmp_path, monkeypatch):
         path = tmp_path / "weights.bin"
         path.write_bytes(b"one")
+        wait_until_settled(path)
         assert checkpoints.file_digest(path) == hashlib.sha256(b"one").hexdigest()
         monkeypatch.setattr(hashlib, "file_digest", None)  # a second reading would fail
         assert checkpoints.file_digest(path) == hashlib.sha256(b"one").hexdigest()
@@ -319,12 +327,21 @@ class TestDigests:
     def test_a_changed_file_has_a_new_digest(self, tmp_path):
         path = tmp_path / "weights.bin"
         path.write_bytes(b"one")
+        wait_until_settled(path)
         checkpoints.file_digest(path)
         path.write_bytes(b"three")
         assert checkpoints.file_digest(path) == hashlib.sha256(b"three").hexdigest()
         path.write_bytes(b"seven")  # as long as before
         os.utime(path, ns=(1, 1))
         assert checkpoints.file_digest(path) == hashlib.sha256(b"seven").hexdigest()
+
+    def test_another_file_of_the_same_size_and_time_has_a_new_digest(self, tmp_path):
+        path = tmp_path / "weights.bin"
+        for content in (b"one", b"two"):
+            path.write_bytes(content)
+            os.utime(path, ns=(1, 1))
+            wait_until_settled(path)
+            assert checkpoints.file_digest(path) == hashlib.sha256(content).hexdigest()
 
     def test_a_read_only_cache_only_costs_time(self, tmp_path, monkeypatch):
         (tmp_path / "file").write_bytes(b"one")
@@ -334,6 +351,7 @@ class TestDigests:
     def test_a_damaged_note_is_not_believed(self, tmp_path, cache):
         path = tmp_path / "weights.bin"
         path.write_bytes(b"one")
+        wait_until_settled(path)
         checkpoints.file_digest(path)
         for note in (cache / "models").iterdir():
             note.write_text("{")

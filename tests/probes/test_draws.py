@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from mmbench.errors import NotEnoughShots
-from mmbench.probes.draws import cut_rows, draw_shots, trial_seeds
+from mmbench.probes.draws import cut_rows, draw_shots
+from mmbench.seeds import trial_seeds
 
 SEEDS = st.integers(0, 2**32 - 1)
 

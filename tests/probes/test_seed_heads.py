@@ -11,10 +11,10 @@ from torch import nn
 
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.draws import trial_seeds
 from mmbench.probes.linear import fit_linear, linear
 from mmbench.probes.mlp import fit_mlp, mlp, split
 from mmbench.protocol import LinearSettings, MLPSettings
+from mmbench.seeds import trial_seeds
 
 LINEAR = LinearSettings(epochs=4, learning_rate=0.01, batch_size=16)
 MLP = MLPSettings(hidden=16, learning_rate=0.01, batch_size=16, max_epochs=40, patience=3)

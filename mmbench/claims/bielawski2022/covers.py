@@ -1,4 +1,4 @@
-"""Book genres (Book Cover): Table 5.2, and the earlier results it is set against."""
+"""Book genres (Book Cover): Table 5.2, and the earlier results that it is compared with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _on_covers = partial(claim, protocols=(MLP_HEAD,), published=(TABLE_5_2,))
 
 _on_covers(
     "bielawski2022-book-vision-clip-best",
-    "Book genre from the cover alone: CLIP far above BiT-M and RN50, with and without the text on it.",
+    "For book genre from the cover alone, CLIP is far above BiT-M and RN50, with and without the text on the cover.",
     TRANSFER,
     "Table 5.2",
     expect=Best("clip", by=LARGE_PCT, each=BY_BOTH),
@@ -35,7 +35,7 @@ _on_covers(
 )
 _on_covers(
     "bielawski2022-book-text-clipt-best",
-    "Book genre from the title: CLIP-T above both Berts.",
+    "For book genre from the title, CLIP-T is above both Berts.",
     TRANSFER,
     "Table 5.2",
     expect=Best("clip_t"),
@@ -50,11 +50,11 @@ _on_covers(
     expect=Best(CLIP_PAIR, each=BY_BOTH),
     datasets=BOOK,
     models=PAIRS9,
-    leaves_open="whether 0.04 points over CLIP with Bert-large, beside spreads of 0.26 and 0.27, are a lead",
+    leaves_open="whether 0.04 points over CLIP with Bert-large are a lead, with spreads of 0.26 and 0.27",
 )
 _on_covers(
     "bielawski2022-book-sota",
-    "CLIP, CLIP-T and the two joined pass the best earlier image, title and joint accuracies.",
+    "CLIP, CLIP-T and the pair of both are above the best earlier accuracies from image, title and both.",
     TRANSFER,
     "Table 5.2",
     expect=All(
@@ -71,7 +71,7 @@ _on_covers(
 )
 _on_covers(
     "bielawski2022-book-masks-lower-all",
-    "Masks cost every image model and every pair some accuracy.",
+    "Masks lower the accuracy of every image model and every pair.",
     "5.2",
     "Table 5.2",
     expect=falls(MLP_HEAD, (*HC_VISION, *PAIRS9), *BOOK),
@@ -80,8 +80,8 @@ _on_covers(
 )
 _on_covers(
     "bielawski2022-book-advantage-remains-masked",
-    "On masked covers CLIP is still the best image model beside any text, and CLIP-T the best text beside any image "
-    "model: reading is not the whole lead.",
+    "On masked covers CLIP is still the best image model with any text model, and CLIP-T the best text model with any "
+    "image model: reading does not explain the whole lead.",
     TRANSFER,
     "Table 5.2",
     expect=All(

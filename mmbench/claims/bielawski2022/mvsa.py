@@ -23,25 +23,26 @@ def clip_best_in_column(text: str) -> Form:
 
 _on_tweets(
     "bielawski2022-mvsa-vision-clip-best",
-    "Tweet sentiment from the image alone: CLIP above BiT-M and RN50.",
+    "For tweet sentiment from the image alone, CLIP is above BiT-M and RN50.",
     TRANSFER,
     "Table 5.1",
     expect=Best("clip"),
     models=HC_VISION,
-    leaves_open="MVSA variant, split and class balance, hence the majority rate",
+    leaves_open="the variant, split and class balance of MVSA, and so the score of its majority class",
 )
 _on_tweets(
     "bielawski2022-mvsa-text-clipt-best",
-    "Tweet sentiment from the text alone: CLIP-T above both Berts.",
+    "For tweet sentiment from the text alone, CLIP-T is above both Berts.",
     TRANSFER,
     "Table 5.1",
     expect=Best("clip_t"),
     models=HC_TEXT,
-    leaves_open="whether a lead of 0.58 points beside a spread of 0.74 is one; the caption calls the text models alike",
+    leaves_open="whether 0.58 points are a lead, with a spread of 0.74; the caption calls the text models similar",
 )
 _on_tweets(
     "bielawski2022-mvsa-best-combos",
-    "CLIP with Bert-base and CLIP with Bert-large tie at the top; CLIP with CLIP-T is under half a point behind.",
+    "CLIP with Bert-base and CLIP with Bert-large are the best pairs and tie; CLIP with CLIP-T is less than half a "
+    "point below.",
     "5.2 Results, Transfer learning; Summary",
     "Table 5.1",
     expect=All(
@@ -60,20 +61,20 @@ _on_tweets(
         )
     ),
     models=PAIRS9,
-    ours="measured anew, a tie and half a point both become a difference of at most 2 points",
+    ours="on new measurements, a tie and half a point both become a difference of at most 2 points",
 )
 _on_tweets(
     "bielawski2022-mvsa-clip-best-each-column",
-    "In every column of the table, with any text or none, CLIP is the best image model.",
+    "In every column of the table, with any text model or none, CLIP is the best image model.",
     "5.2",
     "Table 5.1",
     expect=All((Best("clip", among=HC_VISION), *map(clip_best_in_column, HC_TEXT))),
     models=(*HC_VISION, *HC_TEXT, *PAIRS9),
-    ours="the row of the text alone counts as part of the column",
+    ours="the row without an image model counts as part of the column",
 )
 _on_tweets(
     "bielawski2022-mvsa-text-models-similar",
-    "Text models score alike, alone and joined with an image model; only CLIP as partner changes the score.",
+    "Text models have similar scores, alone and with an image model; only CLIP as image model changes the score.",
     "5.2",
     "Table 5.1",
     expect=All(
@@ -88,6 +89,7 @@ _on_tweets(
         )
     ),
     models=(*HC_TEXT, *PAIRS9),
-    leaves_open="whether the texts are alike among themselves, or alike alone and joined; both are asked",
-    ours="alike: at most 2 points apart",
+    leaves_open="whether text models are similar to each other, or each is similar alone and with an image model",
+    ours="similar: at most 2 points apart, in both senses; the exception: CLIP raises each text model by more than 2 "
+    "points",
 )

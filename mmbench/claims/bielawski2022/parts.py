@@ -1,7 +1,7 @@
-"""Parts of catalogued sentences, each weaker than its sentence, for lineups that do not play every role.
+"""Parts of catalogued sentences, each weaker than its sentence, for lineups that do not have every role.
 
-``part_of`` names the sentence that entails the part. Most of them leave out Bert-large, so that a lineup with RN50,
-BiT-M, CLIP, CLIP-T and Bert-base can be judged on what it can show.
+``part_of`` names the sentence that entails the part. Most of them leave out Bert-large, so that they can be judged
+on a lineup with RN50, BiT-M, CLIP, CLIP-T and Bert-base.
 """
 
 from __future__ import annotations
@@ -56,13 +56,14 @@ _across = partial(
 
 _on_tweets(
     "bielawski2022-mvsa-text-clipt-above-bert-base",
-    "Tweet sentiment from the text alone: CLIP-T above Bert-base.",
+    "For tweet sentiment from the text alone, CLIP-T is above Bert-base.",
     expect=Above("clip_t", "bert_base"),
     part_of="bielawski2022-mvsa-text-clipt-best",
 )
 _on_tweets(
     "bielawski2022-mvsa-clip-best-with-bert-base-or-clipt",
-    "On MVSA CLIP is the best image model alone, beside Bert-base and beside CLIP-T, and better than the text alone.",
+    "On MVSA CLIP is the best image model alone, with Bert-base and with CLIP-T, and the pairs are better than the "
+    "text alone.",
     expect=All(
         (
             Best("clip", among=HC_VISION),
@@ -79,7 +80,7 @@ _on_tweets(
 )
 _on_tweets(
     "bielawski2022-mvsa-bert-base-and-clipt-similar",
-    "On MVSA Bert-base and CLIP-T score alike, alone and beside RN50 or BiT-M, which change little.",
+    "On MVSA Bert-base and CLIP-T have similar scores, alone and with RN50 or BiT-M, which change them little.",
     expect=All(
         (
             OnPar("bert_base", "clip_t", within=EQ_PCT),
@@ -88,11 +89,12 @@ _on_tweets(
         )
     ),
     part_of="bielawski2022-mvsa-text-models-similar",
-    ours="a weaker part of the sentence: Bert-large and the exception for CLIP are left out; alike is within 2 points",
+    ours="a weaker part of the sentence: Bert-large and the exception for CLIP are left out; similar: at most 2 "
+    "points apart",
 )
 _on_covers(
     "bielawski2022-book-text-clipt-above-bert-base",
-    "Book genre from the title: CLIP-T above Bert-base.",
+    "For book genre from the title, CLIP-T is above Bert-base.",
     expect=Above("clip_t", "bert_base"),
     datasets=("book_covers",),
     models=SMALL_TEXT,
@@ -108,7 +110,7 @@ for _role, _name in (("clip", "CLIP"), ("bit_m", "BiT-M"), ("rn50", "RN50")):
     _masked = (Roles(_role), *paired([_role], SMALL_TEXT))
     _on_covers(
         f"bielawski2022-book-masks-lower-{_role.replace('_', '')}",
-        f"Masks on covers cost {_name} accuracy, alone, beside Bert-base and beside CLIP-T.",
+        f"Masks on covers lower the accuracy of {_name}, alone, with Bert-base and with CLIP-T.",
         expect=falls(MLP_HEAD, _masked, *BOOK),
         models=_masked,
         part_of="bielawski2022-book-masks-lower-all",
@@ -125,7 +127,8 @@ _on_covers(
 )
 _on_covers(
     "bielawski2022-book-advantage-remains-masked-pairs",
-    "On masked covers CLIP is the best image model beside Bert-base or CLIP-T, and CLIP-T beats Bert-base beside any.",
+    "On masked covers CLIP is the best image model with Bert-base or CLIP-T, and CLIP-T is above Bert-base with each "
+    "of them.",
     expect=All(
         (
             *(Best(Roles("clip", t), among=paired(HC_VISION, [t])) for t in SMALL_TEXT),
@@ -138,7 +141,7 @@ _on_covers(
 for _kind in ("title", "plot"):
     _on_posters(
         f"bielawski2022-plotster-{_kind}-clipt-above-bert-base",
-        f"Film genre from the {_kind}: CLIP-T above Bert-base.",
+        f"For film genre from the {_kind}, CLIP-T is above Bert-base.",
         expect=Above("clip_t", "bert_base"),
         datasets=(f"plotster_{_kind}",),
         models=SMALL_TEXT,
@@ -154,16 +157,16 @@ _on_posters(
 )
 _on_posters(
     "bielawski2022-plotster-masking-leaves-vision-lead",
-    "Masks on posters leave the lead of CLIP alone over RN50 and BiT-M as large as it was.",
+    "Masks on posters do not change the size of CLIP's lead over RN50 and BiT-M, image models alone.",
     expect=lead_kept(*POSTERS),
     datasets=POSTERS,
     models=HC_VISION,
     part_of="bielawski2022-plotster-masking-leaves-advantage",
-    ours=f"{VISION_PART}; unchanged is within 0.02 F1",
+    ours=f"{VISION_PART}; unchanged: within 0.02 F1",
 )
 _on_posters(
     "bielawski2022-plotster-recent-vision-drops",
-    "Image heads trained on Plotster do worse on films released later.",
+    "Heads on images, trained on Plotster, score lower on films released later.",
     expect=falls(MLP_HEAD, HC_VISION, "plotster", "plotster_recent"),
     datasets=("plotster", "plotster_recent"),
     models=HC_VISION,
@@ -173,7 +176,7 @@ _on_posters(
 )
 _on_posters(
     "bielawski2022-plotster-recent-text-drops",
-    "Title heads on Bert-base and on CLIP-T, trained on Plotster, do worse on films released later.",
+    "Heads on titles with Bert-base and CLIP-T, trained on Plotster, score lower on films released later.",
     expect=falls(MLP_HEAD, SMALL_TEXT, "plotster_title", "plotster_recent_title"),
     datasets=("plotster_title", "plotster_recent_title"),
     models=SMALL_TEXT,
@@ -183,6 +186,7 @@ _on_posters(
 _on_posters(
     "bielawski2022-plotster-recent-clip-top-vision",
     "On films released later CLIP is above RN50 and BiT-M.",
+    exhibit="",
     expect=Best("clip"),
     datasets=("plotster_recent",),
     models=HC_VISION,
@@ -193,6 +197,7 @@ _on_posters(
 _on_posters(
     "bielawski2022-plotster-recent-clipt-above-bert-base",
     "On titles of films released later CLIP-T is above Bert-base.",
+    exhibit="",
     expect=Above("clip_t", "bert_base"),
     datasets=("plotster_recent_title",),
     models=SMALL_TEXT,
@@ -218,7 +223,7 @@ _across(
 )
 _across(
     "bielawski2022-swap-to-clip-vision-without-bert-large",
-    "In a pair with Bert-base or CLIP-T, CLIP in place of RN50 or BiT-M raises the score.",
+    "In a pair with Bert-base or CLIP-T, replacing RN50 or BiT-M by CLIP raises the score.",
     expect=All(
         tuple(Above(Roles("clip", t), Roles(v, t), each=BY_BOTH) for t in SMALL_TEXT for v in HC_UNIMODAL_VISION)
     ),
@@ -226,14 +231,14 @@ _across(
 )
 _across(
     "bielawski2022-swap-bert-base-to-clipt",
-    "In a pair on covers or film titles, CLIP-T in place of Bert-base raises the score.",
+    "In a pair on covers or film titles, replacing Bert-base by CLIP-T raises the score.",
     expect=All(tuple(Above(Roles(v, "clip_t"), Roles(v, "bert_base"), each=BY_BOTH) for v in HC_VISION)),
     datasets=(*BOOK, *TITLED),
     part_of="bielawski2022-swap-to-clipt-text",
 )
 _across(
     "bielawski2022-clip-pair-above-clip-bert-base",
-    "But for MVSA, CLIP does better with CLIP-T than with Bert-base.",
+    "Except on MVSA, CLIP is better with CLIP-T than with Bert-base.",
     expect=Above(CLIP_PAIR, WITH_BASE, each=BY_BOTH),
     datasets=SETTINGS7[1:],
     models=(CLIP_PAIR, WITH_BASE),
@@ -241,7 +246,7 @@ _across(
 )
 _across(
     "bielawski2022-clip-pair-wins-six-of-seven-of-six",
-    "Among the six pairs without Bert-large, CLIP with CLIP-T wins at least six of the seven settings.",
+    "Among the six pairs without Bert-large, CLIP with CLIP-T is the best in at least six of the seven settings.",
     expect=Wins(tuple(On(Best(CLIP_PAIR), (dataset,)) for dataset in SETTINGS7), 6, WON),
     part_of="bielawski2022-clip-pair-six-of-seven",
 )
@@ -253,7 +258,7 @@ _across(
 )
 _part(
     "bielawski2022-fewshot-mvsa-clip-first",
-    "By nearest neighbour on 100 samples a class of MVSA, neither RN50 nor BiT-M is above CLIP.",
+    "With nearest neighbours on 100 samples a class of MVSA, neither RN50 nor BiT-M is above CLIP.",
     "5.2 Results, Few-shot learning",
     "Fig. 5.3",
     expect=AtMost(Top("unimodal_vision"), "clip"),
@@ -261,7 +266,7 @@ _part(
     datasets=("mvsa",),
     models=HC_VISION,
     part_of="bielawski2022-fewshot-mvsa-needs-more-shots",
-    ours="a weaker part of the sentence: the comparison with chance is left out",
+    ours="a weaker part of the sentence: the comparison with chance is left out; cosine similarity",
 )
 _part(
     "bielawski2022-standard-clip-not-above-rn50-bitm",

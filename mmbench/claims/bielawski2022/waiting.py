@@ -1,4 +1,4 @@
-"""Claims of the thesis that wait for a protocol, or for data, that mmbench has not got yet."""
+"""Claims of the thesis that wait for a protocol, or for data, that mmbench does not have yet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _cited = partial(claim, status="cited")
 
 _predicted(
     "bielawski2022-mvsa-redundancy-hypothesis",
-    "Bert may add more to CLIP than CLIP-T does because CLIP-T resembles CLIP; or it may just be larger.",
+    "Bert may add more to CLIP than CLIP-T does because CLIP-T is similar to CLIP, or only because Bert is larger.",
     "5.2 Discussion",
     "Table 5.1",
     waits_for="representation similarity (linear CKA between image and text features)",
@@ -21,7 +21,7 @@ _predicted(
 )
 _predicted(
     "bielawski2022-backbone-independence",
-    "With other backbones than ResNet50 the results on generalization should stay as they are.",
+    "With other backbones than ResNet50 the results on generalization should be the same.",
     "7.3",
     expect=All(
         (
@@ -40,56 +40,60 @@ _predicted(
 )
 _predicted(
     "bielawski2022-pred-targeted-attacks-semantic-distance",
-    "If grounding worked, targeted attacks would succeed less the further the target class is in meaning.",
+    "If language grounded the features, targeted attacks would succeed less often on classes that are further away in "
+    "meaning.",
     "7.4; 1.8 Travaux futurs",
     waits_for="adversarial attacks (targeted, with WordNet distance of the classes)",
 )
 _predicted(
     "bielawski2022-pred-clipt-standard-text",
-    "CLIP-T may win on ordinary text tasks, which are not about objects.",
+    "CLIP-T may be the best on ordinary text tasks, which are not about objects.",
     "7.4; 1.8 Travaux futurs",
     waits_for="SuperGLUE tasks (BoolQ, WiC)",
 )
 _predicted(
     "bielawski2022-hypothesis-information-loss",
-    "What the other modality lacks may be lost: grammar in CLIP-T, detail that captions leave out in CLIP.",
+    "CLIP may lose what the other modality does not contain: its text encoder grammar, its image encoder details not "
+    "in captions.",
     "5.2 Discussion; 7.3",
     waits_for="sentence probing, and reconstruction of images from features",
 )
 claim(
     "bielawski2022-fusion-models-suffer-unimodal",
-    "Early-fusion models are below their best on one modality alone; coordinated ones like CLIP do not need both.",
+    "Early-fusion models are worse with one modality alone; models with two coordinated encoders, like CLIP, do not "
+    "need both.",
     "3.3 Early Fusion; 3.4",
     waits_for="SuperGLUE tasks (BoolQ, WiC) and an early-fusion encoder",
-    leaves_open="any number or source",
+    leaves_open="all numbers and sources",
 )
 _cited(
     "bielawski2022-cited-hippocampus",
-    "Patterns in the human hippocampus resemble those of multimodal networks more than those of RN50 and BiT-M.",
+    "Activity in the human hippocampus is more similar to multimodal networks than to RN50 and BiT-M.",
     "5.2 Discussion",
     waits_for="fMRI recordings (Choksi et al. 2021)",
 )
 _cited(
     "bielawski2022-cited-concept-neurons",
-    "Some of CLIP's image units answer to one concept as photo, drawing and word; those of vision networks do not.",
+    "Some units of CLIP's image encoder respond to a concept as photo, drawing and word; units of vision networks do "
+    "not.",
     "5.2 Discussion; 4.2 Introduction",
     waits_for="unit selectivity over concept images in several forms (Goh et al. 2021)",
 )
 _cited(
     "bielawski2022-cited-book-late-fusion-best",
-    "For cover and title, joining the two vectors before a classifier beats early and dual fusion.",
+    "For cover and title, concatenating the two vectors before a classifier is better than early and dual fusion.",
     "3.3 Book Cover and Title Fusion Model",
     "Fig. 3.17",
     waits_for="early and dual fusion heads (Lucieri et al. 2020)",
 )
 _cited(
     "bielawski2022-cited-clip-reads-text",
-    "CLIP's image encoder recognises words drawn in the image, hence the masks.",
+    "CLIP's image encoder recognises words that are written in the image, which is why masks are used.",
     "5.2 Masking",
     expect=Best("clip", by=LARGE_PCT),
     protocols=(LINEAR_PROBE,),
     datasets=("rendered_words",),
     models=("clip", "rn50", "bit_m"),
     waits_for="images of printed words, held out by typeface",
-    ours="a linear probe names the word, 5 points above RN50 and BiT-M (Goh et al. 2021 look at units)",
+    ours="a linear probe names the word, more than 5 points above RN50 and BiT-M (Goh et al. 2021 look at units)",
 )

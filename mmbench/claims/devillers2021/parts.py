@@ -47,7 +47,7 @@ _part(
 )
 _part(
     "devillers2021-cub-bitm-large-margin-over-clip-and-rn50",
-    "On CUB BiT-M is far ahead of CLIP and RN50.",
+    "On CUB BiT-M is far above CLIP and RN50.",
     "3.5",
     "Fig. 2, 3, 4",
     expect=Best("bit_m", by=LARGE_PCT, each=BY_BOTH),

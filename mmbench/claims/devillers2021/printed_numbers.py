@@ -62,16 +62,18 @@ CORRELATIONS = Table(
 
 claim(
     "devillers2021-training-size-ordering",
-    "Training images, most to fewest: CLIP, AR, TSM, BiT-M, models on ImageNet-1K, then VirTex with ICMLM.",
+    "By number of training images, from most to fewest, the order is CLIP, AR, TSM, BiT-M, models on ImageNet-1K, "
+    "VirTex with ICMLM.",
     "2",
     "Fig. 1",
     expect=Chain(tuple(printed("training images", name) for name in SIZE_ORDER), each=POOLED),
     published=(TRAINING_SIZES,),
-    leaves_open="the size of SIN+IN; augmented images count as data for the AR models",
+    leaves_open="the size of SIN+IN; whether augmented images count as data for the AR models; TSM counts video clips "
+    "here, and the authors' code for Fig. 1 counts 32 frames a clip",
 )
 claim(
     "devillers2021-visual-vocabulary-counts",
-    "824 visual words, 368 of them frequent, 456 added to the 20,000 most frequent: 20,456 in all.",
+    "Of 824 visual words 368 are among the 20,000 most frequent words and 456 are added to them, 20,456 words in all.",
     "5.1",
     expect=All(
         (
@@ -97,8 +99,12 @@ _correlation = partial(
 )
 _r = {test: printed("r with visual accuracy", test) for test in ("semantic analogies", "morphology analogies")}
 for _test, _id, _says in (
-    ("semantic analogies", "semantic", "A model's visual accuracy says nothing about its semantic analogies."),
-    ("morphology analogies", "morphology", "A model's visual accuracy says little about its morphology analogies."),
+    ("semantic analogies", "semantic", "A model's visual accuracy is not related to its score on semantic analogies."),
+    (
+        "morphology analogies",
+        "morphology",
+        "A model's visual accuracy is hardly related to its score on morphology analogies.",
+    ),
 ):
     _correlation(
         f"devillers2021-corr-visual-{_id}",
@@ -109,13 +115,13 @@ for _test, _id, _says in (
                 Above(_r[_test], constant(-R_WEAK), each=POOLED),
             )
         ),
-        leaves_open="n and p",
+        leaves_open="the number of models and the p-value; only r is printed, and the sentence is inferred from it",
         ours="weak: |r| under 0.5, which with twelve models is also far from significant (that needs 0.576)",
     )
 _correlation(
     "devillers2021-corr-visual-wordsim",
-    "A model's visual accuracy goes closely with its word similarity.",
+    "A model's visual accuracy is closely correlated with its score on word similarity.",
     expect=AtLeast(printed("r with visual accuracy", "word similarity"), R_STRONG, each=POOLED),
-    leaves_open="n and p",
+    leaves_open="the number of models and the p-value",
     ours="closely: r at least 0.7, which with twelve models is also significant (that needs 0.576)",
 )

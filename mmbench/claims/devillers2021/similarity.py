@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmbench.claims._common import MULTIMODAL, R_WEAK, claim
+from mmbench.claims._common import COMPARED, MULTIMODAL, R_WEAK, claim
 from mmbench.forms import Above, All, AtLeast, AtMost, Chain, Top
 from mmbench.probes.rdm import RSA
 
-_close = partial(claim, protocols=(RSA,), datasets=("imagenet",))
+_close = partial(claim, protocols=(RSA,), datasets=("imagenet",), models=COMPARED)
 MEANS = "means over pairs of models stand for what the paper reads off a dendrogram; closeness is r, distance 1 - r"
 
 _close(
     "devillers2021-rsa-distance-order",
-    "Seen from encoders trained on images, multimodal ones are further off than these, and text models furthest.",
+    "Encoders trained on images are nearest to each other; multimodal encoders are further from them, and text models "
+    "furthest.",
     "4",
     "Fig. 8, 9a",
     expect=Chain(("vision_with_vision", "vision_with_multimodal", "vision_with_language")),
-    leaves_open="whether language or training data moved the multimodal encoders",
+    leaves_open="whether the distance of multimodal encoders is due to language or to training data",
     ours=MEANS,
 )
 _close(
@@ -29,20 +30,22 @@ _close(
     "4",
     "Fig. 8, 9",
     expect=All(tuple(Above(f"vision_with_{role}", f"{role}_with_language") for role in MULTIMODAL)),
-    ours=f"{MEANS}; each multimodal encoder is asked by itself",
+    leaves_open="whether CLIP-T counts among the text models",
+    ours=f"{MEANS}; CLIP-T counts among the text models; each multimodal encoder is asked by itself",
 )
 _close(
     "devillers2021-rsa-not-in-between",
-    "Multimodal encoders are no nearer to text than encoders trained on images are: they lie apart, not between.",
+    "Multimodal encoders are not nearer to text models than encoders trained on images are: they do not lie between "
+    "the two.",
     "4, 6",
     "Fig. 9",
     expect=AtMost("multimodal_with_language", "vision_with_language"),
-    leaves_open="a measure; the paper argues from a t-SNE picture",
+    leaves_open="how this is measured; the paper argues from a t-SNE figure",
     ours=f"{MEANS}; of the two parts only the first, no nearer to text, is asked",
 )
 _close(
     "devillers2021-rsa-absolute-similarity-remains",
-    "Each multimodal encoder still correlates reasonably with some image or text model.",
+    "The dissimilarities of each multimodal encoder still correlate reasonably with those of some image or text model.",
     "4 footnote 3",
     "Fig. 8",
     expect=All(tuple(AtLeast(Top(f"{role}_with_others"), R_WEAK) for role in MULTIMODAL)),

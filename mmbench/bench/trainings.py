@@ -1,0 +1,134 @@
+"""Trainings on disk: finished weights and unfinished states by key and seed.
+
+Layout under the store's root::
+
+    trainings/<2>/<key>/<seed>.safetensors          finished weights
+    trainings/<2>/<key>/<seed>.partial.safetensors  the last state of a fit that has not finished
+    trainings/<2>/<key>/<seed>.lock                 held by the run that fits
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mmbench.bench.costs import Cost
+from mmbench.features.keys import digest_of
+from mmbench.features.store import Store, StoreWarning
+from mmbench.inputs.entry import Source, require_count
+from mmbench.program import program_digest
+from mmbench.protocol import Roles
+from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights, check_weights
+
+SCHEMA = 1
+ROOMS = frozenset({"inputs", "training", "attacks", "seeds"})
+
+
+def training_key(source: Source, name: str, models: Roles, dataset: str) -> str | None:
+    """The key of a training's weights, without the seed: inputs, settings and code. None when a part is unknown."""
+    training = TRAININGS.get(name)
+    parts = training.parts(source, models, dataset)
+    if any(part is None for part in parts):
+        return None
+    settings = {"type": type(training.settings).__name__, **asdict(training.settings)}
+    code = program_digest(training.fit.__module__, ROOMS)
+    return digest_of({"schema": SCHEMA, "settings": settings, "inputs": list(parts), "code": code})
+
+
+def trained(
+    source: Source, store: Store, costs: list[Cost], name: str, models: Roles, dataset: str, seed: int
+) -> Weights:
+    """The weights of one seed: read back, or fitted now (from where a killed run stood) and stored.
+
+    Raises BadFeatures when the fit diverges, and what the training's ``gather`` raises.
+    """
+    training = TRAININGS.get(name)
+    require_count(f"training {name!r} on {dataset}", models, training.takes)
+    key = training_key(source, name, models, dataset)
+    what = f"{name}[{models}, {dataset}] seed {seed}"
+    started = time.perf_counter()
+    if key is None:
+        weights = _fit(training, source, models, dataset, seed, Checkpoint())
+        costs.append(Cost("training", what, time.perf_counter() - started, fresh=True))
+        return weights
+    shelf = _Shelf(store, key, seed, what)
+    with shelf.fitting():
+        found = shelf.finished()
+        if found is None:
+            found = _fit(training, source, models, dataset, seed, Checkpoint(shelf))
+            shelf.finish(found)
+            costs.append(Cost("training", what, time.perf_counter() - started, fresh=True))
+        else:
+            costs.append(Cost("training", what, time.perf_counter() - started, fresh=False))
+    return found
+
+
+def _fit(training: Training, source: Source, models: Roles, dataset: str, seed: int, checkpoint: Checkpoint) -> Weights:
+    weights = training.fit(training.gather(source, models, dataset), training.settings, seed, checkpoint)
+    check_weights(training, weights)
+    return weights
+
+
+class _Shelf:
+    """The files of one seed of one training."""
+
+    def __init__(self, store: Store, key: str, seed: int, what: str) -> None:
+        self.store, self.what = store, what
+        folder = store.root / "trainings" / key[:2] / key
+        self.whole, self.partial = folder / f"{seed}.safetensors", folder / f"{seed}.partial.safetensors"
+        self.lock = folder / f"{seed}.lock"
+
+    @contextlib.contextmanager
+    def fitting(self) -> Any:
+        """Held while one process fits: another one waits and then reads the result."""
+        from filelock import FileLock
+
+        try:
+            self.lock.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self.store.refusal(error, self.what) from error
+        with FileLock(self.lock):
+            yield
+
+    def finished(self) -> Weights | None:
+        return self._read(self.whole)
+
+    def load(self) -> Weights | None:
+        return self._read(self.partial)
+
+    def save(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self._write(self.partial, state)
+
+    def finish(self, weights: Weights) -> None:
+        self._write(self.whole, weights)
+        with contextlib.suppress(OSError):
+            self.partial.unlink(missing_ok=True)
+
+    def _write(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        import numpy as np
+        from safetensors.numpy import save
+
+        # np.ascontiguousarray would give a single number a dimension
+        data = save({name: np.array(values, order="C") for name, values in arrays.items()})
+        self.store.write(path, data, self.what, durable=True)
+
+    def _read(self, path: Path) -> Weights | None:
+        """The arrays in a file; None where there is none, or a damaged one, which is named and removed."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        if not path.exists():
+            return None
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            warnings.warn(f"stored training {path} is damaged: {error}; it is fitted again", StoreWarning, 2)
+            path.unlink(missing_ok=True)
+            return None

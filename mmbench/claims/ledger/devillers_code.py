@@ -1,0 +1,206 @@
+"""D-01 to D-09: Devillers et al. 2021 against the code that its authors released."""
+
+from __future__ import annotations
+
+from mmbench.claims.ledger.entry import Entry
+
+_STUDY = "devillers2021"
+_FEW_SHOT = "section 3.1; code: tasks/few_shot.py"
+_CLUSTERING = "section 3.2; code: tasks/unsupervised_clustering.py"
+_PROBE = "section 3.3; code: tasks/transfer_learning.py"
+_IMAGE_RDM = "section 4, equation 1; code: tasks/correlations_models.py"
+_TEXT_RDM = "section 4; code: tasks/correlations_models.py"
+_WORDS = "section 5; code: tasks/word2vec.py"
+_WORD_VECTORS = "section 5; code: tasks/create_visual_word_embeddings.py"
+_NO_RDM = "No protocol carries it yet: the claims of section 4 wait for representational similarity."
+_NO_WORDS = "No protocol carries it yet: the claims of section 5 wait for skip-gram vectors with frozen visual words."
+
+ENTRIES = (
+    Entry(
+        "D-01",
+        _STUDY,
+        "size of the input images",
+        "section 2; code: visiongeneralization/models.py",
+        "the paper states no input size",
+        "the code replaces the size that it is given: every network but CLIP gets 256 pixels, CLIP gets 224",
+        "Lineup paper asks for size=256 for every network but CLIP. Lineup paper_224 has 224 pixels for all.",
+    ),
+    Entry(
+        "D-02",
+        _STUDY,
+        "sizes of CUB and SVHN",
+        "appendix A; code: datasets/datasets.py",
+        "CUB has 6,033 images and SVHN 600,000",
+        "the code reads CUB-200-2011 with 5,994 + 5,794 images, and SVHN with 73,257 + 26,032 (without its extra set)",
+        "The datasets are read as in the code; 6,033 is the size of CUB-200-2010. See also T-22.",
+    ),
+    Entry(
+        "D-03",
+        _STUDY,
+        "score of a prototype",
+        _FEW_SHOT,
+        "the paper names no measure of similarity between an image and a class",
+        "the code takes the dot product with the mean of unit vectors, and does not scale that mean to length 1: broad "
+        "classes score lower",
+        "The reading paper scales the mean to length 1 (cosine similarity, our choice); the reading code does not.",
+        "prototypes",
+        ("renormalise",),
+    ),
+    Entry(
+        "D-04a",
+        _STUDY,
+        "affinity for spectral clustering",
+        _CLUSTERING,
+        "the affinity is the cosine similarity",
+        "the code takes its absolute value, so that opposite vectors count as similar",
+        "The reading paper sets negative cosines to 0, since an affinity cannot be negative (our choice); the reading "
+        "code takes the absolute value. Features that are never negative give the same result in both.",
+        "spectral",
+        ("affinity",),
+    ),
+    Entry(
+        "D-04b",
+        _STUDY,
+        "labels of clusters",
+        _CLUSTERING,
+        "clusters and classes are matched one to one, the largest overlap first, until each cluster has a class",
+        "the code lets several classes take the same cluster (the last one keeps it), and clusters that no class takes "
+        "get class 0",
+        "Both are implemented: one_to_one in the reading paper, class_first in the reading code.",
+        "spectral",
+        ("labelling",),
+    ),
+    Entry(
+        "D-05a",
+        _STUDY,
+        "batch size of the linear probe",
+        f"{_PROBE} and README",
+        "the paper gives no batch size",
+        "the script uses 60 by default, the README of the same code says 64",
+        "64 in the reading paper, 60 in the reading code.",
+        "linear",
+        ("batch_size",),
+    ),
+    Entry(
+        "D-05b",
+        _STUDY,
+        "augmentation and choice of the epoch in the linear probe",
+        _PROBE,
+        "the paper mentions neither",
+        "the code crops and flips training images at random for every network but CLIP, and reports the test accuracy "
+        "after the last epoch",
+        "The last epoch is used in both readings. Crops and flips are not reproduced: every network encodes each "
+        "image once, as it is.",
+    ),
+    Entry(
+        "D-06",
+        _STUDY,
+        "normalisation of CLIP's input under attack",
+        "section 3.4; code: tasks/adversarial_robustess.py",
+        "the paper does not mention it",
+        "the attack script gives CLIP images with the mean and standard deviation of ImageNet, not with CLIP's own",
+        "No protocol carries it yet: the claims of section 3.4 wait for adversarial attacks.",
+    ),
+    Entry(
+        "D-07a",
+        _STUDY,
+        "length of image features in the dissimilarity matrix",
+        _IMAGE_RDM,
+        "the paper does not say whether features are scaled",
+        "the code scales each image's feature to length 1 before it takes class means",
+        _NO_RDM,
+    ),
+    Entry(
+        "D-07b",
+        _STUDY,
+        "standard deviation in the Welch distance",
+        _IMAGE_RDM,
+        "the equation reads as one standard deviation for each dimension",
+        "the code computes one number for each class, over all images and dimensions together",
+        _NO_RDM,
+    ),
+    Entry(
+        "D-07c",
+        _STUDY,
+        "dissimilarity matrix of TSM",
+        _IMAGE_RDM,
+        "TSM is treated as the other networks are",
+        "the code reads TSM's vectors from a file that is not public, without scaling, and takes one standard "
+        "deviation for each dimension plus 0.000001",
+        _NO_RDM,
+    ),
+    Entry(
+        "D-08a",
+        _STUDY,
+        "class name in a caption",
+        _TEXT_RDM,
+        "the caption holds the label",
+        "the code writes an article and the first two WordNet names of the class, in small letters",
+        _NO_RDM,
+    ),
+    Entry(
+        "D-08b",
+        _STUDY,
+        "vector of a label in a text model",
+        _TEXT_RDM,
+        "the vector is that of the label within its caption",
+        "the code takes the first token of the label only (position 4 of 'a photo of a tench')",
+        "Text models of the source transformers: take the option token=N; lineup paper sets token=4 for bert and gpt2, "
+        "as the code does.",
+    ),
+    Entry(
+        "D-08c",
+        _STUDY,
+        "vector of a label in CLIP's text encoder",
+        _TEXT_RDM,
+        "the same rule is implied for all text models",
+        "the code takes CLIP-T's end-of-text vector in the joint space, which stands for the whole caption",
+        "CLIP-T is always read at the end-of-text token, projected into the joint space.",
+    ),
+    Entry(
+        "D-09a",
+        _STUDY,
+        "number of frozen words",
+        _WORDS,
+        "824 visual words are frozen",
+        "the code loses the last word of the list and freezes 823",
+        _NO_WORDS,
+    ),
+    Entry(
+        "D-09b",
+        _STUDY,
+        "data of the principal component analysis",
+        _WORD_VECTORS,
+        "it is fitted on the features of all validation images of ImageNet",
+        "the code fits it on the 824 word vectors",
+        _NO_WORDS,
+    ),
+    Entry(
+        "D-09c",
+        _STUDY,
+        "learning rate of skip-gram",
+        _WORDS,
+        "the learning rate is 0.001",
+        "the code leaves the library's default, which falls from 0.025 to 0.0001",
+        _NO_WORDS,
+    ),
+    Entry(
+        "D-09d",
+        _STUDY,
+        "negative samples and subsampling in skip-gram",
+        _WORDS,
+        "negatives are drawn in the standard way",
+        "the code counts nearly every word once, so that negatives are drawn almost uniformly and frequent words are "
+        "not dropped",
+        _NO_WORDS,
+    ),
+    Entry(
+        "D-09e",
+        _STUDY,
+        "features that check the visual words",
+        "section 5.4; code: tasks/classification_perf_visual_word_embeddings.py",
+        "images are classified as in section 3.1",
+        "the code projects features that are not scaled by components that were fitted on means of scaled ones",
+        _NO_WORDS,
+    ),
+)

@@ -1,0 +1,100 @@
+"""How derived datasets are written in specifications; ``mmbench.datasets.derived`` shows the forms."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+from mmbench.datasets.declared import SPLITS, Declared
+from mmbench.datasets.derived import masked, restricted, trained_on
+from mmbench.datasets.entry import Dataset, DatasetEntry
+from mmbench.datasets.masks import MASKS, Mask, mask_of
+from mmbench.datasets.python_objects import load_object
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
+from mmbench.datasets.specs import read_names, resolve
+from mmbench.errors import BadSpec
+from mmbench.spec import choice
+
+
+def _parent(text: str) -> DatasetEntry:
+    """The dataset of a registered name or a specification, in parentheses or not."""
+    return resolve(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
+
+
+def _masked(spec: Spec) -> DatasetEntry:
+    return _with_sizes(masked(_parent(spec.name), _mask(spec), name=spec.text), spec)
+
+
+def _mask(spec: Spec) -> Mask:
+    name, of = spec.options["mask"], spec.options.get("of", "")
+    if ":" not in name:
+        return MASKS.get(name)
+    found: Any = load_object(name, spec.owner)
+    if isinstance(found, Mask):
+        return found
+    if not callable(found):
+        raise BadSpec(f"{spec.owner}: {name} is a {type(found).__name__}; expected a Mask or a function")
+    if not of:
+        raise BadSpec(f"{spec.owner}: {name} is a function; say with of=image or of=text what it changes")
+    return mask_of(found, "image" if of == "image" else "text", name=name)
+
+
+def _restricted(spec: Spec) -> DatasetEntry:
+    wanted = spec.options["classes"]
+    if wanted.startswith("@"):
+        names = list(read_names(as_path(wanted[1:])))
+    else:
+        names = [name.strip() for name in wanted.split(",")]
+    return _with_sizes(restricted(_parent(spec.name), names, name=spec.text), spec)
+
+
+def _trained_on(spec: Spec) -> DatasetEntry:
+    made = trained_on(_parent(spec.name), tested_on=_parent(spec.options["tested_on"]), name=spec.text)
+    return _with_sizes(made, spec)
+
+
+def _with_sizes(entry: DatasetEntry, spec: Spec) -> DatasetEntry:
+    """``entry`` that checks the sizes which the specification declares."""
+    if not spec.declared.counts:
+        return entry
+    load = functools.partial(_checked, entry, spec.declared)
+    return dataclasses.replace(entry, load=load, counts={**entry.counts, **spec.declared.counts})
+
+
+def _checked(entry: DatasetEntry, declared: Declared) -> Dataset:
+    return declared.check(entry.load(), entry.name)
+
+
+SOURCES.add(
+    DatasetSource(
+        "masked",
+        "masked:DATASET?mask=NAME",
+        _masked,
+        options=("of",),
+        needs=("mask",),
+        values={"of": choice("image", "text")},
+        sizes=SPLITS,
+        nested=True,
+    )
+)
+SOURCES.add(
+    DatasetSource(
+        "restricted",
+        "restricted:DATASET?classes=CLASS,CLASS",
+        _restricted,
+        needs=("classes",),
+        sizes=SPLITS,
+        nested=True,
+    )
+)
+SOURCES.add(
+    DatasetSource(
+        "trained_on",
+        "trained_on:DATASET?tested_on=DATASET",
+        _trained_on,
+        needs=("tested_on",),
+        sizes=SPLITS,
+        nested=True,
+    )
+)

@@ -1,0 +1,73 @@
+"""Masks: functions over the images or the texts of a dataset, with an identity of their own."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmbench.errors import BadSpec
+from mmbench.program import canonical
+from mmbench.registry import Registry
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Modality = Literal["image", "text"]
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A change of every item. ``apply(item, id)`` takes an RGB ``PIL.Image`` of its own, or a text, and gives the
+    changed one: an RGB image of the same size, or a text that is not empty. ``id`` is the item's in the split.
+
+    ``identity()`` is a digest that must change whenever a result of ``apply`` could; it decodes nothing.
+    """
+
+    name: str
+    modality: Modality
+    apply: Callable[[Any, str], Any]
+    identity: Callable[[], str]
+    about: str = ""
+
+
+MASKS: Registry[Mask] = Registry("mask")
+
+
+def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "", about: str = "") -> Mask:
+    """A mask of a function of one item. Its identity is a digest of what the function's file does (its syntax tree).
+
+    Raises BadSpec for a function that stands in no file (a built-in one, or one typed into a shell): write a Mask.
+    """
+    name = name or f"{function.__module__}.{function.__qualname__}"
+    try:
+        file = inspect.getsourcefile(function)
+    except TypeError:
+        file = None
+    if file is None or not Path(file).is_file():
+        raise BadSpec(f"mask {name!r} is a function without a source file, so it has no digest; make a Mask of it")
+    program = canonical(Path(file).read_text(encoding="utf-8"))
+    digest = hashlib.sha256(f"{name}\0{program}".encode()).hexdigest()
+    return Mask(name, modality, functools.partial(_ignoring_id, function), lambda: digest, about)
+
+
+def _ignoring_id(function: Callable[[Any], Any], item: Any, _: str) -> Any:
+    return function(item)
+
+
+def grey(image: Image) -> Image:
+    """Luminance alone (ITU-R 601-2), as RGB."""
+    return image.convert("L").convert("RGB")
+
+
+def small_letters(text: str) -> str:
+    """The text in lower case."""
+    return text.lower()
+
+
+MASKS.add(mask_of(grey, "image", name="grey", about="The images without their colours."))
+MASKS.add(mask_of(small_letters, "text", name="small_letters", about="The texts in lower case."))

@@ -1,0 +1,116 @@
+"""The digest of a module together with the modules that it imports.
+
+Modules have numbers in the order in which they are met, so that a moved module changes nothing, while two names that
+come from exchanged modules do. What no import statement says is not seen: modules that are imported by name at run
+time, as registries do, and the ``__init__`` of a package of which only a module is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mmbench.errors import MissingAsset
+from mmbench.program.text import PACKAGE, text_of
+
+ROOT = Path(__file__).parents[1]
+
+
+class Source(NamedTuple):
+    """The source text of a module, and whether it is the ``__init__`` of a package."""
+
+    text: str
+    is_package: bool = False
+
+
+Read = Callable[[str], Source | None]
+Edit = Callable[[ast.Module], None]
+
+
+def program_digest(module: str | Sequence[str], rooms: Collection[str]) -> str:
+    """Hex SHA-256 over a module and the modules of ``rooms`` that it imports, directly or not, also inside functions.
+
+    A room is a folder or a module of mmbench (``"probes"``, ``"zoo.frozen"``). What is imported from elsewhere counts
+    by its name only. ``module`` may lie outside of mmbench, as a user's own probe does: then modules of its own
+    package are followed too. Several modules have one digest together. Computed once in a process. Raises
+    MissingAsset when a given module has no source.
+    """
+    return _remembered((module,) if isinstance(module, str) else tuple(module), frozenset(rooms))
+
+
+@functools.cache
+def _remembered(modules: tuple[str, ...], rooms: frozenset[str]) -> str:
+    return digest_of(modules, rooms)
+
+
+def digest_of(
+    modules: Sequence[str], rooms: Collection[str], read: Read | None = None, edit: Edit | None = None
+) -> str:
+    """``program_digest`` of the sources that ``read`` gives, each syntax tree changed by ``edit`` first."""
+    hasher = hashlib.sha256()
+    for _, text in programs(modules, rooms, read, edit):
+        hasher.update(hashlib.sha256(text.encode()).digest())
+    return hasher.hexdigest()
+
+
+def modules_of(module: str | Sequence[str], rooms: Collection[str]) -> tuple[str, ...]:
+    """The modules that ``program_digest`` takes in, in the order in which they are met."""
+    return tuple(name for name, _ in programs((module,) if isinstance(module, str) else module, rooms))
+
+
+def programs(
+    modules: Sequence[str], rooms: Collection[str], read: Read | None = None, edit: Edit | None = None
+) -> Iterator[tuple[str, str]]:
+    """The name and the text of each module that a digest takes in."""
+    found = functools.cache(read or source_of)
+    tops = {module.partition(".")[0] for module in modules}
+    numbers = {module: str(number) for number, module in enumerate(dict.fromkeys(modules))}
+
+    def is_followed(module: str) -> bool:
+        top, _, rest = module.partition(".")
+        inside = any(f"{rest}.".startswith(f"{room}.") for room in rooms) if top == PACKAGE else top in tops
+        return inside and found(module) is not None
+
+    def place(module: str, name: str) -> str:
+        within = f"{module}.{name}"
+        if is_followed(within):
+            return numbers.setdefault(within, str(len(numbers)))
+        return f"{numbers.setdefault(module, str(len(numbers)))}:{name}" if is_followed(module) else name
+
+    done = 0
+    while done < len(numbers):
+        module = list(numbers)[done]
+        done += 1
+        source = found(module)
+        if source is None:
+            raise MissingAsset(f"module {module!r} has no Python source that can be read, so its program has no digest")
+        tree = ast.parse(source.text)
+        if edit is not None:
+            edit(tree)
+        package = module if source.is_package else module.rpartition(".")[0]
+        yield module, text_of(tree, place, within=package, tops=tops)
+
+
+def source_of(module: str) -> Source | None:
+    """The source of a module, read without running it; None where there is no such module, or no source of it."""
+    if module.partition(".")[0] == PACKAGE:
+        path = ROOT.joinpath(*module.split(".")[1:])
+        for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+            if file.is_file():
+                return Source(file.read_text(encoding="utf-8"), file.name == "__init__.py")
+        return None
+    loaded = sys.modules.get(module)
+    try:
+        spec = None if loaded is not None else importlib.util.find_spec(module)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    origin = getattr(loaded, "__file__", None) if loaded is not None else spec and spec.origin
+    if not origin or not origin.endswith(".py"):
+        return None
+    return Source(Path(origin).read_text(encoding="utf-8"), Path(origin).name == "__init__.py")

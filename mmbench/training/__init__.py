@@ -1,0 +1,1 @@
+"""What must be fitted before it can be measured: one module a training."""

@@ -1,0 +1,152 @@
+"""A module's digest follows its imports: what it uses counts wherever it lies, what it does not use never."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from mmbench.errors import MissingAsset
+from mmbench.program import modules_of, program_digest
+from mmbench.program.digest import Source, digest_of, programs
+
+ROOMS = {"probes", "stats"}
+FILES = {
+    "mmbench.probes.near": "from mmbench.probes.draws import draw\nfrom mmbench.scores import Scores\n"
+    "def run(x):\n    from mmbench.stats import means\n    return means.mean(draw(x))",
+    "mmbench.probes.draws": "import numpy as np\nfrom mmbench.probes import near\ndef draw(x): return x",
+    "mmbench.probes.other": "def run(x): return 0",
+    "mmbench.stats.means": "from . import tails\ndef mean(x): return sum(x)",
+    "mmbench.stats.tails": "def tail(x): return x",
+    "mmbench.stats": "",
+    "mmbench.probes": "",
+    "mmbench.scores": "class Scores: pass",
+}
+
+
+def digest(files, *modules, rooms=ROOMS):
+    packages = {name.rpartition(".")[0] for name in files}
+
+    def read(name):
+        return Source(files[name], name in packages) if name in files else None
+
+    return digest_of(modules or ("mmbench.probes.near",), rooms, read)
+
+
+def edited(name, text):
+    return {**FILES, name: FILES[name] + "\n" + text}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_comment_changes_nothing(name):
+    assert digest(edited(name, "# a comment")) == digest(FILES)
+
+
+USED = ["mmbench.probes.near", "mmbench.probes.draws", "mmbench.stats.means", "mmbench.stats.tails"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_change_counts_in_what_is_imported_and_nowhere_else(name):
+    assert (digest(edited(name, "CHANGED = 1")) != digest(FILES)) == (name in USED)
+
+
+def test_rooms_decide_how_far_imports_are_followed():
+    assert digest(edited("mmbench.stats.tails", "CHANGED = 1"), rooms={"probes"}) == digest(FILES, rooms={"probes"})
+    everything = ROOMS | {"scores"}
+    assert digest(edited("mmbench.scores", "CHANGED = 1"), rooms=everything) != digest(FILES, rooms=everything)
+    narrow = {"probes.draws"}
+    assert digest(edited("mmbench.probes.draws", "CHANGED = 1"), rooms=narrow) != digest(FILES, rooms=narrow)
+    assert digest(edited("mmbench.stats.means", "CHANGED = 1"), rooms=narrow) == digest(FILES, rooms=narrow)
+
+
+def test_a_room_is_a_whole_name():
+    files = {"mmbench.probes.a": "from mmbench.probes_old import f", "mmbench.probes_old": "f = 1"}
+    changed = {**files, "mmbench.probes_old": "f = 2"}
+    assert digest(files, "mmbench.probes.a") == digest(changed, "mmbench.probes.a")
+
+
+def test_a_moved_module_changes_nothing():
+    moved = {name.replace("stats.means", "probes.sums"): text for name, text in FILES.items()}
+    moved["mmbench.probes.near"] = moved["mmbench.probes.near"].replace(
+        "from mmbench.stats import means", "from mmbench.probes import sums as means"
+    )
+    moved["mmbench.probes.sums"] = "from mmbench.stats import tails\ndef mean(x): return sum(x)"
+    assert digest(moved) == digest(FILES)
+
+
+def test_exchanged_modules_are_noticed():
+    """The same names from the same modules, but each from the other one."""
+    files = {
+        "mmbench.probes.a": "def f(x): return x\ndef g(x): return x",
+        "mmbench.probes.b": "def f(x): return -x\ndef g(x): return -x",
+        "mmbench.probes.p": "from mmbench.probes.a import f\nfrom mmbench.probes.b import g",
+    }
+    swapped = {**files, "mmbench.probes.p": "from mmbench.probes.b import f\nfrom mmbench.probes.a import g"}
+    assert digest(files, "mmbench.probes.p") != digest(swapped, "mmbench.probes.p")
+
+
+def test_a_module_and_a_name_in_a_module_are_not_one():
+    files = {"mmbench.probes.p": "from mmbench.stats import means", "mmbench.stats": "means = 1"}
+    module = {**files, "mmbench.stats.means": "means = 1"}
+    assert digest(files, "mmbench.probes.p") != digest(module, "mmbench.probes.p")
+
+
+def test_several_modules_have_one_digest():
+    both = digest(FILES, "mmbench.probes.near", "mmbench.probes.other")
+    assert both != digest(FILES)
+    assert digest(edited("mmbench.probes.other", "CHANGED = 1"), "mmbench.probes.near", "mmbench.probes.other") != both
+
+
+def test_a_users_own_package_is_followed():
+    files = {
+        **FILES,
+        "mine": "",
+        "mine.probe": "from .parts import f\nfrom mmbench.stats.means import mean\nimport numpy",
+        "mine.parts": "from mine import more\ndef f(x): return x",
+        "mine.more": "",
+        "mine.unused": "",
+    }
+    before = digest(files, "mine.probe")
+    for name, counts in (
+        ("mine.parts", True),
+        ("mine.more", True),
+        ("mmbench.stats.tails", True),
+        ("mine.unused", False),
+    ):
+        changed = {**files, name: files[name] + "\nCHANGED = 1"}
+        assert (digest(changed, "mine.probe") != before) == counts, name
+
+
+def test_a_users_loaded_file_is_read(tmp_path, monkeypatch):
+    import importlib.util
+
+    def of(text):
+        path = tmp_path / "my_probe.py"
+        path.write_text(text)
+        spec = importlib.util.spec_from_file_location("my_probe", path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "my_probe", module)
+        spec.loader.exec_module(module)
+        return [text for _, text in programs(["my_probe"], ROOMS)]
+
+    assert of("x = 1  # one") == of("x = 1") != of("x = 2")
+
+
+def test_the_real_modules():
+    logistic, rooms = "mmbench.probes.logistic", {"probes"}
+    found = modules_of(logistic, rooms)
+    assert found[0] == logistic
+    assert all(name.startswith("mmbench.probes") for name in found)
+    assert "mmbench.probes.spectral" not in found
+    assert program_digest("mmbench.probes.logistic", {"probes"}) == program_digest(
+        "mmbench.probes.logistic", {"probes"}
+    )
+    assert program_digest("mmbench.probes.logistic", {"probes"}) != program_digest(
+        "mmbench.probes.spectral", {"probes"}
+    )
+
+
+@pytest.mark.parametrize("name", ["mmbench.probes.nowhere", "nowhere_at_all", "nowhere_at_all.x", "math"])
+def test_a_module_without_source_is_an_error(name):
+    with pytest.raises(MissingAsset, match=f"module '{name}' has no Python source that can be read"):
+        program_digest(name, ROOMS)
