@@ -22,7 +22,7 @@ def run(probe, arrays, trials=2, seed=0):
 
 def test_every_probe_of_the_protocols_is_registered():
     assert set(PROBES.names()) == {
-        "prototypes", "neighbours", "spectral", "linear", "mlp", "logistic", "zero_shot", "rdm",
+        "prototypes", "neighbours", "spectral", "linear", "mlp", "logistic", "zero_shot", "retrieval", "rdm",
     }  # fmt: skip
 
 
