@@ -56,7 +56,7 @@ def _named(prefix: str, checks: list[Callable[..., None]], entry: object) -> Ite
 def no_unseen_drawing_is_trained_on() -> None:
     """Every batch is made of rows of the training corpus, which holds no drawing of an evaluation concept."""
     from mmbench.datasets import openmoji
-    from mmbench.zoo.corpus import training_corpus
+    from mmbench.zoo.frozen.corpus import training_corpus
 
     listing = openmoji.catalogue()
     shown = set(training_corpus().ids)
@@ -64,20 +64,20 @@ def no_unseen_drawing_is_trained_on() -> None:
     assert shown.isdisjoint(listing[row].id for row in openmoji.unseen())
 
 
-def no_unseen_concept_is_told() -> None:
+def no_unseen_concept_is_named() -> None:
     """No caption names a drawing or a concept that evaluation shows: captions are made of the corpus's names."""
     from mmbench.datasets import openmoji
-    from mmbench.zoo.corpus import training_corpus
+    from mmbench.zoo.frozen.corpus import training_corpus
 
     corpus, listing = training_corpus(), openmoji.catalogue()
-    told = {
+    named = {
         word.lower() for name, others in zip(corpus.names, corpus.keywords, strict=True) for word in (name, *others)
     }
-    assert told.isdisjoint(listing[row].concept for row in openmoji.unseen())
-    assert told.isdisjoint(listing[row].name.lower() for row in openmoji.unseen())
+    assert named.isdisjoint(listing[row].concept for row in openmoji.unseen())
+    assert named.isdisjoint(listing[row].name.lower() for row in openmoji.unseen())
 
 
-ZOO_CHECKS = [no_unseen_drawing_is_trained_on, no_unseen_concept_is_told]
+ZOO_CHECKS = [no_unseen_drawing_is_trained_on, no_unseen_concept_is_named]
 
 
 # datasets

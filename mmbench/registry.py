@@ -11,6 +11,7 @@ whose name is the entry's name. Its code is imported when that name is asked for
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
@@ -19,9 +20,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from mmbench.errors import BrokenEntryPoint, DuplicateName, MMBenchError, UnknownName
+from mmbench.errors import BadSpec, BrokenEntryPoint, DuplicateName, MMBenchError, UnknownName
 
 
 class Named(Protocol):
@@ -154,6 +156,35 @@ class Registry(Generic[T]):
         if point not in self._warned:
             self._warned.add(point)
             warnings.warn(text, stacklevel=3)
+
+
+def imported_object(owner: str, module: str, name: str) -> Any:
+    """The object ``name`` (dotted) of ``module``, whose code is run; raises BadSpec that begins with ``owner``.
+
+    Inside ``searched(Path.cwd())`` it may be in a user's file in the current folder.
+    """
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise BadSpec(f"{owner} cannot be imported from {Path.cwd()} or a package: {error}") from error
+    return found
+
+
+@contextlib.contextmanager
+def searched(folder: Path) -> Iterator[None]:
+    """Modules are looked for in ``folder`` too, after all other places; ``sys.path`` is restored at the end."""
+    added = str(folder)
+    if added in sys.path:
+        yield
+        return
+    sys.path.append(added)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the imported module may have removed it
+            sys.path.remove(added)
 
 
 @functools.lru_cache(maxsize=64)

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from mmbench.bench.costs import Cost
 from mmbench.features.keys import digest_of
 from mmbench.features.store import Store, StoreWarning
-from mmbench.inputs.entry import Source, require_count
 from mmbench.program import program_digest
 from mmbench.protocol import Roles
+from mmbench.source import Source, require_count
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights, check_weights
 
 SCHEMA = 1

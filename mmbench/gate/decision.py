@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmbench import stats
 from mmbench.errors import BadSpec, MMBenchError
-from mmbench.metrics import METRICS
+from mmbench.metrics import METRICS, USUAL
 from mmbench.scores import Scores, joint
 
 Outcome = Literal["pass", "fail", "inconclusive"]
@@ -35,7 +35,12 @@ LEVEL = 0.05
 # fails an unchanged model, trained anew, in under 2 % of runs even if seeds move it by 1.5 points instead of 1
 # (reports/calibration.md, "Other margins").
 DEFAULT_SHARE = 0.05
-DEFAULT_MARGINS: Mapping[str, float] = {metric.name: DEFAULT_SHARE * metric.width for metric in METRICS}
+DEFAULT_MARGINS: Mapping[str, float] = {name: DEFAULT_SHARE * METRICS.get(name).width for name in USUAL.values()}
+
+
+def default_margins() -> dict[str, float]:
+    """The default share of the range of every registered metric; ``DEFAULT_MARGINS`` are those that were simulated."""
+    return {metric.name: DEFAULT_SHARE * metric.width for metric in METRICS}
 
 
 class NotComparable(MMBenchError):
@@ -46,7 +51,7 @@ class NotComparable(MMBenchError):
 class Margins:
     """How much worse a candidate may be, per metric, in its printed unit (accuracy in points, F1 between 0 and 1)."""
 
-    by_metric: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_MARGINS))
+    by_metric: Mapping[str, float] = field(default_factory=default_margins)
 
     def __post_init__(self) -> None:
         for metric, margin in self.by_metric.items():
@@ -59,7 +64,7 @@ class Margins:
         A bare number goes to every metric of the one unit whose range it fits in: 2 can be no F1. Raises UnknownName
         with the nearest metric, and BadSpec for what is no number, negative, as wide as the range, or given twice.
         """
-        return cls({**DEFAULT_MARGINS, **printed_units(texts)})
+        return cls({**default_margins(), **printed_units(texts)})
 
     def of(self, metric: str) -> float:
         """The margin of ``metric``. Raises BadSpec when there is none, saying how to give it."""

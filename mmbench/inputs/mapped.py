@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.array_checks import check_features
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset
-from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part, require_kinds
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
+from mmbench.source import Source, require_kinds
 from mmbench.training.linear_map import centred, class_texts, map_images
 
 MAP = "linear_map"

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.array_checks import check_features, check_labels
 from mmbench.datasets.entry import Dataset, Split
 from mmbench.datasets.prompts import prompt_texts
-from mmbench.errors import BadDataset, Unmeasured
-from mmbench.inputs.entry import FAMILIES, OUTPUT, Family, Source, check_features, dataset_part
-from mmbench.inputs.labelled import check_labels
+from mmbench.errors import BadDataset, BadSpec, Unmeasured
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
+from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
+from mmbench.source import Source
 
 FEWEST = 4  # classes: when one is left out, three pairs of classes remain
 
@@ -46,11 +48,10 @@ class Pair:
 
     @property
     def truth(self) -> NDArray[np.int64]:
-        """The classes themselves: they are the examples."""
+        """The classes by number: they are the examples."""
         return np.arange(self.classes)
 
     def examples(self, test: Split) -> str:
-        """Of the names of the classes, in order: cells on the same classes are paired, whatever the images."""
         return hashlib.sha256("\0".join(("classes", *self.class_names)).encode()).hexdigest()
 
     def arrays(self) -> Iterator[NDArray[Any]]:
@@ -99,10 +100,13 @@ def prompts_of(source: Source, cell: Cell) -> tuple[str, ...]:
 def gather(source: Source, cell: Cell) -> Pair:
     """Test features of each image encoder at the protocol's layer, prompt features of each text encoder.
 
-    Raises BadDataset for fewer than 4 classes, Unmeasured where a text encoder is asked for a hidden layer.
+    Raises BadDataset for fewer than 4 classes, BadSpec for items of several labels, Unmeasured where prompts are asked
+    for at a hidden layer.
     """
     dataset = source.dataset(cell.dataset)
     check_enough_classes(cell.dataset, dataset.classes)
+    if dataset.task != "single":
+        raise BadSpec(f"{cell} compares classes, and items of {cell.dataset} have several; bind another dataset")
     first, second = (_side(source, cell, role, dataset) for role in cell.models)
     return Pair((first, second), dataset.classes)
 

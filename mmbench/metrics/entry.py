@@ -48,11 +48,6 @@ class Metric:
         return isinstance(self.outcome, Jackknifed)
 
     @property
-    def module(self) -> str:
-        """The module whose code decides the outcomes; of a jackknifed metric, that of its statistic."""
-        return (self.outcome.statistic if isinstance(self.outcome, Jackknifed) else self.outcome).__module__
-
-    @property
     def width(self) -> float:
         """From the worst possible score to the best, in the printed unit."""
         return (self.high - self.low) * self.scale

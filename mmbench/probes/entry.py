@@ -8,9 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mmbench.inputs.entry import Takes
 from mmbench.protocol import Settings
 from mmbench.registry import Registry
+from mmbench.source import Takes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.probes.tensors import blocks
+from mmbench.training.tensors import blocks
 
 Points = NDArray[np.float64]
 

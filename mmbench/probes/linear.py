@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.seed_heads import Heads, rows_at, target
-from mmbench.probes.tensors import to_tensor
 from mmbench.protocol import LinearSettings
 from mmbench.seeds import trial_seeds
+from mmbench.training.heads import fit_linear
 
 
 def linear(
@@ -21,8 +20,7 @@ def linear(
 ) -> list[NDArray[Any]]:
     """Label test rows by one linear layer with bias on the features as they are; a trial is a seed.
 
-    Cross-entropy, Adam with L2 weight decay (not AdamW), every row once an epoch in shuffled batches, the last one
-    smaller, and the weights after the last epoch: nothing is selected. Predictions int64 ``[trials, m]``.
+    ``fit_linear`` says how it is trained. Predictions int64 ``[trials, m]``.
     """
     arrays.check("train")
     found = []
@@ -33,20 +31,6 @@ def linear(
             predictions[:, part] = logits.argmax(axis=-1)
         found.append(predictions)
     return found
-
-
-def fit_linear(
-    x: NDArray[Any], y: NDArray[Any], classes: int, s: LinearSettings, seeds: Sequence[int], device: str = "cpu"
-) -> Heads:
-    """One linear head for each seed, trained on all rows of ``x`` ``[n, d]`` with classes ``y`` ``[n]``."""
-    rows, labels = to_tensor(x, device), target(y, device)
-    heads = Heads(
-        (x.shape[1], classes), seeds, several=False, device=device, lr=s.learning_rate, weight_decay=s.weight_decay
-    )
-    for _ in range(s.epochs):
-        for batch in heads.batches(len(rows), s.batch_size, drop_last=False):
-            heads.step(rows_at(rows, batch), rows_at(labels, batch))
-    return heads
 
 
 PROBES.add(

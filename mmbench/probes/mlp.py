@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import cut_rows
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.seed_heads import Heads, rows_at, target
-from mmbench.probes.tensors import to_tensor
 from mmbench.protocol import MLPSettings
 from mmbench.seeds import trial_seeds
+from mmbench.training.heads import Heads, rows_at, target
+from mmbench.training.tensors import to_tensor
 
 Rows = tuple[NDArray[Any], NDArray[Any]]
 

@@ -12,8 +12,8 @@ from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.tensors import Tensor, blocks, to_tensor, unit_rows
 from mmbench.protocol import NeighbourSettings
+from mmbench.training.tensors import Tensor, blocks, to_tensor, unit_rows
 
 
 def neighbours(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.tensors import Tensor, blocks, to_tensor, unit_rows
 from mmbench.protocol import PrototypeSettings
+from mmbench.training.tensors import Tensor, blocks, to_tensor, unit_rows
 
 
 def prototypes(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from mmbench.errors import BadFeatures
 from mmbench.inputs.pair import Pair, Side
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.tensors import blocks, to_tensor
 from mmbench.protocol import Protocol, Settings
+from mmbench.training.tensors import blocks, to_tensor
 
 Spread = Literal["by_dimension", "pooled", "none"]
 ROWS = 2**20  # elements of features that are looked at together (8 MB in float64)

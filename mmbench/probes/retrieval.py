@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.mapped import Mapped
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.tensors import blocks, to_tensor, unit_rows
 from mmbench.protocol import Protocol, Settings
+from mmbench.training.tensors import blocks, to_tensor, unit_rows
 
 
 @dataclass(frozen=True)

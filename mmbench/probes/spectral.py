@@ -19,9 +19,9 @@ from mmbench.probes.eigen import top_eigenvectors
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.kmeans import kmeans
 from mmbench.probes.labelling import class_first, one_to_one, overlap
-from mmbench.probes.tensors import blocks, to_tensor, unit_rows
 from mmbench.protocol import ClusteringSettings
 from mmbench.seeds import trial_seeds
+from mmbench.training.tensors import blocks, to_tensor, unit_rows
 
 Matrix = NDArray[np.float64]
 KEEP = 2**23

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.prompts import Prompted
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.tensors import blocks, to_tensor, unit_rows
 from mmbench.protocol import ZeroShotSettings
+from mmbench.training.tensors import blocks, to_tensor, unit_rows
 
 
 def zero_shot(

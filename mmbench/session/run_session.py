@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
-from mmbench.inputs.entry import takes_so_many
 from mmbench.lineups.roles import untrained_models
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
+from mmbench.source import takes_so_many
 
 if TYPE_CHECKING:
     from mmbench.bench.bench import Bench

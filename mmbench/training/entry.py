@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.inputs.entry import Source, Takes
 from mmbench.protocol import Roles, Settings
 from mmbench.registry import Registry
+from mmbench.source import Source, Takes
 
 Weights = dict[str, NDArray[Any]]
 

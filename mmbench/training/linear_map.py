@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.array_checks import check_features
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.errors import BadDataset, Unmeasured
-from mmbench.inputs.entry import Source, check_features, require_kinds
 from mmbench.protocol import Roles, Settings
+from mmbench.source import Source, require_kinds
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights
 
 

@@ -12,10 +12,10 @@ import pytest
 from tiny_spaces import CELLS, CLASSES, IMAGES, tiny
 
 from mmbench.bench.bench import Bench
-from mmbench.datasets.entry import Dataset, DatasetEntry
+from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.features.store import Store
-from mmbench.metrics import METRICS
+from mmbench.inputs.pair import Pair, Side
 from mmbench.probes.rdm import RSA, rdm
 from mmbench.protocol import FEW_SHOT, Cell, Roles
 
@@ -111,13 +111,13 @@ def test_several_labels_an_item_are_unmeasured(opened):
         bench.scores(CELLS[0])
 
 
-def test_the_code_of_a_jackknifed_metric_is_in_the_key():
-    """Of its statistic, which stands in another module than the jackknife."""
-    modules = {metric.name: metric.module for metric in METRICS}
-    assert modules["rdm_pearson"] == "mmbench.metrics.dissimilarities"
-    assert modules["nmi"] == "mmbench.metrics.partitions"
-    assert modules["accuracy"] == "mmbench.metrics.outcomes"
-    assert "mmbench.metrics.jackknife" not in modules.values()
+def test_classes_are_the_examples_and_pair_by_their_names():
+    split = Split(("a", "b"), np.array([1, 0]))
+    side = Side("rn50", np.ones((2, 3), np.float32))
+    one, same, other = (Pair((side, side), names) for names in (("x", "y"), ("x", "y"), ("x", "z")))
+    assert one.truth.tolist() == [0, 1]
+    assert one.examples(split) == same.examples(split) != other.examples(split)
+    assert one.examples(split) != split.digest()
 
 
 def test_scores_of_rows_say_the_class_of_each_also_when_read_back(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmbench.bench.source import LineupSource
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.errors import BadSpec, Unmeasured
 from mmbench.features.store import Store, StoreWarning
 from mmbench.protocol import Roles
@@ -78,7 +78,7 @@ def test_one_model_alone_is_refused(source):
 
 CHILD = """
 import sys, time
-from mmbench.bench.source import LineupSource
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.features.store import Store
 from mmbench.protocol import Roles
 from mmbench.training import entry

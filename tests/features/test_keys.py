@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from tiny_encoders import IDENTITY, image_encoder, pictures

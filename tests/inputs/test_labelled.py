@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mmbench.bench.source import LineupSource
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.errors import BadSpec, UnknownName, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs import labelled
-from mmbench.inputs.entry import FAMILIES, require
+from mmbench.inputs.entry import FAMILIES
 from mmbench.protocol import FEW_SHOT, Cell, Roles
+from mmbench.source import require
 
 from ..tiny_lineup import tiny_lineup
 

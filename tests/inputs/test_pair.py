@@ -7,11 +7,12 @@ import pytest
 
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.errors import BadDataset, BadFeatures, BadSpec, Unmeasured
-from mmbench.inputs.entry import FAMILIES, require
+from mmbench.inputs.entry import FAMILIES
 from mmbench.inputs.pair import Pair, Side, gather, parts
 from mmbench.models.entry import Identity, ModelEntry
 from mmbench.probes.rdm import RSA
 from mmbench.protocol import Cell, Roles
+from mmbench.source import require
 
 NAMES = ("red", "green", "blue", "white")
 LABELS = np.arange(12) % 4
@@ -22,11 +23,11 @@ class Told:
 
     device = "cpu"
 
-    def __init__(self, names=NAMES, labels=LABELS, templates=("the colour {}.", "{}")):
+    def __init__(self, names=NAMES, labels=LABELS, task="single", templates=("the colour {}.", "{}")):
         self.asked = []
         split = Split(tuple(f"i{i}" for i in range(len(labels))), labels)
-        self.loaded = Dataset("colours", names, {"test": split})
-        self.entry = DatasetEntry("colours", lambda: self.loaded, lambda: "d1", 4, templates=templates)
+        self.loaded = Dataset("colours", names, {"test": split}, task)
+        self.entry = DatasetEntry("colours", lambda: self.loaded, lambda: "d1", 4, task=task, templates=templates)
 
     def model(self, role, *, raw=False):
         kind = "text" if role.startswith(("clip_t", "bert")) else "image"
@@ -78,19 +79,11 @@ def test_the_layer_is_that_of_the_images_and_prompts_have_none():
     gather(source, cell("clip", "rn50", protocol=RSA.at_layer("stage2")))
     assert source.asked == [("clip", "imagenet/test", "stage2"), ("rn50", "imagenet/test", "stage2")]
     with pytest.raises(Unmeasured) as error:
-        gather(source, cell("clip", "bert", protocol=RSA.at_layer("stage2")))
+        gather(source, cell("bert", "clip", protocol=RSA.at_layer("stage2")))
     assert str(error.value) == (
-        "rsa@stage2[clip+bert, imagenet] asks for the layer 'stage2', and prompts are encoded at 'output'"
+        "rsa@stage2[bert+clip, imagenet] asks for the layer 'stage2', and prompts are encoded at 'output'"
     )
-
-
-def test_its_examples_are_the_classes_by_name():
-    """So cells of other images of the same classes are paired with it."""
-    found, source = gather(Told(), cell("clip", "bert")), Told(("pink", *NAMES[1:]))
-    assert found.truth.tolist() == [0, 1, 2, 3]
-    split = source.loaded.split("test")
-    assert found.examples(split) == gather(Told(labels=LABELS[::-1]), cell("rn50", "clip")).examples(split)
-    assert found.examples(split) != gather(source, cell("clip", "bert")).examples(split)
+    assert len(source.asked) == 2
 
 
 def test_the_key_holds_features_dataset_layer_and_prompts():
@@ -129,6 +122,12 @@ def test_too_few_classes_are_refused_before_anything_is_encoded():
         "bind another dataset"
     )
     assert source.asked == []
+
+
+def test_several_labels_an_item_are_refused():
+    source = Told(labels=np.eye(4, dtype=bool), task="multi")
+    with pytest.raises(BadSpec, match="compares classes, and items of imagenet have several; bind another dataset"):
+        gather(source, cell("clip", "bert"))
 
 
 def test_a_class_without_a_name_is_refused_where_prompts_need_it():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmbench.bench.bench import Bench
-from mmbench.bench.source import LineupSource
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs import prompts

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmbench.bench.bench import Cost
+from mmbench.bench.costs import Cost
 from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.features.store import Store
 from mmbench.lineups.roles import MODEL_ROLES
-from mmbench.probes.rdm import RSA
 from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT, Roles
 from mmbench.session.run_session import Board
 
@@ -30,8 +29,7 @@ def probes(board, model, dataset):
 
 
 def test_every_dataset_whose_pictures_are_judged_has_a_score_of_the_untrained_network(board):
-    cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    asked = {cell.dataset for cell in cells if cell.protocol != RSA}  # which compares two models
+    asked = {cell.dataset: cell for claim in CLAIMS for cell in cells_asked(claim, "measured")}
     pairs = {(model, dataset) for model, dataset in board.pairs(PROTOCOLS) if model == ("random",)}
     shown = {d for d in asked if d in board.lineup.datasets and "image" in board.lineup.dataset(d).entry.modalities}
     texts_only = {"plotster_recent_title"}

@@ -1,0 +1,103 @@
+"""What a bench offers to those that gather inputs or train, and what they require of a cell's models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.errors import BadSpec, Unmeasured
+from mmbench.models.entry import OUTPUT
+from mmbench.protocol import Cell, Roles
+
+if TYPE_CHECKING:
+    from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+    from mmbench.models.entry import Encoder, ModelEntry
+
+# What several models mean to a probe: none are taken; features joined side by side; an image encoder and a text encoder
+# of one space; or an ordered pair that is compared.
+Takes = Literal["one", "joined", "image_and_text", "pair"]
+
+
+class Source(Protocol):
+    """What a bench offers. Everything is encoded once and stored; nothing heavy is loaded before it is needed."""
+
+    @property
+    def device(self) -> str: ...
+
+    def model(self, role: str, *, raw: bool = False) -> ModelEntry:
+        """Who plays the role; ``raw``: without normalisation of the input. Raises Unmeasured when nobody does."""
+        ...
+
+    def dataset_entry(self, role: str) -> DatasetEntry:
+        """The dataset's entry, not loaded. Raises Unmeasured when nothing plays the role."""
+        ...
+
+    def dataset(self, role: str) -> Dataset:
+        """The dataset, loaded once."""
+        ...
+
+    def features(self, model: ModelEntry, split: Split, where: str, layer: str = OUTPUT) -> NDArray[np.float32]:
+        """Features ``[n, dim]`` of the split's items; ``where`` names the split in messages."""
+        ...
+
+    def texts(self, model: ModelEntry, texts: Sequence[str], where: str) -> NDArray[np.float32]:
+        """Features ``[len(texts), dim]`` of texts that belong to no split."""
+        ...
+
+    def encoder(self, model: ModelEntry) -> Encoder:
+        """The loaded encoder, for what features alone cannot give (gradients)."""
+        ...
+
+    def trained(self, name: str, models: Roles, dataset: str, seed: int) -> dict[str, NDArray[Any]]:
+        """The weights of a training (mmbench.training), fitted now or read back."""
+        ...
+
+    def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
+        """The key of a training's weights, whatever the seed; None when a part of it is unknown."""
+        ...
+
+    def feature_key(self, model: ModelEntry, layer: str = OUTPUT) -> str | None:
+        """The store's key of the model's features; None when its weights are unknown. Loads nothing."""
+        ...
+
+
+_TAKEN: dict[Takes, tuple[int, float, str]] = {
+    "one": (1, 1, "one model"),
+    "joined": (1, math.inf, "one model, or several joined"),
+    "image_and_text": (2, 2, "an image encoder and a text encoder, in this order"),
+    "pair": (2, 2, "an ordered pair of models"),
+}
+
+
+def takes_so_many(takes: Takes, models: int) -> bool:
+    """Whether that many models are what ``takes`` means."""
+    low, high, _ = _TAKEN[takes]
+    return low <= models <= high
+
+
+def require(cell: Cell, takes: Takes) -> None:
+    """Raise BadSpec for a cell whose number of models is not what its probe takes."""
+    require_count(f"{cell}: the probe {cell.protocol.probe!r}", cell.models, takes)
+
+
+def require_count(what: str, models: Roles, takes: Takes) -> None:
+    """Raise BadSpec, which begins with ``what``, for another number of models than it takes."""
+    if not takes_so_many(takes, len(models)):
+        raise BadSpec(
+            f"{what} takes {_TAKEN[takes][2]}; got {len(models)}: {', '.join(models)}. Write several models of a claim "
+            "as Roles(first, second)"
+        )
+
+
+def require_kinds(source: Source, models: Roles, wanted: Sequence[str]) -> None:
+    """Raise Unmeasured unless the roles are encoders of these kinds, in this order."""
+    found = [source.model(role).modality for role in models]
+    if found != list(wanted):
+        raise Unmeasured(
+            f"expected the encoders in the order {', '.join(wanted)}; got "
+            + ", ".join(f"{role} ({kind})" for role, kind in zip(models, found, strict=True))
+        )
