@@ -352,6 +352,18 @@ def _sentence_bert(folder: Path, width: int) -> None:
     (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 128}))
 
 
+WHOLE = (
+    "photo",
+    "of",
+    "a",
+    "tench",
+    "goldfish",
+    "great",
+    "tiger",
+    "hammerhead",
+)  # words that are one token, as in GPT-2
+
+
 def _gpt2(folder: Path) -> None:
     """gpt2 as the hub has it: no prefix, and the causal mask saved with each layer."""
     import torch
@@ -361,8 +373,10 @@ def _gpt2(folder: Path) -> None:
 
     folder.mkdir(parents=True)
     letters = [*sorted(ByteLevel.alphabet()), "<|endoftext|>"]
+    merges = list(dict.fromkeys(("Ġ" + word[:end], word[end]) for word in WHOLE for end in range(len(word))))
+    letters += ["".join(both) for both in merges]
     (folder / "vocab.json").write_text(json.dumps({letter: i for i, letter in enumerate(letters)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, merges)]) + "\n")
     config = transformers.GPT2Config(
         vocab_size=len(letters), n_embd=768, n_layer=1, n_head=12, n_inner=64, n_positions=1024,
         bos_token_id=256, eos_token_id=256, architectures=["GPT2LMHeadModel"],

@@ -57,6 +57,11 @@ GROUPS: dict[str, tuple[Models, ...]] = {
     **{f"{role}_with_language": paired((role,), LANGUAGE) for role in MULTIMODAL},
     **{f"{role}_with_others": (*paired(VISION_ONLY, (role,)), *paired((role,), LANGUAGE)) for role in MULTIMODAL},
 }
+COMPARED = tuple(
+    pair
+    for name in ("vision_with_vision", "vision_with_multimodal", "vision_with_language", "multimodal_with_language")
+    for pair in GROUPS[name]
+)
 
 # Protocols.
 FEW_SHOT3 = FEW_SHOT.over(shots=(1, 5, 10))

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from mmbench.array_checks import check_features, check_labels
 from mmbench.datasets.entry import Dataset, Split
 from mmbench.datasets.prompts import prompt_texts
-from mmbench.errors import BadDataset, BadSpec
+from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
+from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
 from mmbench.source import Source
 
@@ -97,7 +98,11 @@ def prompts_of(source: Source, cell: Cell) -> tuple[str, ...]:
 
 
 def gather(source: Source, cell: Cell) -> Pair:
-    """Test features of each image encoder, prompt features of each text encoder; at the protocol's layer for images."""
+    """Test features of each image encoder at the protocol's layer, prompt features of each text encoder.
+
+    Raises BadDataset for fewer than 4 classes, BadSpec for items of several labels, Unmeasured where prompts are asked
+    for at a hidden layer.
+    """
     dataset = source.dataset(cell.dataset)
     check_enough_classes(cell.dataset, dataset.classes)
     if dataset.task != "single":
@@ -109,6 +114,10 @@ def gather(source: Source, cell: Cell) -> Pair:
 def _side(source: Source, cell: Cell, role: str, dataset: Dataset) -> Side:
     model = source.model(role)
     if model.modality == "text":
+        if cell.protocol.layer != OUTPUT:
+            raise Unmeasured(
+                f"{cell} asks for the layer {cell.protocol.layer!r}, and prompts are encoded at {OUTPUT!r}"
+            )
         return Side(role, source.texts(model, prompts_of(source, cell), f"{cell.dataset}/prompts"))
     test = dataset.split("test")
     return Side(role, source.features(model, test, f"{cell.dataset}/test", cell.protocol.layer), test.labels)

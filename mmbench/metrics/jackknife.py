@@ -101,6 +101,7 @@ def of_sums(parts: Callable[[NDArray, NDArray], NDArray], combine: Callable[[Arr
         return combine(terms.sum(axis=1, keepdims=True) - terms)
 
     statistic.__name__ = getattr(parts, "__name__", "statistic")
+    statistic.__module__ = parts.__module__  # whose code decides the value
     return Jackknifed(statistic, leave_one_out)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
-from mmbench.errors import BadDataset, BadFeatures, BadSpec
+from mmbench.errors import BadDataset, BadFeatures, BadSpec, Unmeasured
 from mmbench.inputs.entry import FAMILIES
 from mmbench.inputs.pair import Pair, Side, gather, parts
 from mmbench.models.entry import Identity, ModelEntry
@@ -74,10 +74,16 @@ def test_another_template_or_the_datasets_first():
         assert source.asked[1][2] == first
 
 
-def test_the_layer_is_that_of_the_images():
+def test_the_layer_is_that_of_the_images_and_prompts_have_none():
     source = Told()
-    gather(source, cell("clip", "bert", protocol=RSA.at_layer("stage2")))
-    assert source.asked[0] == ("clip", "imagenet/test", "stage2")
+    gather(source, cell("clip", "rn50", protocol=RSA.at_layer("stage2")))
+    assert source.asked == [("clip", "imagenet/test", "stage2"), ("rn50", "imagenet/test", "stage2")]
+    with pytest.raises(Unmeasured) as error:
+        gather(source, cell("bert", "clip", protocol=RSA.at_layer("stage2")))
+    assert str(error.value) == (
+        "rsa@stage2[bert+clip, imagenet] asks for the layer 'stage2', and prompts are encoded at 'output'"
+    )
+    assert len(source.asked) == 2
 
 
 def test_the_key_holds_features_dataset_layer_and_prompts():

@@ -51,6 +51,15 @@ def test_a_ratio_of_sums_agrees_with_leaving_out_one_by_one(seed: int) -> None:
     np.testing.assert_allclose(fast.statistic(parts, LABELS), whole(parts, LABELS))
 
 
+def test_the_module_of_a_statistic_of_sums_is_that_of_its_parts() -> None:
+    """So its code enters the keys of cells."""
+
+    def parts(predictions, labels):
+        return predictions
+
+    assert of_sums(parts, lambda sums: sums[..., 0]).statistic.__module__ == parts.__module__ == __name__
+
+
 def test_any_function_of_sums() -> None:
     """A geometric mean of two ratios, as in BLEU with two orders."""
     counts = np.random.default_rng(0).integers(1, 9, (2, 12, 4))

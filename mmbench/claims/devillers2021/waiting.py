@@ -7,7 +7,7 @@ from functools import partial
 from mmbench.claims._common import claim
 
 ATTACKS = "adversarial attacks (random projected gradient descent)"
-DENDROGRAM = "groups and heights of a dendrogram over RDM correlations"
+DENDROGRAM = "groups and heights of a dendrogram of correlations"
 WORDS = "skip-gram vectors with visual words frozen"
 _attacks = partial(claim, exhibit="Fig. 6", waits_for=ATTACKS)
 _grouped = partial(claim, waits_for=DENDROGRAM)

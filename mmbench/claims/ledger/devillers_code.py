@@ -12,7 +12,6 @@ _IMAGE_RDM = "section 4, equation 1; code: tasks/correlations_models.py"
 _TEXT_RDM = "section 4; code: tasks/correlations_models.py"
 _WORDS = "section 5; code: tasks/word2vec.py"
 _WORD_VECTORS = "section 5; code: tasks/create_visual_word_embeddings.py"
-_RSA = "Protocol rsa: the reading paper as printed, the reading code as released."
 _NO_WORDS = "No protocol carries it yet: the claims of section 5 wait for skip-gram vectors with frozen visual words."
 
 ENTRIES = (
@@ -108,9 +107,9 @@ ENTRIES = (
         _IMAGE_RDM,
         "the paper does not say whether features are scaled",
         "the code scales each image's feature to length 1 before it takes class means",
-        _RSA,
-        probe="rdm",
-        settings=("unit_length",),
+        "The reading paper takes features as they are; the reading code scales them.",
+        "rdm",
+        ("unit_length",),
     ),
     Entry(
         "D-07b",
@@ -119,9 +118,10 @@ ENTRIES = (
         _IMAGE_RDM,
         "the equation reads as one standard deviation for each dimension",
         "the code computes one number for each class, over all images and dimensions together",
-        _RSA,
-        probe="rdm",
-        settings=("spread",),
+        "The reading paper divides each dimension by its own; the reading code has one number a class. Both divide the "
+        "sum of squares by n, as the code does; the paper does not say.",
+        "rdm",
+        ("spread",),
     ),
     Entry(
         "D-07c",
@@ -131,9 +131,10 @@ ENTRIES = (
         "TSM is treated as the other networks are",
         "the code reads TSM's vectors from a file that is not public, without scaling, and takes one standard "
         "deviation for each dimension plus 0.000001",
-        _RSA,
-        probe="rdm",
-        settings=("left_raw",),
+        "The reading paper treats TSM as the others; the reading code does as the code does, with features that are "
+        "extracted like all others.",
+        "rdm",
+        ("left_raw",),
     ),
     Entry(
         "D-08a",
@@ -142,7 +143,8 @@ ENTRIES = (
         _TEXT_RDM,
         "the caption holds the label",
         "the code writes an article and the first two WordNet names of the class, in small letters",
-        "Protocol rsa writes the article and one name of the class, the one that the dataset gives it.",
+        "Both readings write an article and the name that the dataset gives, which for ImageNet is the first WordNet "
+        "name: 'a photo of a tench.' The article keeps the label's first token at position 4 (see D-08b).",
     ),
     Entry(
         "D-08b",
