@@ -1,6 +1,7 @@
 """PGD through an encoder and linear heads: known answers on a linear encoder, and what must hold on any."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_a_larger_epsilon_never_wins_less(encode, norm, epsilons):
     found = run(inputs, *(AttackSettings(norm=norm, epsilon=epsilon) for epsilon in epsilons))
     won = [METRICS.get("attack_success").outcome(predictions, inputs.labels) for predictions in found]
     if encode == "linear":
-        assert all((less <= more).all() for less, more in zip(won, won[1:], strict=False))
+        assert all((less <= more).all() for less, more in itertools.pairwise(won))
     means = [outcomes.mean() for outcomes in won]
     assert means == sorted(means)
     assert means[0] < means[1] < means[-1]
@@ -93,7 +94,7 @@ def test_more_steps_never_lower_the_mean_loss(norm, epsilon):
     for steps in (0, 1, 2, 4, 8, 16):
         s = AttackSettings(norm=norm, epsilon=epsilon, steps=steps)
         losses.append(float(functional.cross_entropy(logits(attacked(logits, images, labels, starts, s)), labels)))
-    assert all(more >= less - 1e-3 for less, more in zip(losses, losses[1:], strict=False)), losses
+    assert all(more >= less - 1e-3 for less, more in itertools.pairwise(losses)), losses
     assert losses[-1] > losses[0] + 0.05
 
 

@@ -70,8 +70,9 @@ def main(root):
     for number in range(4):
         store, killed, before = f"{root}/{number}", 0, []
         for _ in range(2):
+            line = dice.randrange(peace["lines"] // 4, peace["lines"] // 2)
 
-            def doomed(line=dice.randrange(peace["lines"] // 4, peace["lines"] // 2), store=store):
+            def doomed(line=line, store=store):
                 at_line(line, die)
                 return run(store)
 
