@@ -56,7 +56,7 @@ def _named(prefix: str, checks: list[Callable[..., None]], entry: object) -> Ite
 def no_unseen_drawing_is_trained_on() -> None:
     """Every batch is made of rows of the training corpus, which holds no drawing of an evaluation concept."""
     from mmbench.datasets import openmoji
-    from mmbench.zoo.corpus import training_corpus
+    from mmbench.zoo.frozen.corpus import training_corpus
 
     listing = openmoji.catalogue()
     shown = set(training_corpus().ids)
@@ -64,20 +64,20 @@ def no_unseen_drawing_is_trained_on() -> None:
     assert shown.isdisjoint(listing[row].id for row in openmoji.unseen())
 
 
-def no_unseen_concept_is_told() -> None:
+def no_unseen_concept_is_named() -> None:
     """No caption names a drawing or a concept that evaluation shows: captions are made of the corpus's names."""
     from mmbench.datasets import openmoji
-    from mmbench.zoo.corpus import training_corpus
+    from mmbench.zoo.frozen.corpus import training_corpus
 
     corpus, listing = training_corpus(), openmoji.catalogue()
-    told = {
+    named = {
         word.lower() for name, others in zip(corpus.names, corpus.keywords, strict=True) for word in (name, *others)
     }
-    assert told.isdisjoint(listing[row].concept for row in openmoji.unseen())
-    assert told.isdisjoint(listing[row].name.lower() for row in openmoji.unseen())
+    assert named.isdisjoint(listing[row].concept for row in openmoji.unseen())
+    assert named.isdisjoint(listing[row].name.lower() for row in openmoji.unseen())
 
 
-ZOO_CHECKS = [no_unseen_drawing_is_trained_on, no_unseen_concept_is_told]
+ZOO_CHECKS = [no_unseen_drawing_is_trained_on, no_unseen_concept_is_named]
 
 
 # datasets
@@ -137,6 +137,15 @@ def ceilings_are_scores(entry: DatasetEntry) -> None:
         assert chance < found <= metric.scale, f"{entry.name}: {found} for {ceiling.given} alone"
 
 
+def prompts_have_names(entry: DatasetEntry) -> None:
+    """Every class has a name and every template one place for it; no two classes have the same prompts."""
+    from mmbench.datasets.prompts import prompt_texts
+
+    if entry.templates:  # a dataset without templates has classes without names
+        prompts = prompt_texts(entry.load(), entry.templates)
+        assert len({*prompts}) == len(prompts), f"{entry.name}: two classes have the same prompts"
+
+
 def credit_is_given(entry: DatasetEntry) -> None:
     assert entry.about, f"{entry.name} says nothing about itself"
     assert entry.licence, f"{entry.name} names no licence"
@@ -153,7 +162,8 @@ def _fingerprint(dataset: Dataset) -> dict[str, tuple[str, int]]:
 
 
 DATASET_CHECKS: list[Callable[..., None]] = [
-    counts, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores, credit_is_given,
+    counts, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores, prompts_have_names,
+    credit_is_given,
 ]  # fmt: skip
 
 
@@ -250,7 +260,7 @@ def lineup_covers_the_claims(name: str) -> None:
             continue
         for cell in cells_of(node):
             for role in cell.models:
-                assert lineup.knows_model(role), f"{claim.id}: lineup {name} neither binds model {role} nor says why"
-            assert lineup.knows_dataset(cell.dataset), (
+                assert lineup.covers_model(role), f"{claim.id}: lineup {name} neither binds model {role} nor says why"
+            assert lineup.covers_dataset(cell.dataset), (
                 f"{claim.id}: lineup {name} neither binds dataset {cell.dataset} nor says why"
             )

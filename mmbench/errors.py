@@ -32,6 +32,10 @@ class DuplicateName(MMBenchError):
     """Two entries under one name."""
 
 
+class BrokenEntryPoint(MMBenchError):
+    """An entry point of an installed distribution that cannot be loaded or gives no entry; names the distribution."""
+
+
 class BadSpec(MMBenchError):
     """A lineup file, role binding or model or dataset spec that cannot be read."""
 

@@ -7,10 +7,11 @@ import functools
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+T = TypeVar("T")
 TEMPORARY = ".writing-"
 _JUST_NOW = 200_000_000  # nanoseconds, many ticks of a file system's clock
 
@@ -75,17 +76,25 @@ def settled(seen: Stamp) -> bool:
     return time.time_ns() - max(seen.mtime_ns, seen.ctime_ns) > _JUST_NOW
 
 
+def remembered(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """``read``, called once for a file while the process lives and the file's stamp stays the same."""
+    answers: dict[Path, tuple[Stamp, T]] = {}
+
+    @functools.wraps(read)
+    def asked(path: Path) -> T:
+        seen = stamp(path)
+        if path in answers and answers[path][0] == seen:
+            return answers[path][1]
+        answer = read(path)
+        if settled(seen):
+            answers[path] = seen, answer
+        return answer
+
+    return asked
+
+
+@remembered
 def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a file; remembered while the process lives and ``stamp`` stays the same. Raises OSError."""
-    seen = stamp(path)
-    return _remembered(path, seen) if settled(seen) else _sha256(path)
-
-
-@functools.lru_cache(maxsize=1_000_000)
-def _remembered(path: Path, seen: Stamp) -> str:
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
+    """Hex SHA-256 of a file; read once, as ``remembered`` says. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -128,6 +128,14 @@ def shard(path: Path, members: Mapping[str, bytes]) -> None:
             archive.addfile(info, io.BytesIO(content))
 
 
+def imagenet(root: Path, parts: Parts) -> None:
+    """ImageNet's validation images in folders of the first synsets."""
+    from mmbench.datasets.imagenet import synsets
+
+    for number, (image, label) in enumerate(zip(*parts["test"], strict=True)):
+        save(image, root / synsets()[label] / f"ILSVRC2012_val_{number:08d}.JPEG")
+
+
 # -- tables --------------------------------------------------------------------------------------------------------
 
 
@@ -144,12 +152,14 @@ def table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 SHOTS, TEST = 10, 2  # items a class in train and test: claims draw ten
 TWEETS = 100  # shots that claims about MVSA draw
 FEW = 3  # classes, where the layout lets a copy have fewer
+COMPARED = 5  # classes of ImageNet: a correlation over classes needs four
 GENRES = ("Action", "Drama", "Western")
 WHOLE = {"classes": 10, "train": 10 * SHOTS, "test": 10 * TEST}
 PART = {"classes": FEW, "train": FEW * SHOTS, "test": FEW * TEST}
 SIZES = {
     **dict.fromkeys(("mnist", "fashion_mnist", "svhn"), WHOLE),
     **dict.fromkeys(("cifar10", "cifar100", "cub"), PART),
+    "imagenet": {"classes": COMPARED, "test": COMPARED * TEST},
     "mvsa": {"classes": 3, "train": 3 * TWEETS, "test": 30},
 }
 FILMS = {"classes": FEW, "train": 60, "valid": 12, "test": 24}
@@ -169,6 +179,7 @@ def write_datasets(folder: Path) -> Path:
     cifar10(folder, pictures(FEW, 32, seed=1), names)
     cifar100(folder, pictures(FEW, 32, seed=1), names)
     cub(folder, pictures(FEW, 60, seed=5), FEW)
+    imagenet(folder / "imagenet", pictures(COMPARED, 60, seed=5))
     _tweets(folder / "mvsa")
     _films(folder / "book_covers", "books.csv", "genre", ("covers", "covers_without_text"), seed=7)
     _films(folder / "plotster", "posters.csv", "genres", ("posters", "posters_without_text"), seed=8)

@@ -96,10 +96,18 @@ def test_a_file_is_read_once(tmp_path, monkeypatch):
     path.write_bytes(b"one")
     wait_until_settled(path)
     assert files.sha256_of(path) == sha256(b"one")
-    monkeypatch.setattr(files, "_sha256", lambda path: "read again")
+    monkeypatch.setattr(hashlib, "file_digest", None)  # a second reading would fail
     assert files.sha256_of(path) == sha256(b"one")
-    path.write_bytes(b"three")
-    assert files.sha256_of(path) == "read again"
+
+
+def test_what_was_read_is_remembered_until_the_file_changes(tmp_path):
+    path, read = tmp_path / "weights", []
+    asked = files.remembered(lambda path: read.append(path) or len(path.read_bytes()))
+    for content, times in ((b"one", 1), (b"three", 2)):
+        path.write_bytes(content)
+        wait_until_settled(path)
+        assert [asked(path) for _ in range(3)] == [len(content)] * 3
+        assert len(read) == times
 
 
 @pytest.mark.parametrize("wait", [False, True])

@@ -1,6 +1,7 @@
-"""Modules import only from floors below their own, or inside their own folder; heavy libraries load late."""
+"""Modules import from floors below their own or their own folder, and never in a circle; heavy libraries load late."""
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,9 @@ FLOORS = [
     {"conditions", "scores", "zoo"},
     {"models", "forms"},
     {"features"},
-    {"inputs"},
+    {"source"},
     {"training"},
+    {"inputs"},
     {"probes"},
     {"claims", "lineups"},
     {"bench", "verdict"},
@@ -115,3 +117,77 @@ def test_what_is_allowed_passes():
         "if TYPE_CHECKING:\n    import torch\ndef f():\n    import torch\n    return torch"
     )
     assert faults(source, "probes") == []
+
+
+# Circles between modules, inside a folder or over several, imports inside of functions included.
+
+Graph = dict[str, set[str]]
+
+
+def names_of(root: Path = ROOT) -> dict[str, Path]:
+    """The modules of a package by their dotted names."""
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def module_graph(sources: dict[str, str]) -> Graph:
+    """Which module imports which; ``from package import name`` is of the module ``name`` where there is one.
+
+    That a package runs before its modules is no import of theirs.
+    """
+    graph: Graph = {}
+    for module, source in sources.items():
+        graph[module] = set()
+        for _, name in imports(ast.parse(source), top_level_only=False):
+            while name and name not in sources:
+                name = name.rpartition(".")[0]
+            graph[module] |= {name} - {"", module}
+    return graph
+
+
+def circle(graph: Graph) -> list[str]:
+    """The first circle that is found, as the names on the way round; empty when there is none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def package_graph() -> Graph:
+    return module_graph({name: path.read_text() for name, path in names_of().items()})
+
+
+def test_no_module_imports_itself_by_a_way_round():
+    assert circle(package_graph()) == []
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"p.a": "from p import b", "p.b": "from p import a"},
+        {"p.a": "import p.b", "p.b": "from p.a import f"},
+        {"p.a": "from p.b import f", "p.b": "def f():\n    from p.c import g", "p.c": "class A:\n    import p.a"},
+        {"p.x": "from p.x.a import f", "p.x.a": "from p.x import g"},
+    ],
+)
+def test_a_planted_circle_of_modules_is_found(sources):
+    found = circle(module_graph({"p": "", **sources}))
+    assert found[0] == found[-1]
+    assert set(found) == set(sources)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"p.a": "from p import b", "p.b": "import os"},
+        {"p.a": "from p import b", "p.b": "if TYPE_CHECKING:\n    from p import a"},
+        {"p.x": "from p.x import a", "p.x.a": "from p.x import b", "p.x.b": ""},
+        {"p.a": "from p.b import a", "p.b": "a = 1"},
+    ],
+)
+def test_what_is_no_circle_passes(sources):
+    assert circle(module_graph({"p": "", **sources})) == []

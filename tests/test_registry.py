@@ -2,11 +2,15 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from mmbench.errors import DuplicateName, UnknownName
+from mmbench.errors import BrokenEntryPoint, DuplicateName, UnknownName
 from mmbench.registry import Registry
+
+sys.path.insert(0, str(Path(__file__).parent))
+from distributions import write_distribution
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,113 @@ def test_a_package_is_imported_on_first_look_up_only(tmp_path, monkeypatch):
 
     assert "lazy_things" not in sys.modules
     assert lazy_hub.HUB.names() == ["one"]
+
+
+OFFERED = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+
+ONE = Thing("one")
+CLIP = Thing("clip")
+NAMELESS = 7
+CALLS = []
+
+def two():
+    CALLS.append(1)
+    return Thing("two")
+
+def fails():
+    raise ZeroDivisionError("no division")
+"""
+GROUP = "mmbench_test.things"
+
+
+class TestEntryPoints:
+    """Things that a distribution on ``sys.path`` offers, some of them broken."""
+
+    @pytest.fixture
+    def things(self, tmp_path, monkeypatch):
+        points = {"one": "ONE", "two": "two", "other": "ONE", "nameless": "NAMELESS", "fails": "fails", "gone": "GONE"}
+        points = {name: f"offered_things:{value}" for name, value in points.items()} | {"lost": "lost_things:ONE"}
+        write_distribution(tmp_path, "thing-shop", {GROUP: points}, {"offered_things": OFFERED})
+        monkeypatch.syspath_prepend(tmp_path)
+        things: Registry[Thing] = Registry("thing", group=GROUP)
+        things.add(Thing("clip"))
+        yield things
+        sys.modules.pop("offered_things", None)
+
+    def test_names_come_without_importing_anything(self, things):
+        assert things.names() == ["clip", "fails", "gone", "lost", "nameless", "one", "other", "two"]
+        assert len(things) == 8
+        assert "lost" in things
+        assert "three" not in things
+        assert "offered_things" not in sys.modules
+
+    def test_an_entry_and_a_function_that_makes_one(self, things):
+        assert things.get("one").name == "one"
+        assert things.get("two") is things.get("two")
+        assert sys.modules["offered_things"].CALLS == [1]
+        assert things.get("clip") == Thing("clip")
+
+    @pytest.mark.parametrize(("name", "why"), [
+        ("lost", "(entry point lost_things:ONE) cannot be loaded (ModuleNotFoundError: No module named 'lost_things'); "
+                 "update or uninstall it"),
+        ("gone", "(entry point offered_things:GONE) cannot be loaded (AttributeError: module 'offered_things' has no "
+                 "attribute 'GONE'); update or uninstall it"),
+        ("fails", "(entry point offered_things:fails) gives no thing (ZeroDivisionError: no division); "
+                  "update or uninstall it"),
+        ("nameless", "(entry point offered_things:NAMELESS) gives a int; expected a thing entry with a name"),
+        ("other", "(entry point offered_things:ONE) gives the thing 'one'; the two names must be the same"),
+    ])  # fmt: skip
+    def test_a_broken_one_names_its_distribution(self, things, name, why):
+        with pytest.raises(BrokenEntryPoint) as caught:
+            things.get(name)
+        assert str(caught.value) == f"thing {name!r} of the distribution thing-shop 1.0 {why}"
+
+    def test_all_of_them_are_those_that_load_and_each_other_is_warned_of_once(self, things):
+        with pytest.warns(UserWarning, match="of the distribution thing-shop 1.0") as caught:
+            assert [thing.name for thing in things] == ["clip", "one", "two"]
+        assert len(caught) == 5
+        assert len(list(things)) == 3  # a second warning would be an error here
+
+    def test_a_miss_suggests_them(self, things):
+        with pytest.raises(UnknownName, match=r"no thing named 'twoo'. Did you mean 'two'\?"):
+            things.get("twoo")
+
+    def test_a_name_that_is_taken_stays_with_its_entry(self, tmp_path, monkeypatch):
+        write_distribution(tmp_path, "rival", {GROUP: {"clip": "offered_things:CLIP"}}, {"offered_things": OFFERED})
+        monkeypatch.syspath_prepend(tmp_path)
+        things: Registry[Thing] = Registry("thing", group=GROUP)
+        mine = things.add(Thing("clip"))
+        assert things.get("clip") is mine
+        words = (
+            r"^thing 'clip' of the distribution rival 1.0 \(entry point offered_things:CLIP\) is left out: "
+            "the name is taken$"
+        )
+        with pytest.warns(UserWarning, match=words):
+            assert things.names() == ["clip"]
+        assert list(things) == [mine]
+
+    def test_two_distributions_with_one_name_are_both_named(self, tmp_path, monkeypatch):
+        for shop in ("left", "right"):
+            modules = {"offered_things": OFFERED}
+            write_distribution(tmp_path / shop, shop, {GROUP: {"one": "offered_things:ONE"}}, modules)
+            monkeypatch.syspath_prepend(tmp_path / shop)
+        things: Registry[Thing] = Registry("thing", group=GROUP)
+        with pytest.raises(DuplicateName) as caught:
+            things.get("one")
+        assert str(caught.value) == (
+            "thing 'one' is offered by the distribution right 1.0 (entry point offered_things:ONE) and the "
+            "distribution left 1.0 (entry point offered_things:ONE); uninstall one, names are unique"
+        )
+
+    def test_what_is_installed_later_is_found(self, things, tmp_path, monkeypatch):
+        write_distribution(tmp_path / "late", "late", {GROUP: {"late": "late_things:LATE"}}, {
+            "late_things": OFFERED + 'LATE = Thing("late")',
+        })  # fmt: skip
+        assert "late" not in things
+        monkeypatch.syspath_prepend(tmp_path / "late")
+        assert things.get("late").name == "late"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from mmbench.bench.costs import Cost
 from mmbench.bench.keys import cell_key
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.bench.schedule import Schedule
 from mmbench.bench.solving import gather, metric_of, probe_of, score
-from mmbench.bench.source import LineupSource
 from mmbench.errors import MMBenchError, NotEnoughShots
 from mmbench.features.store import Store
 from mmbench.inputs.entry import Inputs

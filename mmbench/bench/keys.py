@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.bench.source import LineupSource, has_items
+from mmbench.bench.lineup_source import LineupSource, has_items
 from mmbench.features.keys import digest_of
 from mmbench.inputs.entry import FAMILIES, Inputs
 from mmbench.inputs.labelled import models_of
 from mmbench.metrics import Metric
+from mmbench.metrics.jackknife import Jackknifed
 from mmbench.program import program_digest
 from mmbench.protocol import Cell
 
@@ -35,7 +36,9 @@ def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> 
 
 def code_digest(probe: Probe, metric: Metric) -> str:
     """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do."""
-    modules = (probe.run.__module__, FAMILIES.get(probe.inputs).gather.__module__, metric.outcome.__module__)
+    judged = (metric.outcome, metric.outcome.statistic) if isinstance(metric.outcome, Jackknifed) else (metric.outcome,)
+    functions = (probe.run, FAMILIES.get(probe.inputs).gather, *judged)
+    modules = tuple(dict.fromkeys(function.__module__ for function in functions))
     return program_digest(modules, ROOMS)
 
 

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.bench.solving import Solved, gather, probe_of, solve
-from mmbench.bench.source import LineupSource
 from mmbench.errors import MMBenchError
 from mmbench.inputs.entry import Inputs
 from mmbench.inputs.labelled import raw_roles

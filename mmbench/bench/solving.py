@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from mmbench.bench.keys import digest, provenance, stages
-from mmbench.bench.source import LineupSource
+from mmbench.bench.lineup_source import LineupSource
 from mmbench.errors import BadFeatures, MMBenchError, Unmeasured
-from mmbench.inputs.entry import FAMILIES, Inputs, require
+from mmbench.inputs.entry import FAMILIES, Family, Inputs
 from mmbench.metrics import METRICS, Metric
 from mmbench.protocol import Cell, Protocol, Settings
 from mmbench.scores import Scores
+from mmbench.source import require
 
 if TYPE_CHECKING:
     from mmbench.probes.entry import Probe
@@ -37,10 +38,14 @@ def probe_of(protocol: Protocol) -> Probe:
     return PROBES.get(protocol.probe)
 
 
+def family_of(cell: Cell) -> Family:
+    """The family that gathers the inputs of the cell's probe."""
+    return FAMILIES.get(probe_of(cell.protocol).inputs)
+
+
 def metric_of(source: LineupSource, cell: Cell) -> Metric:
     """The metric that judges the cell's dataset. Raises Unmeasured when the protocol has none for several labels."""
-    own_truth = FAMILIES.get(probe_of(cell.protocol).inputs).own_truth
-    if own_truth or source.dataset_entry(cell.dataset).task == "single":
+    if family_of(cell).own_truth or source.dataset_entry(cell.dataset).task == "single":
         return METRICS.get(cell.protocol.metric)
     if cell.protocol.multilabel_metric is None:
         raise Unmeasured(f"{cell} judges one label an item, and {cell.dataset} has several; bind another dataset")
@@ -52,7 +57,7 @@ def gather(source: LineupSource, cell: Cell) -> Inputs:
     probe = probe_of(cell.protocol)
     require(cell, probe.takes)
     metric_of(source, cell)
-    return FAMILIES.get(probe.inputs).gather(source, cell)
+    return family_of(cell).gather(source, cell)
 
 
 def solve(cells: list[Cell], inputs: Inputs, device: str) -> Solved | MMBenchError:
@@ -73,6 +78,7 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     dataset = source.dataset(cells[0].dataset)
     metric = metric_of(source, cells[0])
     paired_by = inputs.examples(dataset.split("test"))
+    rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cells[0]).own_truth
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
     scores = {}
     for cell in cells:
@@ -84,5 +90,6 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             examples=paired_by if kept == len(inputs.truth) else f"{paired_by}:{kept}",
             chance=metric.chance(inputs.truth),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
+            classes=inputs.truth[:kept] if rows_are_labelled else None,
         )
     return scores

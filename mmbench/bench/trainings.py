@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from mmbench.bench.costs import Cost
 from mmbench.features.keys import digest_of
 from mmbench.features.store import Store, StoreWarning
-from mmbench.inputs.entry import Source, require_count
 from mmbench.program import program_digest
 from mmbench.protocol import Roles
+from mmbench.source import Source, require_count
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights, check_weights
 
 SCHEMA = 1
@@ -115,7 +115,8 @@ class _Shelf:
         import numpy as np
         from safetensors.numpy import save
 
-        data = save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+        # np.ascontiguousarray would give a single number a dimension
+        data = save({name: np.array(values, order="C") for name, values in arrays.items()})
         self.store.write(path, data, self.what, durable=True)
 
     def _read(self, path: Path) -> Weights | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,6 +22,7 @@ CONTRASTIVE = ("clip", "tsm")
 CAPTIONING = ("virtex", "icmlm")
 MULTIMODAL = (*CONTRASTIVE, *CAPTIONING)
 VISUAL12 = (*VISION_ONLY, *MULTIMODAL)
+LANGUAGE = ("clip_t", "bert", "gpt2")
 HC_VISION = ("rn50", "bit_m", "clip")
 HC_UNIMODAL_VISION = ("rn50", "bit_m")
 HC_TEXT = ("bert_base", "bert_large", "clip_t")
@@ -28,7 +30,7 @@ HC_UNIMODAL_TEXT = ("bert_base", "bert_large")
 
 
 def paired(vision: Iterable[str], text: Iterable[str]) -> tuple[Roles, ...]:
-    """Every image tower joined with every text tower."""
+    """Every image tower with every text tower (or other encoder), in this order."""
     texts = tuple(text)
     return tuple(Roles(v, t) for v in vision for t in texts)
 
@@ -36,7 +38,7 @@ def paired(vision: Iterable[str], text: Iterable[str]) -> tuple[Roles, ...]:
 CLIP_PAIR = Roles("clip", "clip_t")
 PAIRS9 = paired(HC_VISION, HC_TEXT)
 
-GROUPS = {
+GROUPS: dict[str, tuple[Models, ...]] = {
     "vision_only": VISION_ONLY,
     "multimodal": MULTIMODAL,
     "contrastive": CONTRASTIVE,
@@ -46,6 +48,14 @@ GROUPS = {
     "ar_and_sin": (*AR, *SIN),
     "unimodal_vision": HC_UNIMODAL_VISION,
     "unimodal_text": HC_UNIMODAL_TEXT,
+    # pairs that are compared with each other
+    "vision_with_vision": tuple(Roles(*two) for two in itertools.combinations(VISION_ONLY, 2)),
+    "vision_with_multimodal": paired(VISION_ONLY, MULTIMODAL),
+    "vision_with_language": paired(VISION_ONLY, LANGUAGE),
+    "multimodal_with_language": paired(MULTIMODAL, LANGUAGE),
+    **{f"vision_with_{role}": paired(VISION_ONLY, (role,)) for role in MULTIMODAL},
+    **{f"{role}_with_language": paired((role,), LANGUAGE) for role in MULTIMODAL},
+    **{f"{role}_with_others": (*paired(VISION_ONLY, (role,)), *paired((role,), LANGUAGE)) for role in MULTIMODAL},
 }
 
 # Protocols.

@@ -222,8 +222,8 @@ _ours_later(
 )
 claim(
     "matched2026-captions-map-to-text",
-    "A linear map into the space of caption texts finds the name of a drawing more often from CLIP's features than from "
-    "those of the untrained network.",
+    "A linear map into the space of caption texts finds the name of a drawing more often from CLIP's features than from"
+    " those of the untrained network.",
     section="zoo",
     expect=Above(Roles("clip", "clip_t"), Roles("random", "clip_t"), each=BY_BOTH),
     protocols=(LINEAR_MAP_RETRIEVAL,),

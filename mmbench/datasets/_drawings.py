@@ -122,7 +122,7 @@ def index(
 
 
 def spoken(name: str) -> str:
-    """``:man_farmer:`` or ``MAN FARMER`` as a person would write it, ``man farmer``; names of places keep capitals."""
+    """``:man_farmer:`` or ``MAN FARMER`` as written in a text, ``man farmer``; names of places keep capitals."""
     words = name.strip(":").replace("_", " ").strip()
     return words.lower() if words.isupper() else words
 

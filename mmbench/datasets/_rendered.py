@@ -1,10 +1,9 @@
-"""What the generated datasets share: repeatable dice, pixels that are rendered once and kept, digests of code."""
+"""Shared by the generated datasets: seeded random numbers, pixels rendered once and cached, digests of code."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +13,18 @@ from numpy.typing import NDArray
 
 from mmbench import files
 from mmbench.assets import cache_dir
+from mmbench.errors import MissingAsset
+from mmbench.program import canonical, source_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
 class Dice:
-    """Random numbers seeded by words.
+    """Random numbers with words as their seed.
 
-    Built on the raw bits of PCG64, which numpy keeps the same for ever, and not on Generator's distributions, which
-    it may change: the same item comes out on every machine.
+    Built on the raw bits of PCG64, which numpy keeps stable, and not on Generator's distributions, which it
+    may change: every machine gets the same item.
     """
 
     def __init__(self, *words: object) -> None:
@@ -74,7 +75,7 @@ class RenderedImages:
         return self._digests[index]
 
     def digests(self) -> list[str]:
-        """All digests at once; computed once for as many encoders as ask."""
+        """All digests at once; computed once for all encoders."""
         return self._digests
 
     @functools.cached_property
@@ -89,7 +90,7 @@ class RenderedImages:
 
 
 def kept_array(name: str, key: str, rows: int, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The array of ``rows`` rows that ``make`` gives, made once; a cache file that cannot be read is made anew."""
+    """The array of ``rows`` rows that ``make`` gives, made once; a cache file that cannot be read is made again."""
     path = cache_dir() / "datasets" / f"{name}-{key[:16]}.npy"
     kept = _read(path, rows)
     if kept is None:
@@ -118,18 +119,23 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def identity_of(*parts: object, modules: Sequence[str] = ()) -> str:
-    """Hex SHA-256 of the parts and of the source of the named modules: changes when an item could, renders nothing."""
+    """Hex SHA-256 of the parts and of what the named modules do: it changes when an item could; nothing is rendered.
+
+    Comments, docstrings and formatting do not count (``mmbench.program``). Raises MissingAsset for a module without
+    source.
+    """
     hasher = hashlib.sha256("\0".join(map(str, parts)).encode())
     for module in modules:
-        hasher.update(_source(module))
+        hasher.update(_program(module).encode())
     return hasher.hexdigest()
 
 
 @functools.cache
-def _source(module: str) -> bytes:
-    file = sys.modules[module].__file__
-    assert file is not None
-    return Path(file).read_bytes()
+def _program(module: str) -> str:
+    found = source_of(module)
+    if found is None:
+        raise MissingAsset(f"module {module} has no source file, which the identity of its datasets needs")
+    return canonical(found.text)
 
 
 def to_bytes(canvas: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ Canvas = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class View:
-    """How far a view may stray: ``angle`` in degrees to either side, ``scale`` as shares of the canvas's side.
+    """How much a view may vary: ``angle`` in degrees to either side, ``scale`` as shares of the canvas's side.
 
     ``shift`` is the share of the free room that is used, ``hue`` a rotation in degrees, ``light`` the largest
     change of brightness; ``stretch`` the largest change of one side's length.

@@ -5,7 +5,7 @@
 
 An item is one caption with its image, because a split holds one text an item: an image appears once for each of its
 captions, and is encoded once. The class of an item is its image: items with equal labels show the same one. That is
-the ground truth of retrieval, and gathers an image's references for caption metrics.
+the ground truth of retrieval, and collects an image's references for caption metrics.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def read_captions(root: Path, name: str, captions: int | None = None) -> list[Ro
     try:
         content = json.loads(table.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BadDataset(f"{table} is no JSON ({error}); fetch it again") from error
+        raise BadDataset(f"{table} is not valid JSON ({error}); fetch it again") from error
     files = {
         _field(row, "id", int, table): _field(row, "file_name", str, table) for row in _rows(content, "images", table)
     }

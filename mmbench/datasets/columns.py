@@ -1,4 +1,4 @@
-"""From labels as a table, a shard or a row has them to class names and label arrays."""
+"""Class names and label arrays from the labels of a table, a shard or a row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def single(
 ) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]]]:
     """Class names and int64 ``[n]`` labels by split. Without ``classes`` they are the values, sorted.
 
-    Raises BadDataset for a value that is no class, and when there are fewer than two classes.
+    Raises BadDataset for a value that is not a class, and when there are fewer than two classes.
     """
     names = _names(classes, (value for column in columns.values() for value in column), where)
     place = {name: number for number, name in enumerate(names)}
@@ -42,7 +42,7 @@ def _names(classes: Sequence[str] | None, values: Iterable[str], where: str) -> 
     seen = set(values)
     names = tuple(classes) if classes is not None else tuple(sorted(seen, key=_order))
     if stray := sorted(seen - set(names)):
-        raise BadDataset(f"{where} has the label {stray[0]!r}, which is none of its {len(names)} classes")
+        raise BadDataset(f"{where} has the label {stray[0]!r}, which is not one of its {len(names)} classes")
     if len(names) < 2:
         only = f"only the class {names[0]!r}" if names else "no labels"
         raise BadDataset(f"{where} has {only}; there must be two classes or more")
@@ -50,14 +50,14 @@ def _names(classes: Sequence[str] | None, values: Iterable[str], where: str) -> 
 
 
 def _order(value: str) -> tuple[int, int, str]:
-    """Whole numbers by size and before all else."""
+    """A sort key: whole numbers first, by value."""
     return (0, int(value), "") if value.isascii() and value.isdigit() else (1, 0, value)
 
 
 def splits_of(names: Iterable[str], where: str, wanted: str = "") -> dict[str, str]:
-    """Our split by theirs: ``wanted`` alone as test, or train, validation and test by their usual names.
+    """Our split names by the collection's: ``wanted`` alone as test, or train, validation and test by usual names.
 
-    Raises BadDataset when ``wanted`` is not there, or when nothing could be called test.
+    Raises BadDataset when there is no ``wanted``, or when no split can serve as test.
     """
     theirs = list(names)
     if wanted:
@@ -75,7 +75,7 @@ def splits_of(names: Iterable[str], where: str, wanted: str = "") -> dict[str, s
 
 
 def texts(values: Iterable[Any], where: str) -> tuple[str, ...]:
-    """A column of texts. Raises BadDataset for the first that is empty or no text."""
+    """A column of texts. Raises BadDataset for the first that is empty or not a text."""
     found = tuple(values)
     for row, value in enumerate(found):
         if not isinstance(value, str) or not value.strip():

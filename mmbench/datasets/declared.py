@@ -1,4 +1,4 @@
-"""Datasets that lie on a user's disk: what must be true of them, checked when they are loaded."""
+"""Datasets on a user's disk, with declared sizes that are checked when they are loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Declared:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def over(self, known: Declared) -> Declared:
-        """These sizes where they are given, and the known ones elsewhere: a subset says its own sizes."""
+        """These sizes where they are given, and the known ones elsewhere: a subset declares its own sizes."""
         classes = known.classes if self.classes is None else self.classes
         return Declared(classes, {**known.counts, **self.counts})
 
@@ -37,16 +37,16 @@ class Declared:
         """``dataset``, or BadDataset with what was expected, what was found and where."""
         if self.classes is not None and len(dataset.classes) != self.classes:
             raise BadDataset(
-                f"{where} has {len(dataset.classes):,} classes, expected {self.classes:,}; is it complete? A part of "
-                f"it must say so: ?classes={len(dataset.classes)}"
+                f"{where} has {len(dataset.classes):,} classes, expected {self.classes:,}; is it complete? For a "
+                f"part of it, declare its size: ?classes={len(dataset.classes)}"
             )
         for split, count in self.counts.items():
             if split not in dataset.splits:
                 raise BadDataset(f"{where} has no split {split!r}, expected {count:,} items in it")
             if (found := len(dataset.splits[split])) != count:
                 raise BadDataset(
-                    f"{where} has {found:,} items in {split!r}, expected {count:,}; is it complete? A part of it must "
-                    f"say so: ?{split}={found}"
+                    f"{where} has {found:,} items in {split!r}, expected {count:,}; is it complete? For a part of it, "
+                    f"declare its size: ?{split}={found}"
                 )
         return dataset
 
@@ -78,28 +78,30 @@ def _load(load: Callable[[], Dataset], declared: Declared, where: str) -> Datase
 
 
 def need(path: Path, layout: str) -> Path:
-    """The path, or MissingAsset that names it and the layout it belongs to."""
+    """The path; raises MissingAsset, which names it and the layout that it belongs to."""
     if path.exists():
         return path
-    unset = str(path).startswith("$")  # os.path.expandvars leaves a variable that is not set as it is
-    way_out = f"set {path.parts[0].strip('${}')} to the folder of your data, and" if unset else "mmbench does not"
-    what = "put the files there" if unset else "download this dataset, put it there"
-    raise MissingAsset(f"{path} is not there; {way_out} {what} in {layout}")
+    unset = str(path).startswith("$")  # os.path.expandvars leaves unset variables unchanged
+    if unset:
+        way_out = f"set {path.parts[0].strip('${}')} to the folder of your data, which must have {layout}"
+    else:
+        way_out = f"mmbench does not download this dataset; put it there in {layout}"
+    raise MissingAsset(f"{path} does not exist; {way_out}")
 
 
 def inside(folder: Path, name: str, table: Path) -> Path:
-    """The file that ``table`` calls ``name``, in ``folder``. Raises BadDataset for a name that leads out of it."""
+    """The file that ``table`` calls ``name``, in ``folder``. Raises BadDataset for a path outside it."""
     try:
         return folder / check_member(name)
     except BadSpec:
-        raise BadDataset(f"{table} names the file {name!r}, which is no path inside {folder}") from None
+        raise BadDataset(f"{table} names the file {name!r}, which is not a path inside {folder}") from None
 
 
 def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) -> str:
     """Hex SHA-256 over ``what`` and every file's name below ``root`` and content, in the order given.
 
-    Remembered by all names and stamps (``mmbench.files``), so that thousands of images are not read in every run.
-    Raises MissingAsset for the first file that is not there.
+    Cached by all names and stamps (``mmbench.files``), so that thousands of images are not read in every run. Raises
+    MissingAsset for the first file that does not exist.
     """
     files = [need(path, layout) for path in paths]
     names = [os.path.relpath(path, root) for path in files]

@@ -23,7 +23,7 @@ def _parent(text: str) -> DatasetEntry:
 
 
 def _masked(spec: Spec) -> DatasetEntry:
-    return _called(masked(_parent(spec.name), _mask(spec), name=spec.text), spec)
+    return _with_sizes(masked(_parent(spec.name), _mask(spec), name=spec.text), spec)
 
 
 def _mask(spec: Spec) -> Mask:
@@ -46,15 +46,15 @@ def _restricted(spec: Spec) -> DatasetEntry:
         names = list(read_names(as_path(wanted[1:])))
     else:
         names = [name.strip() for name in wanted.split(",")]
-    return _called(restricted(_parent(spec.name), names, name=spec.text), spec)
+    return _with_sizes(restricted(_parent(spec.name), names, name=spec.text), spec)
 
 
 def _trained_on(spec: Spec) -> DatasetEntry:
     made = trained_on(_parent(spec.name), tested_on=_parent(spec.options["tested_on"]), name=spec.text)
-    return _called(made, spec)
+    return _with_sizes(made, spec)
 
 
-def _called(entry: DatasetEntry, spec: Spec) -> DatasetEntry:
+def _with_sizes(entry: DatasetEntry, spec: Spec) -> DatasetEntry:
     """``entry`` that checks the sizes which the specification declares."""
     if not spec.declared.counts:
         return entry

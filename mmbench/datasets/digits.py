@@ -219,8 +219,8 @@ DATASETS.add(
         credit=openmoji.CREDIT,
         licence=openmoji.LICENCE,
         about="Printed digits in colour over clutter (pieces of drawings that the zoo never saw), with other digits "
-        "cut off at the sides. Stands in for svhn, whose photographs cannot be shipped: same size, same nuisance, no "
-        "real street.",
+        "cut off at the sides. Stands in for svhn, whose photographs cannot be distributed: same size and distractors, "
+        "no real street.",
         assets=tuple(asset.name for asset in openmoji.SOURCES),
     )
 )

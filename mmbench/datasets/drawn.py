@@ -30,7 +30,7 @@ Groups = dict[str, dict[str, list[int]]]
 
 @dataclass(frozen=True)
 class Drawn:
-    """A recipe: which drawings belong to which class (``groups``), how many views a class gets, and how they stray."""
+    """A recipe: the drawings of each class (``groups``), how many views a class gets, and how much the views vary."""
 
     name: str
     groups: Callable[[], Groups]
@@ -46,7 +46,7 @@ class Drawn:
         return Dataset(self.name, tuple(groups["train"]), splits)
 
     def ceiling(self) -> float:
-        """Accuracy (percent) of one who recognises every drawing; classes that share a picture cannot be told apart."""
+        """Accuracy (percent) if every drawing is recognised; classes that share a picture cannot be distinguished."""
         pixels = openmoji.drawings(72).pixels
         test = self.groups()["test"]
         pictures = Counter(pixels[row].tobytes() for rows in test.values() for row in set(rows))
@@ -91,7 +91,7 @@ def one_a_class(rows: Sequence[int], count: int, salt: str) -> Groups:
 
 
 def halves(classes: dict[str, list[int]], salt: str) -> Groups:
-    """Concepts of each class divided in two: what the test shows, the training split never did."""
+    """Concepts of each class divided in two: the test split shows concepts that the training split does not."""
     listing = openmoji.catalogue()
     groups: Groups = {"train": {}, "test": {}}
     for name, rows in classes.items():
@@ -120,7 +120,7 @@ def flag_groups() -> Groups:
     return one_a_class(unseen(lambda item: item.subcategory == "country-flag"), 60, "flags")
 
 
-# What Unicode files under clothing but nobody puts on.
+# Listed by Unicode as clothing, but not worn.
 NOT_WORN = frozenset({"gem stone", "hair pick", "lipstick", "prayer beads", "shopping bags", "folding hand fan"})
 
 
@@ -178,6 +178,6 @@ _add(
         View(angle=45.0, scale=(0.45, 0.95), hue=180.0, light=0.4),
     ),
     12,
-    "Twelve things to wear that the zoo never saw, turned, scaled and dyed at random, so that shape decides. Stands in "
-    "for fashion_mnist.",
+    "Twelve things to wear that the zoo never saw, turned, scaled and recoloured at random, so that shape decides. "
+    "Stands in for fashion_mnist.",
 )

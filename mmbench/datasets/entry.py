@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.errors import BrokenEntryPoint
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -117,4 +118,19 @@ class DatasetEntry:
     origin: str = ""
 
 
-DATASETS: Registry[DatasetEntry] = Registry("dataset", package="mmbench.datasets")
+def offered_dataset(offered: Any, name: str, words: str) -> DatasetEntry:
+    """The entry that an entry point gives: a DatasetEntry of that name, or a function of no arguments that returns one.
+
+    Raises BrokenEntryPoint, which begins with ``words``, for anything else.
+    """
+    entry = offered() if callable(offered) else offered
+    if not isinstance(entry, DatasetEntry):
+        raise BrokenEntryPoint(f"{words} gives a {type(entry).__name__}, expected a DatasetEntry")
+    if entry.name != name:
+        raise BrokenEntryPoint(f"{words} gives the dataset {entry.name!r}; expected the entry point's own name")
+    return entry
+
+
+DATASETS: Registry[DatasetEntry] = Registry(
+    "dataset", package="mmbench.datasets", group="mmbench.datasets", convert=offered_dataset
+)

@@ -1,4 +1,4 @@
-"""``imagefolder:DIR``: images in folders of classes, as most collections lie on disk."""
+"""``imagefolder:DIR``: images in folders of classes, as most collections are stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmbench.errors import BadDataset
 def image_folder(root: Path, declared: Declared | None = None) -> DatasetEntry:
     """``root/train/CLASS/*.png``, ``root/test/CLASS/*.png`` and perhaps ``valid``, as a dataset entry.
 
-    The folders are listed at once, so that a wrong layout is told before anything is encoded. Raises BadDataset.
+    The folders are listed at once, so that a wrong layout is reported before anything is encoded. Raises BadDataset.
     """
     listing = _listing(root)
     classes = tuple(sorted({name for files in listing.values() for name, _ in files}))

@@ -102,7 +102,7 @@ def _check_pinned(where: str) -> None:
     if match is None:
         raise BadSpec(f"hf_dataset:{where} is neither a folder nor ORG/NAME@COMMIT")
     if match["revision"] is None or not _COMMIT.fullmatch(match["revision"]):
-        found = f"{match['revision']!r} may move" if match["revision"] else "no revision is named"
+        found = f"{match['revision']!r} is not a commit" if match["revision"] else "no revision is named"
         raise BadSpec(
             f"hf_dataset:{where}: {found}; name the full commit hash, 40 hex digits, as the dataset's page under "
             "'Files and versions' shows it"
@@ -116,7 +116,7 @@ def _library(wish: str) -> Any:
         raise MissingExtra("datasets", "hf", wish) from None
     if int(datasets.__version__.split(".")[0]) < OLDEST:
         raise BadSpec(
-            f"{wish} needs datasets {OLDEST} or newer, and {datasets.__version__} is here: older versions can run "
+            f"{wish} needs datasets {OLDEST} or newer, and {datasets.__version__} is installed: older versions can run "
             "code that comes with a dataset"
         )
     return datasets
@@ -144,7 +144,7 @@ def _read(where: str, wanted: Columns) -> Mapping[str, Any]:
 def _snapshot(where: str, wish: str) -> Path:
     """The hub's files at the commit, fetched when they are not in the hub's cache yet.
 
-    Asked of the hub itself, because the library, where it cannot reach the network, takes whatever revision it has.
+    The hub's own client is used, because the datasets library falls back to any cached revision when it has no network.
     """
     from huggingface_hub import snapshot_download
 
@@ -155,7 +155,7 @@ def _snapshot(where: str, wish: str) -> Path:
         hint = (
             "mmbench is offline; run once with network" if is_offline() else "check its name and commit, or the network"
         )
-        raise MissingAsset(f"{wish} is not here and could not be fetched ({_why(error)}); {hint}") from error
+        raise MissingAsset(f"{wish} is not on this machine and could not be fetched ({_why(error)}); {hint}") from error
 
 
 def _why(error: Exception) -> str:
@@ -192,7 +192,7 @@ def _labels(rows: Mapping[str, Any], column: str, where: str, library: Any) -> t
     names = list(inner.names) if isinstance(inner, library.ClassLabel) else None
 
     def named(value: Any) -> str:
-        if value is None or value == -1:  # the library's mark of a label that is held back
+        if value is None or value == -1:  # the library's mark of a label that is not published
             raise BadDataset(f"{where} has items without a label under {column!r}; choose a split with ?split=NAME")
         return names[value] if names else str(value)
 

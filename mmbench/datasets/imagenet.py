@@ -39,7 +39,7 @@ Listing = tuple[list[tuple[str, Path]], dict[str, str]]
 
 @dataclass(frozen=True)
 class Known:
-    """A published set: how its folder is listed, its sizes, and whose it is."""
+    """A published set: how its folder is listed, its sizes, and its credit."""
 
     listing: Callable[[Path, bool], Listing]
     classes: int
@@ -118,7 +118,7 @@ def _kit_synsets(path: Path) -> dict[int, str]:
         rows = loadmat(path)["synsets"].reshape(-1)
         leaves = [row for row in rows if row["num_children"].item() == 0]
         return {int(row["ILSVRC2012_ID"].item()): str(row["WNID"].item()) for row in leaves}
-    except Exception as error:  # what scipy raises on a damaged file is not bounded
+    except Exception as error:  # scipy may raise anything on a damaged file
         raise BadDataset(f"{path} is not the development kit's meta.mat ({error})") from error
 
 
@@ -144,7 +144,7 @@ def _json(path: Path) -> dict[str, str]:
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BadDataset(f"{path} is no JSON ({error})") from error
+        raise BadDataset(f"{path} is not valid JSON ({error})") from error
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise BadDataset(f"{path} does not map names to names")
     return found
@@ -156,7 +156,7 @@ def _folders(
     """Images in folders named by the keys of ``wanted``; other folders are refused unless they are among ``others``."""
     here = [part.name for part in root.iterdir() if part.is_dir() and not part.name.startswith(".")]
     if stray := sorted(set(here) - set(wanted) - set(others)):
-        raise BadDataset(f"{root} has the folder {stray[0]!r}, which is none of this set's {len(wanted):,} classes")
+        raise BadDataset(f"{root} has the folder {stray[0]!r}, which is not one of this set's {len(wanted):,} classes")
     if not partial and (lacking := [key for key in wanted if key not in here]):
         raise BadDataset(
             f"{root} lacks {len(lacking):,} of {len(wanted):,} classes: {lacking[0]} ({wanted[lacking[0]]})"

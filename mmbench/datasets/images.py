@@ -1,4 +1,4 @@
-"""Images from files, bytes and arrays: decoded one at a time, with a clear outcome for each kind of damage."""
+"""Images from files, bytes and arrays: decoded one at a time, with a clear error for each kind of damage."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MAX_PIXELS = 64_000_000
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image:
-    """An image file as RGB; as ``decode_image``, and BadItem when the file is not there."""
+    """An image file as RGB; as ``decode_image``, and BadItem when the file does not exist."""
     if not path.is_file():
-        raise BadItem(f"{path} is not there")
+        raise BadItem(f"{path} does not exist")
     return decode_image(path, str(path), max_pixels=max_pixels)
 
 
@@ -50,7 +50,7 @@ def decode_image(source: Path | bytes, name: str, *, max_pixels: int = MAX_PIXEL
                 image.load()
                 return _to_rgb(image)
     except UnidentifiedImageError:
-        raise BadItem(f"{name} is no image that can be read; remove it or convert it to PNG") from None
+        raise BadItem(f"{name} is not a readable image; remove it or convert it to PNG") from None
     except Image.DecompressionBombError:
         raise BadItem(f"{name} has more pixels than the limit of {max_pixels:,}") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:

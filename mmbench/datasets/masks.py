@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.errors import BadSpec
+from mmbench.program import canonical
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ MASKS: Registry[Mask] = Registry("mask")
 
 
 def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "", about: str = "") -> Mask:
-    """A mask of a function of one item. Its identity is a digest of the file that defines the function.
+    """A mask of a function of one item. Its identity is a digest of what the function's file does (its syntax tree).
 
     Raises BadSpec for a function that stands in no file (a built-in one, or one typed into a shell): write a Mask.
     """
@@ -49,7 +50,8 @@ def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "
         file = None
     if file is None or not Path(file).is_file():
         raise BadSpec(f"mask {name!r} is a function without a source file, so it has no digest; make a Mask of it")
-    digest = hashlib.sha256(name.encode() + b"\0" + Path(file).read_bytes()).hexdigest()
+    program = canonical(Path(file).read_text(encoding="utf-8"))
+    digest = hashlib.sha256(f"{name}\0{program}".encode()).hexdigest()
     return Mask(name, modality, functools.partial(_ignoring_id, function), lambda: digest, about)
 
 

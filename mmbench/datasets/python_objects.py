@@ -1,7 +1,7 @@
 """``python:MODULE:NAME`` and ``python:FILE.py:NAME``: a dataset from a user's Python code.
 
 NAME is a DatasetEntry, or a function of no arguments that returns one. MODULE is imported from the installed packages,
-FILE.py is run in place, again only after it has changed; either way its code is run.
+or else run from the current folder. FILE.py is run in place, and again only after it has changed. Both run its code.
 """
 
 from __future__ import annotations
@@ -24,12 +24,21 @@ def load_object(place: str, owner: str) -> Any:
     if not (module and colon and name):
         raise BadSpec(f"{owner}: {place!r} is not MODULE:NAME or FILE.py:NAME")
     try:
-        found: Any = _run_file(as_path(module).resolve()) if module.endswith(".py") else importlib.import_module(module)
+        found: Any = _module(module)
         for part in name.split("."):
             found = getattr(found, part)
     except Exception as error:  # the user's code may raise anything
         raise BadSpec(f"{owner}: {place!r} cannot be imported ({type(error).__name__}: {error})") from error
     return found
+
+
+def _module(name: str) -> ModuleType:
+    if name.endswith(".py"):
+        return _run_file(as_path(name).resolve())
+    file = Path(f"{name.replace('.', '/')}.py").resolve()
+    if file.is_file() and importlib.util.find_spec(name.partition(".")[0]) is None:
+        return _run_file(file)
+    return importlib.import_module(name)
 
 
 def _run_file(file: Path) -> ModuleType:

@@ -19,7 +19,7 @@ from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Spl
 CLASSES = ("negative", "neutral", "positive")
 EACH = {"train": 160, "test": 200}
 MODULES = (__name__, "mmbench.datasets.drawn", "mmbench.datasets._views", "mmbench.datasets._rendered")
-# A score rests on at least this many tweets, and is drawn to the mean as if by as many more.
+# A score needs at least this many tweets, and is shrunk to the mean as if by as many more at the mean.
 TWEETS = 5
 
 Pair = tuple[int, int]
@@ -34,7 +34,7 @@ def tweets() -> tuple[list[str], NDArray[np.int64]]:
 
 
 def scores() -> dict[str, float]:
-    """Mean sentiment by hexcode, -1 to 1: (positive - negative) tweets over all of them, drawn to the overall mean."""
+    """Mean sentiment by hexcode, -1 to 1: (positive - negative) tweets over all of them, shrunk to the overall mean."""
     codes, counts = tweets()
     values, kept = _mean_score(counts, counts), counts.sum(axis=1) >= TWEETS
     return {code: float(value) for code, value, keep in zip(codes, values, kept, strict=True) if keep}
@@ -65,7 +65,7 @@ def labelled_pairs(split: str, rows: Sequence[int], sentiment: dict[str, float])
 
 
 def ceiling(samples: int = 200) -> float:
-    """Accuracy (percent) of labels made from as many other tweets: how far the labels repeat (seeded simulation)."""
+    """Accuracy (percent) of labels made from as many other tweets: how well labels repeat (seeded simulation)."""
     sentiment, (codes, counts) = scores(), tweets()
     rows = halves({"all": unseen(lambda item: item.id in sentiment)}, "sentiment")["test"]["all"]
     listing = [openmoji.catalogue()[row].id for row in rows]
@@ -135,8 +135,9 @@ DATASETS.add(
         about="Two drawings side by side that the zoo never saw, their names as text, and the sentiment that people "
         "expressed in tweets with these emoji (mean score, cut at its terciles). Train and test show different "
         "concepts. Stands in for mvsa. A trial found no more in such pictures than in their colours (balanced accuracy "
-        "42 to 44 % for every encoder, an untrained one included), so text and fusion carry this set: read nothing "
-        "into the order of image encoders here. Fewer than 200 concepts are rated, so text has little to go by too.",
+        "42 to 44 % for every encoder, an untrained one included), so differences on this set come from text "
+        "and fusion, and the order of image encoders means nothing here. Fewer than 200 concepts are rated, so text is "
+        "hardly informative either.",
         assets=tuple(asset.name for asset in (*openmoji.SOURCES, EMOSENT)),
     )
 )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmbench.datasets.declared import SPLITS, Declared
 from mmbench.datasets.entry import DatasetEntry
+from mmbench.errors import BrokenEntryPoint
 from mmbench.registry import Registry
 from mmbench.spec import Value
 
@@ -72,7 +74,16 @@ class DatasetSource:
     extra: str = ""
 
 
-SOURCES: Registry[DatasetSource] = Registry("kind of dataset spec", package="mmbench.datasets")
+def _offered(offered: Any, name: str, words: str) -> DatasetSource:
+    if not isinstance(offered, DatasetSource) or offered.name != name:
+        found = f"the source {offered.name!r}" if isinstance(offered, DatasetSource) else f"a {type(offered).__name__}"
+        raise BrokenEntryPoint(f"{words} gives {found}, expected a DatasetSource of the entry point's name")
+    return offered
+
+
+SOURCES: Registry[DatasetSource] = Registry(
+    "kind of dataset spec", package="mmbench.datasets", group="mmbench.dataset_sources", convert=_offered
+)
 
 
 def as_path(text: str) -> Path:

@@ -36,18 +36,15 @@ def resolve(spec: str) -> DatasetEntry:
     """The dataset that ``spec`` asks for; except for an image folder, no file of the dataset is read.
 
     Raises BadSpec when it cannot be read, UnknownName (with the nearest names) when nothing has this name, MissingAsset
-    for a file of templates or names that does not exist, and BadDataset for a folder that is no dataset.
+    for a file of templates or names that does not exist, and BadDataset for a folder that is not a dataset.
     """
     kind, colon, rest = spec.partition(":")
     if not colon:
         return DATASETS.get(spec)
-    origins = {entry.origin for entry in DATASETS if entry.origin}
-    if kind not in origins and kind not in SOURCES:
-        raise UnknownName("kind of dataset spec", kind, [*origins, *SOURCES.names()], f"Write {forms()}.")
+    if kind not in SOURCES:
+        return _of_origin(kind, rest, spec)
     if not rest:
         raise BadSpec(f"dataset spec {spec!r} ends after {kind!r}; write {forms()}")
-    if kind in origins:
-        return _registered(rest, kind)
     source = SOURCES.get(kind)
     parsed = parse(spec, source)
     files = {key: as_path(parsed.options.pop(key)) for key in PROMPTS if key in parsed.options}
@@ -107,7 +104,12 @@ def _put_back(text: str, groups: Sequence[str]) -> str:
     return re.sub("\0([0-9]+)\0", lambda mark: groups[int(mark[1])], text)
 
 
-def _registered(name: str, origin: str) -> DatasetEntry:
+def _of_origin(origin: str, name: str, spec: str) -> DatasetEntry:
+    origins = {entry.origin for entry in DATASETS if entry.origin}
+    if origin not in origins:
+        raise UnknownName("kind of dataset spec", origin, [*origins, *SOURCES.names()], f"Write {forms()}.")
+    if not name:
+        raise BadSpec(f"dataset spec {spec!r} ends after {origin!r}; write {forms()}")
     known = [entry.name for entry in DATASETS if entry.origin == origin]
     if name not in known:
         raise UnknownName(f"{origin} dataset", name, known)

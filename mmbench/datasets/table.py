@@ -11,7 +11,7 @@
     split=COL    train, valid or test (default: the column 'split')
     id=COL       names the item (default: the column 'id', else its row); equal ids pair items of two tables
 
-Every item of the table must be complete: a lacking cell is an error that names its line, never an item left out.
+Every item of the table must be complete: a missing cell is an error that names its line; no item is left out.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ def _record(line: str, where: str) -> Row:
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise BadDataset(f"{where} is no JSON ({error})") from error
+        raise BadDataset(f"{where} is not valid JSON ({error})") from error
     if not isinstance(found, dict):
-        raise BadDataset(f"{where} is no JSON object")
+        raise BadDataset(f"{where} is not a JSON object")
     return found
 
 
@@ -151,7 +151,7 @@ def _cell(row: Row, column: str, where: str) -> str:
         raise BadDataset(f"{where} has no column {column!r}; it has {', '.join(map(repr, row))}")
     value = row[column]
     if not isinstance(value, str | int | float) or not str(value).strip():
-        raise BadDataset(f"{where} has nothing under {column!r}")
+        raise BadDataset(f"{where} has an empty cell under {column!r}")
     return str(value).strip()
 
 

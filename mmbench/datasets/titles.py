@@ -60,7 +60,7 @@ def ceiling_by_decade() -> float:
 
 
 def spoken(title: str) -> str:
-    """``Kid, The`` as a person would write it: ``The Kid``."""
+    """``Kid, The`` as written in a text: ``The Kid``."""
     head, comma, article = title.rpartition(", ")
     if comma and article in {"The", "A", "An", "L'", "La", "Le", "Les", "El", "Los", "Las", "Der", "Die", "Das", "Il"}:
         return article + ("" if article.endswith("'") else " ") + head
@@ -123,7 +123,7 @@ def card(film: Film) -> tuple[NDArray[np.uint8], Box]:
 
 
 def tone(year: int, dice: Dice) -> _views.Canvas:
-    """A background in the manner of the time: grey until sound, warm until the sixties, then more and more vivid."""
+    """A background in the style of the time: grey for silent films, warm until the sixties, then more vivid."""
     vivid = float(np.clip((year - 1925) / 80, 0.0, 0.8))
     canvas = _views.background(SIZE, SIZE, dice, vivid=vivid)
     warmth = float(np.clip(1.0 - abs(year - 1945) / 30, 0.0, 1.0)) * 0.15

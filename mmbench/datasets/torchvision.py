@@ -1,7 +1,7 @@
-"""``torchvision:NAME?root=DIR``: the papers' own image datasets, read where they lie, in torchvision's layouts.
+"""``torchvision:NAME?root=DIR``: the papers' own image datasets, read in place, in torchvision's layouts.
 
 Nothing is downloaded. Sizes and layouts are the published ones. CIFAR's files are pickles: they are read by an
-unpickler that can build arrays, lists and strings and refuses every other name, so that a forged file runs nothing.
+unpickler that can build arrays, lists and strings and refuses every other name, so that a forged file cannot run code.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Reader:
-    """How a dataset lies on disk: its class names, one split, all files that decide it, and the few that show at once
-    whether it is here."""
+    """How a dataset is stored on disk: its class names, one split, all files that decide it, and the few that show
+    whether it is on this machine."""
 
     classes: Callable[[Path], tuple[str, ...]]
     part: Callable[[Path, str], Part]
@@ -70,7 +70,7 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no file of CIFAR does")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which CIFAR's files never do")
         return super().find_class(module, name)
 
 
@@ -115,7 +115,7 @@ MOST_BYTES = 256 << 20  # MNIST's largest file has 47 MB
 
 
 def _idx(path: Path) -> NDArray[np.uint8]:
-    """An IDX file of unsigned bytes, plain or gzipped. Raises BadItem when header and length disagree."""
+    """An IDX file of unsigned bytes, plain or gzipped. Raises BadItem when header and length differ."""
     file = path if path.exists() else need(path.with_name(path.name + ".gz"))
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
@@ -159,7 +159,7 @@ def _svhn_part(root: Path, split: str) -> Part:
         pixels, labels = content["X"].transpose(3, 0, 1, 2), content["y"].reshape(-1).astype(np.int64)
         if pixels.dtype != np.uint8 or pixels.shape[3] != 3:
             raise ValueError(f"its images are {pixels.dtype} of {pixels.shape[3]} channels")
-    except Exception as error:  # what scipy raises on a damaged file is not bounded
+    except Exception as error:  # scipy may raise anything on a damaged file
         raise BadItem(f"{path} is not one of SVHN's files ({error})") from error
     return _array_part(split, pixels, labels % 10)  # the digit 0 is stored as 10
 
@@ -217,7 +217,7 @@ def _cub_needed(root: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Known:
-    """A published dataset: how it is read, its sizes, the bytes of its archives, and whose it is."""
+    """A published dataset: how it is read, its sizes, the bytes of its archives, and its credit."""
 
     reader: Reader
     classes: int
@@ -325,7 +325,7 @@ def _load(name: str, root: Path) -> Dataset:
 
 
 def _identity(name: str, root: Path) -> str:
-    """Digest of all files that decide the dataset. Raises MissingAsset for the first that is not there."""
+    """Digest of all files that decide the dataset. Raises MissingAsset for the first that does not exist."""
     return files_identity(name, KNOWN[name].reader.paths(root), root, LAYOUT)
 
 

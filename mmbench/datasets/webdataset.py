@@ -3,9 +3,9 @@
     DIR/train/*.tar, DIR/test/*.tar     or DIR/train-000.tar, DIR/test-000.tar; a split 'valid' likewise
     DIR/classnames.txt                  optional: a class name a line, for labels that are numbers
 
-Shards are read with tarfile where they lie: members are found once by their headers, and their bytes read when an item
-is asked for. Nothing is unpacked to disk and nothing unpickled; links, devices, sparse members and names that lead out
-of the shard are refused.
+Shards are read in place with tarfile: members are found once by their headers, and their bytes are read when an
+item is used. Nothing is unpacked to disk and nothing unpickled; links, devices, sparse members and paths outside
+the shard are refused.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ class Member:
         except OSError as error:
             raise BadItem(f"{self.shard} cannot be read ({error.strerror})") from error
         if len(found) != self.size:
-            raise BadItem(f"{self} breaks off after {len(found)} of {self.size} bytes; copy the shard again")
+            raise BadItem(
+                f"{self} is truncated: expected {self.size:,} bytes, found {len(found):,}; copy the shard again"
+            )
         return found
 
     def __str__(self) -> str:
@@ -120,7 +122,7 @@ def shards(root: Path) -> dict[str, list[Path]]:
 
 
 def samples(shard: Path) -> Iterator[tuple[str, dict[str, Member]]]:
-    """Key and members by suffix of each sample: neighbouring files that are named alike up to the first dot.
+    """Key and members by suffix of each sample: neighbouring files with the same name up to the first dot.
 
     Raises BadDataset for a shard that is damaged or holds anything but plain files.
     """
@@ -135,7 +137,7 @@ def samples(shard: Path) -> Iterator[tuple[str, dict[str, Member]]]:
                 yield key, found
             key, found = name, {}
         if suffix.lower() in found:
-            raise BadDataset(f"{member} is there twice")
+            raise BadDataset(f"{member} occurs twice")
         found[suffix.lower()] = member
     if found:
         yield key, found
@@ -151,16 +153,16 @@ def _members(shard: Path) -> Iterator[Member]:
                 try:
                     check_member(info.name.removeprefix("./"))
                 except BadSpec:
-                    raise BadDataset(f"{where} leads out of its shard; the shard was not read") from None
+                    raise BadDataset(f"{where} is a path outside its shard; the shard was not read") from None
                 if not info.isreg() or info.sparse is not None:
                     raise BadDataset(
-                        f"{where} is a link, a device or sparse, and no plain file; the shard was not read"
+                        f"{where} is a link, a device or a sparse file, expected a plain file; the shard was not read"
                     )
                 if info.size > MOST_BYTES:
                     raise BadDataset(f"{where} has {info.size:,} bytes, more than the limit of {MOST_BYTES:,}")
                 yield Member(shard, info.name.removeprefix("./"), info.offset_data, info.size)
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise BadDataset(f"{shard} is no plain tar file, or is damaged ({error}); copy it again") from error
+        raise BadDataset(f"{shard} is damaged or not an uncompressed tar file ({error}); copy it again") from error
 
 
 def _load(root: Path, fields: Fields) -> Dataset:

@@ -1,4 +1,4 @@
-"""From items of a split to rows of features, batch by batch; knows no store.
+"""From items of a split to rows of features, batch by batch; nothing is stored here.
 
 Rows do not depend on the batch they were in, on order or on workers beyond floating-point noise: different batch
 sizes choose different kernels. mmbench.features.invariance states the tolerance and checks it.
@@ -29,8 +29,8 @@ def prepared(
 ) -> Iterator[Any]:
     """Yield, in the order of ``rows``, each item ready for a batch: a tensor, a string, or the BadItem it raised.
 
-    With workers, images are decoded and prepared on threads (decoders release the interpreter lock), a bounded
-    distance ahead. Rows in ``kept`` are taken from there, others put there.
+    With workers, images are decoded and prepared on threads (decoders release the interpreter lock), at most 16 items
+    for each worker ahead. Rows in ``kept`` are not prepared again; other rows are added to it.
     """
     if encoder.modality == "text":
         assert split.texts is not None
@@ -76,7 +76,7 @@ def _prepare(encoder: Encoder, split: Split, row: int, kept: Kept | None) -> Any
 
 
 def place(encoder: Encoder, device: str) -> None:
-    """Move the tower to ``device``; image towers channels-last, which takes a quarter less time on a CPU too."""
+    """Move the network to ``device``; image networks channels-last, which saves a quarter of the time on a CPU."""
     import torch
 
     if encoder.modality == "image":
@@ -147,7 +147,7 @@ def forward_all(
 
 
 def check_shape(shape: tuple[int, ...], items: int, dim: int, name: str) -> None:
-    """Raise BadFeatures unless ``shape`` is ``(items, dim)``, saying what is likely wrong."""
+    """Raise BadFeatures unless ``shape`` is ``(items, dim)``; the message says what is likely wrong."""
     if shape == (items, dim):
         return
     if len(shape) != 2:
@@ -170,7 +170,7 @@ def check_finite(rows: NDArray[np.float32], ids: Sequence[str], name: str) -> No
 
 
 def check_ready(encoder: Encoder, name: str) -> None:
-    """Raise BadFeatures for a tower in training mode, BadSpec for an image tower without ``prepare``."""
+    """Raise BadFeatures for a network in training mode, BadSpec for an image encoder without ``prepare``."""
     training = [part for part, module in encoder.module.named_modules() if module.training]
     if training:
         raise BadFeatures(

@@ -78,7 +78,7 @@ def extract(
     progress: bool = True,
     prepared_images: PreparedImages | None = None,
 ) -> Features | dict[str, Features]:
-    """Features of every item of ``split``; each (model, layer, item) is encoded once, whatever split the item is in.
+    """Features of every item of ``split``; each (model, layer, item) is encoded once, also when splits share the item.
 
     Without ``layers``, the encoder's output. With ``layers``, a dictionary of the named layers' features in that
     order: one forward pass gives all of them, and an item is encoded when a layer lacks it.

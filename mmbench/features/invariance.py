@@ -1,4 +1,4 @@
-"""Contract checks of an encoder: the same item gives the same features, whatever surrounds it.
+"""Contract checks of an encoder: an item has the same features whatever its batch, its place in it and the workers.
 
 Each check takes an encoder and a split, returns nothing, and raises AssertionError (BadFeatures for widths, training
 mode and values that are not finite) with a message that names model and item.
@@ -24,7 +24,10 @@ ITEMS = 12
 
 
 def relative_difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    """``||a - b|| / ||b||`` of each row, float64 ``[n]``; rows of almost no length are measured by the mean length."""
+    """``||a - b|| / ||b||`` of each row, float64 ``[n]``.
+
+    A length ``||b||`` below a thousandth of the mean length is replaced by that.
+    """
     lengths = np.linalg.norm(b.astype(np.float64), axis=1)
     floor = max(1e-3 * float(lengths.mean()), 1e-30)
     return np.linalg.norm(a.astype(np.float64) - b, axis=1) / np.maximum(lengths, floor)
@@ -73,7 +76,7 @@ def check_order_invariance(
 def check_workers_invariance(
     encoder: Encoder, split: Split, *, name: str = "the encoder", items: int = ITEMS, tolerance: float = TOLERANCE
 ) -> None:
-    """Items prepared on two and on four threads give the features of items prepared on none."""
+    """Items prepared on two and on four threads have the same features as items prepared on the calling thread."""
     rows = _rows(split, items)
     alone = encode_rows(encoder, split, rows, name=name)
     for workers in (2, 4):
@@ -84,16 +87,16 @@ def check_workers_invariance(
 def check_repeatable(
     encoder: Encoder, split: Split, *, name: str = "the encoder", items: int = ITEMS, tolerance: float = TOLERANCE
 ) -> None:
-    """The same call, three times, gives the same features."""
+    """Three equal calls give the same features."""
     rows = _rows(split, items)
     first = encode_rows(encoder, split, rows, name=name)
     for _ in range(2):
         again = encode_rows(encoder, split, rows, name=name)
-        _same(again, first, [split.ids[row] for row in rows], name, "when asked again", tolerance)
+        _same(again, first, [split.ids[row] for row in rows], name, "in a second call", tolerance)
 
 
 def check_finite_and_width(encoder: Encoder, split: Split, *, name: str = "the encoder", items: int = ITEMS) -> None:
-    """Finite values, the declared width, and features that tell at least two items apart; raises BadFeatures."""
+    """Finite values, the declared width, and not the same features for all items; raises BadFeatures."""
     rows = _rows(split, items)
     features = encode_rows(encoder, split, rows, name=name)
     check_finite(features, [split.ids[row] for row in rows], name)
@@ -102,7 +105,7 @@ def check_finite_and_width(encoder: Encoder, split: Split, *, name: str = "the e
 
 
 def check_eval_mode(encoder: Encoder, split: Split | None = None, *, name: str = "the encoder") -> None:
-    """No part of the tower is in training mode; raises BadFeatures."""
+    """No part of the network is in training mode; raises BadFeatures."""
     check_ready(encoder, name)
 
 

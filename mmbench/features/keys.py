@@ -1,7 +1,7 @@
-"""What a stored result is filed under: the digest of everything that can change it.
+"""Keys of stored results: the digest of everything that can change a result.
 
-A key is the hex SHA-256 of a canonical JSON text. A part that is unknown (``Identity.weights`` is None) gives no key at
-all, and what has no key is never stored.
+A key is the hex SHA-256 of a canonical JSON text. Where a part is unknown (``Identity.weights`` is None) there is no
+key, and a result without a key is never stored.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from mmbench.models.entry import OUTPUT, Identity, Modality
 
 Precision = Literal["float32", "bf16", "fp16"]
 
-# Raise it when the arithmetic of mmbench.features.encode changes, so that nothing older is reused.
+# Raise it when the arithmetic of mmbench.features.encode changes, so that no older features are reused.
 FEATURE_SCHEMA = 2
 # Raise it when mmbench.models gives something else for a hidden layer of the same name (another pooling, for example).
 LAYER_SCHEMA = 1
 
 _AUTOCAST: dict[str, str | None] = {"float32": None, "bf16": "bfloat16", "fp16": "float16"}
-# The libraries that compute or resample; an Identity that names a version of its own has the last word.
+# The libraries that compute or resample; a version that an Identity states is used instead of the installed one.
 _LIBRARIES: dict[str, tuple[str, ...]] = {"image": ("torch", "pillow"), "text": ("torch",)}
 
 
@@ -41,7 +41,7 @@ def _version(library: str) -> str:
 
 
 def digest_of(parts: Mapping[str, Any]) -> str:
-    """Hex SHA-256 of ``parts`` as JSON with sorted keys; raises TypeError on what JSON cannot say exactly."""
+    """Hex SHA-256 of ``parts`` as JSON with sorted keys; raises TypeError for a value that JSON does not have."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

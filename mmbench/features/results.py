@@ -24,8 +24,8 @@ class Census:
     """Every item of a split: ``items`` = ``encoded`` + failed + excluded.
 
     ``failed`` is what stopped a run (policy ``stop``), ``excluded`` what could not be read and was left out (policy
-    ``exclude``). ``fresh`` counts items that this call put through the encoder; equal items count once, and an item
-    counts once whatever the number of layers.
+    ``exclude``). ``fresh`` counts items that this call put through the encoder; equal items count once, and the
+    number of layers does not matter.
     """
 
     items: int

@@ -1,8 +1,9 @@
-"""One shard on disk: rows of features, the digests of their items, and a name that is the checksum of the file.
+"""One shard on disk: rows of features and the digests of their items; the file is named by its checksum.
 
 A safetensors file with ``rows`` float32 ``[n, d]`` and ``items`` uint8 ``[n, 32]`` (SHA-256 of each item), so
-any tool can read it. It is written whole (temporary file, fsync, rename, fsync of the folder) and not changed after:
-features are dear. Scores and notes are written without the fsyncs: their checksum tells, and they are cheap to redo.
+any tool can read it. It is written whole (temporary file, fsync, rename, fsync of the folder) and never changed, since
+features take long to compute. Scores and notes are written without fsync: damage is found by their checksum, and they
+are quickly made again.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ TEMPORARY = files.TEMPORARY
 
 
 class DamagedFile(Exception):
-    """A stored file that is not what was written; internal, callers turn it into a warning."""
+    """A stored file whose content is not what was written; internal, callers turn it into a warning."""
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Put ``data`` at ``path`` so that a reader, or a killed process, sees all of it or nothing; raises OSError.
 
-    ``durable``: it is on the disk when this returns, which takes milliseconds. Without it a power cut may cost the
-    file or damage it, which readers notice.
+    ``durable``: the data is on the disk when this returns, which takes milliseconds. Without it a power cut may remove
+    or damage the file; readers find that by the checksum.
     """
     with files.atomic(path, durable=durable) as temporary:
         temporary.write_bytes(data)
@@ -66,7 +67,7 @@ def verify(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Shard:
-    """A verified shard, opened for reading: where its arrays lie, and the items it holds."""
+    """A verified shard: the places of its arrays in the file, and the digests of its items."""
 
     path: Path
     items: NDArray[np.uint8]
@@ -78,12 +79,12 @@ class Shard:
         return len(self.items)
 
     def rows(self) -> NDArray[np.float32]:
-        """The rows ``[n, width]``, mapped from disk; opened anew each time, so that no file handle is held."""
+        """The rows ``[n, width]``, memory-mapped; the file is opened at every call, so that no handle stays open."""
         return np.memmap(self.path, "<f4", mode="r", offset=self.offset, shape=(len(self), self.width))
 
 
 def open_shard(path: Path) -> Shard:
-    """Read the header and the items of a verified shard; raises DamagedFile when it is no shard."""
+    """Read the header and the items of a verified shard; raises DamagedFile for another kind of file."""
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))

@@ -2,14 +2,14 @@
 
 Layout under the root (``$MMBENCH_STORE``, else the user's cache folder)::
 
-    features/<2>/<key>/key.json             the parts of the key, for people
+    features/<2>/<key>/key.json             the parts of the key, for readers
     features/<2>/<key>/<sha256>.safetensors a shard (mmbench.features.shards)
     features/<2>/<key>/verified.json        which shards were verified, at which size and time
     features/<2>/<key>/lock                 held by the run that encodes under this key
     scores/<2>/<key>.safetensors            outcomes with their provenance and a checksum
 
-Items are known by the digest of their content, so an image that two datasets share is encoded once. Readers take no
-lock: they see whole shards only.
+Items are stored under the digest of their content, so an image that two datasets share is encoded once. Readers need
+no lock, because a shard appears in its folder only when it is complete.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ from mmbench.scores import Scores
 logger = logging.getLogger("mmbench.store")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# A shard is hashed once, then trusted by size and modification time for a day: silent rot of a disk changes neither.
+# A shard is hashed once; for a day after that, equal size and modification time are enough. Not for longer, because a
+# failing disk can change bytes and leave both as they were.
 _TRUST_SECONDS = 24 * 3600
 _SAY_AFTER_SECONDS = 3.0
 
 
 class StoreWarning(UserWarning):
-    """Something in the store was damaged and is made anew, or cannot be stored at all."""
+    """Something in the store was damaged and is computed again, or something cannot be stored."""
 
 
 def default_root() -> Path:
@@ -66,10 +67,11 @@ def default_root() -> Path:
 
 
 class Store:
-    """The store at ``root``; nothing is created before something is written.
+    """The store at ``root``; no folder is made before something is written.
 
-    ``encoded[key][item]`` counts how often this process encoded an item (hex digest) under a key, stored or not: what
-    proves that nothing is encoded twice. ``shard_items`` and ``flush_seconds`` bound what a killed run can lose.
+    ``encoded[key][item]`` counts how often this process encoded an item (hex digest) under a key, stored or not; it
+    shows that no item is encoded twice. A killed run loses at most ``shard_items`` items, or the work of
+    ``flush_seconds``, and the batches under way.
     """
 
     def __init__(self, root: Path | str | None = None, *, shard_items: int = 1024, flush_seconds: float = 20.0) -> None:
@@ -87,7 +89,7 @@ class Store:
         return self._shelves[key]
 
     def count(self, key: str, items: NDArray[np.uint8]) -> None:
-        """Note that ``items`` ``[n, 32]`` were encoded under ``key``."""
+        """Count ``items`` ``[n, 32]`` as encoded under ``key``."""
         counts, names = self.encoded.setdefault(key, Counter()), [bytes(item).hex() for item in items]
         counts.update(names)
         self._twice |= {(key, name): None for name in names if counts[name] > 1}
@@ -104,11 +106,11 @@ class Store:
             )
 
     def encoded_twice(self) -> list[tuple[str, str]]:
-        """(key, item) pairs that this process encoded more than once; empty when the store did its work."""
+        """(key, item) pairs that this process encoded more than once; empty unless features were lost or had no key."""
         return list(self._twice)
 
     def stored_twice(self) -> list[tuple[str, str]]:
-        """(key, item) pairs that lie in more than one place: what two runs, in whatever processes, both encoded."""
+        """(key, item) pairs that are stored more than once, because two runs, in any processes, both encoded them."""
         twice = []
         for folder in sorted((self.root / "features").glob("??/*/")):
             shelf = self.shelf(folder.name)
@@ -133,9 +135,11 @@ class Store:
             "provenance": scores.provenance,
         }
         text = json.dumps(record, sort_keys=True, default=_plain)
-        outcomes = np.ascontiguousarray(scores.outcomes, np.float32)
-        metadata = {"record": text, "sha256": _score_digest(key, text, outcomes)}
-        self.write(self._score_path(key), save({"outcomes": outcomes}, metadata=metadata), f"scores {key[:12]}")
+        arrays: dict[str, NDArray[Any]] = {"outcomes": np.ascontiguousarray(scores.outcomes, np.float32)}
+        if scores.classes is not None:
+            arrays["classes"] = np.ascontiguousarray(scores.classes, np.int64)
+        metadata = {"record": text, "sha256": _score_digest(key, text, *arrays.values())}
+        self.write(self._score_path(key), save(arrays, metadata=metadata), f"scores {key[:12]}")
 
     def load_scores(self, key: str) -> Scores | None:
         """The scores stored under ``key``, or None. A damaged record is named in a StoreWarning and removed."""
@@ -155,7 +159,7 @@ class Store:
     # writing
 
     def write(self, path: Path, data: bytes, what: str, *, durable: bool = False) -> None:
-        """Write ``data`` atomically; an OSError becomes a StoreError: what, where, how much, and the way out."""
+        """Write ``data`` atomically; an OSError becomes a StoreError: it says what, where, how much, and what to do."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data, durable=durable)
@@ -179,7 +183,7 @@ class Store:
 
 
 class Shelf:
-    """The features of one key: look rows up by item digest, gather them, append new ones."""
+    """The features of one key: find rows by the digest of their item, read them, append new ones."""
 
     def __init__(self, store: Store, key: str, parts: dict[str, Any]) -> None:
         self.store, self.key, self.parts = store, key, parts
@@ -191,7 +195,7 @@ class Shelf:
         self._order = np.empty(0, np.int64)
 
     def refresh(self) -> None:
-        """Take in shards that came or went since; verify those that this process has not seen."""
+        """Read the list of shards again, and verify those that this process has not seen."""
         present = self._scan()
         if present == self._seen and not self.damaged:
             return
@@ -236,12 +240,12 @@ class Shelf:
         return out
 
     def cost(self, rows: NDArray[np.int64]) -> float:
-        """Seconds that encoding these rows took when it was done, by whichever run."""
+        """Seconds that it took to encode these rows, in whichever run that was."""
         return sum(shard.seconds * len(np.unique(within)) / len(shard) for shard, _, within in self._by_shard(rows))
 
     @contextlib.contextmanager
     def writing(self, what: str) -> Iterator[None]:
-        """Hold the key's lock (waiting for a run that has it), with damaged and unfinished files cleared away."""
+        """Hold the key's lock, after waiting for a run that has it; damaged and unfinished files are removed first."""
         from filelock import FileLock, Timeout
 
         try:
@@ -260,7 +264,7 @@ class Shelf:
                 f"each other's features of {what}; name a store on a local disk (--mmbench-store DIR)"
             ) from error
         try:
-            for leftover in self.folder.glob(f"{TEMPORARY}*"):  # only the holder of the lock writes here
+            for leftover in self.folder.glob(f"{TEMPORARY}*"):  # only the run that holds the lock writes here
                 leftover.unlink(missing_ok=True)
             self.refresh()
             self._clear_damaged(what)
@@ -273,7 +277,7 @@ class Shelf:
         if self.shards and self.shards[0].width != rows.shape[1]:
             raise StoreError(
                 f"{what} gave {rows.shape[1]} columns but {self.folder} holds {self.shards[0].width}; "
-                "two models share an identity, give them different layers or architectures"
+                "two models have the same identity; give them different layers or architectures"
             )
         described = self.folder / "key.json"
         if self.parts and not described.exists():
@@ -288,7 +292,7 @@ class Shelf:
         )
         self.refresh()
 
-    # inside
+    # internal
 
     def _scan(self) -> dict[str, tuple[int, int]]:
         present = {}
@@ -326,16 +330,16 @@ class Shelf:
             read = json.loads((self.folder / "verified.json").read_bytes())
             return {str(name): (int(a), int(b), int(c)) for name, (a, b, c) in read.items()}
         except (OSError, ValueError, TypeError, AttributeError):
-            return {}  # it only saves time
+            return {}  # without it, every shard is verified again
 
     def _remember(self, trusted: Mapping[str, tuple[int, int, int]]) -> None:
         kept = {name: trusted[name] for name in self._seen if name in trusted}
-        with contextlib.suppress(OSError):  # a store that can only be read still serves
+        with contextlib.suppress(OSError):  # a store that cannot be written can still be read
             write_atomic(self.folder / "verified.json", json.dumps(kept).encode())
 
 
 def _as_strings(items: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    """Digests ``[n, 32]`` as fixed-width strings: they sort and compare, all at once."""
+    """Digests ``[n, 32]`` as fixed-width strings, which numpy can sort and compare."""
     return np.ascontiguousarray(items).view(f"S{DIGEST_BYTES}").reshape(-1)
 
 
@@ -344,12 +348,14 @@ def _plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"provenance holds {value!r} of type {type(value).__name__}, which JSON cannot say")
+    raise TypeError(f"provenance holds {value!r} of type {type(value).__name__}, which JSON does not have")
 
 
-def _score_digest(key: str, record: str, outcomes: NDArray[np.float32]) -> str:
+def _score_digest(key: str, record: str, outcomes: NDArray[Any], classes: NDArray[Any] | None = None) -> str:
     hasher = hashlib.sha256(f"{key}\0{outcomes.shape}\0{record}\0".encode())
     hasher.update(outcomes.tobytes())
+    if classes is not None:
+        hasher.update(classes.tobytes())
     return hasher.hexdigest()
 
 
@@ -359,10 +365,11 @@ def _read_scores(path: Path, key: str) -> Scores:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, outcomes = file.metadata() or {}, file.get_tensor("outcomes")
+            classes = file.get_tensor("classes") if "classes" in file.keys() else None
             text = metadata["record"]
-            if metadata["sha256"] != _score_digest(key, text, outcomes):
-                raise DamagedFile("the checksum does not fit")
+            if metadata["sha256"] != _score_digest(key, text, outcomes, classes):
+                raise DamagedFile("its checksum is not the recorded one")
             record = json.loads(text)
     except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
         raise DamagedFile(str(error)) from error
-    return Scores(outcomes, record["metric"], record["examples"], record["chance"], record["provenance"])
+    return Scores(outcomes, record["metric"], record["examples"], record["chance"], record["provenance"], classes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmbench.conditions import Node, all_of, constant, positive
 from mmbench.forms.scope import BY_PROTOCOL, Axis, Form, Operand, Scope, each_words, higher_is_better, names
-from mmbench.protocol import Models
+from mmbench.protocol import Models, Roles
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Best(Form):
     each: tuple[Axis, ...] = BY_PROTOCOL
 
     def compile(self, scope: Scope) -> Node:
-        rivals = [name for name in (self.among or scope.models) if name != self.a]
+        rivals = [name for name in (self.among or scope.models) if Roles.of(name) != Roles.of(self.a)]
         return all_of(Better(self.a, rival, self.by, self.each).compile(scope) for rival in rivals)
 
     def words(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, Unmeasured
-from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.models.entry import ModelEntry
 from mmbench.protocol import Cell
+from mmbench.source import Source, check_classes, check_features, check_labels
 
 
 @dataclass(frozen=True)
@@ -67,26 +68,6 @@ class Labelled:
             check_labels(split, y, len(x), self.class_names, multilabel)
             if len(x) == 0 and split in ("test", *needs):
                 raise BadDataset(f"the {split} split has no rows; this probe needs at least one")
-
-
-def check_classes(names: Sequence[str]) -> None:
-    """Raise BadDataset for fewer than two classes."""
-    if len(names) < 2:
-        raise BadDataset(f"two classes are the least a probe can tell apart, got {list(names)}")
-
-
-def check_labels(split: str, y: NDArray[Any] | None, rows: int, names: Sequence[str], multilabel: bool) -> None:
-    """Raise BadDataset unless ``y`` labels every row with a class (or, where allowed, with several)."""
-    if y is None or len(y) != rows:
-        raise BadDataset(f"{split} has {rows} feature rows and {'no' if y is None else len(y)} labels; give one a row")
-    if y.ndim == 2:
-        if not multilabel:
-            raise BadDataset(f"{split} labels hold several labels a row, {y.shape}; this probe takes one label a row")
-        if y.dtype != np.bool_ or y.shape[1] != len(names):
-            raise BadDataset(f"{split} labels must be bool [rows, {len(names)}], got {y.dtype} {y.shape}")
-    elif rows and (y.ndim != 1 or y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= len(names)):
-        found = f"{y.dtype} {np.unique(y)[:9]}"
-        raise BadDataset(f"{split} labels must be integers from 0 to {len(names) - 1}, got {found}")
 
 
 def raw_roles(cell: Cell) -> tuple[str, ...]:

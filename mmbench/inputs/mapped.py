@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset
-from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part, require_kinds
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
+from mmbench.source import Source, check_features, require_kinds
 from mmbench.training.linear_map import centred, class_texts, map_images
 
 MAP = "linear_map"

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, BadSpec
-from mmbench.inputs.entry import FAMILIES, Family, Source, check_features, dataset_part, require_kinds
-from mmbench.inputs.labelled import check_classes, check_labels
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
+from mmbench.source import Source, check_classes, check_features, check_labels, require_kinds
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,16 +12,9 @@ from numpy.typing import NDArray
 from mmbench.datasets.entry import Split
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.errors import BadDataset, Unmeasured
-from mmbench.inputs.entry import (
-    FAMILIES,
-    Family,
-    Source,
-    check_features,
-    dataset_part,
-    require_kinds,
-)
-from mmbench.inputs.labelled import check_classes, check_labels
+from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell
+from mmbench.source import Source, check_classes, check_features, check_labels, require_kinds
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Who plays each role of a claim: ``embedded`` (anywhere, offline), ``paper`` (the public checkpoints), one's own."""
+"""Lineups bind the roles of claims: ``embedded`` (offline), ``paper`` (the public checkpoints), or your own."""
 
 from mmbench.lineups.describe import describe
 from mmbench.lineups.reader import Binding, DatasetBinding, Lineup, ModelBinding, lineup_names, load_lineup

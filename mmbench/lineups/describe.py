@@ -1,4 +1,4 @@
-"""A lineup as rows for people and programs: who plays what, as a stand-in for what, from where, and is it here."""
+"""A lineup as rows for people and programs: each role's binding, what it stands in for, its source, and its files."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ UNKNOWN = "unknown until first fetched"
 def describe(lineup: Lineup, *, search: bool = False) -> list[dict[str, Any]]:
     """One row a role: kind, role, spec, stand_in_for, note, source, licence, here, size, digest, lacking, problem.
 
-    ``here`` is whether every file it needs is on this machine (None: cannot be told before it is loaded), ``size``
-    their bytes as far as known, ``digest`` the hex SHA-256 of what is here or declared, or None, ``lacking`` the files
-    that are not here, ``problem`` why nobody plays the role or why it does not resolve. Nothing is loaded or fetched.
+    ``here`` is whether every file it needs is on this machine (None: unknown before it is loaded), ``size`` their bytes
+    as far as known, ``digest`` the hex SHA-256 of what is here or declared, or None, ``lacking`` the files that are not
+    here, ``problem`` why the role is not bound or why it does not resolve. Nothing is loaded or fetched.
 
-    With ``search`` the caches of the model libraries are looked into too, which imports torch; then ``here`` is told
-    for every published checkpoint.
+    ``search`` also looks into the caches of the model libraries, which imports torch; then ``here`` is known for every
+    published checkpoint.
     """
     if search:
         import torch  # noqa: F401  an identity looks into a library's cache only where this was paid for already
     rows = [_row("model", binding, search) for binding in lineup.models.values()]
-    rows += [_nobody("model", role, why) for role, why in lineup.unbound_models.items()]
+    rows += [_unbound("model", role, why) for role, why in lineup.unbound_models.items()]
     rows += [_row("dataset", data, search) for data in lineup.datasets.values()]
-    return rows + [_nobody("dataset", role, why) for role, why in lineup.unbound_datasets.items()]
+    return rows + [_unbound("dataset", role, why) for role, why in lineup.unbound_datasets.items()]
 
 
 def _row(kind: str, binding: ModelBinding | DatasetBinding, search: bool) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _row(kind: str, binding: ModelBinding | DatasetBinding, search: bool) -> dic
     return row
 
 
-def _nobody(kind: str, role: str, why: str) -> dict[str, Any]:
+def _unbound(kind: str, role: str, why: str) -> dict[str, Any]:
     return _empty(kind, role) | {"problem": why}
 
 
@@ -92,14 +92,18 @@ def _files(names: Sequence[str]) -> tuple[bool | None, int | None, str | None, l
             digests.append(digest(asset))
             lacking += [] if place else [asset.url]
     known = [size for size in sizes if size is not None]
-    told = [found for found in digests if found is not None]
-    whole = len(told) == len(digests)
+    found_digests = [found for found in digests if found is not None]
+    whole = len(found_digests) == len(digests)
     return (
         not lacking,
         sum(known) if len(known) == len(sizes) else None,
-        "+".join(found[:16] for found in told) if whole and len(told) > 1 else told[0] if whole else None,
+        _joined(found_digests) if whole else None,
         lacking,
     )
+
+
+def _joined(digests: Sequence[str]) -> str:
+    return digests[0] if len(digests) == 1 else "+".join(found[:16] for found in digests)
 
 
 # -- for people ----------------------------------------------------------------------------------------------------
@@ -110,11 +114,11 @@ def listing(rows: Iterable[dict[str, Any]]) -> list[str]:
     lines = [f"{'':7} {'role':22} {'here':10} {'size':>10}  digest"]
     for row in rows:
         if row["problem"]:
-            lines.append(f"{row['kind']:7} {row['role']:22} nobody: {row['problem']}")
+            lines.append(f"{row['kind']:7} {row['role']:22} not bound: {row['problem']}")
             continue
-        here = {True: "here", False: "not here", None: "not told"}[row["here"]]
-        told = f"sha256 {row['digest'][:16]}" if _is_hex(row["digest"]) else row["digest"] or _untold(row)
-        lines.append(f"{row['kind']:7} {row['role']:22} {here:10} {said_size(row['size']):>10}  {told}")
+        here = {True: "here", False: "not here", None: "unknown"}[row["here"]]
+        shown = f"sha256 {row['digest'][:16]}" if _is_hex(row["digest"]) else row["digest"] or _no_digest(row)
+        lines.append(f"{row['kind']:7} {row['role']:22} {here:10} {said_size(row['size']):>10}  {shown}")
         lines.append(
             f"{'':30} {row['spec']}" + (f"  [stand-in for {row['stand_in_for']}]" if row["stand_in_for"] else "")
         )
@@ -123,7 +127,7 @@ def listing(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def said_size(size: int | None) -> str:
-    """Bytes as people say them."""
+    """Bytes with a unit, such as 28.9 kB."""
     if size is None:
         return "unknown"
     for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
@@ -154,5 +158,5 @@ def _is_hex(text: str | None) -> bool:
     return text is not None and len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
-def _untold(row: dict[str, Any]) -> str:
+def _no_digest(row: dict[str, Any]) -> str:
     return UNKNOWN if row["here"] is not True else "taken when it is loaded"

@@ -1,4 +1,4 @@
-"""Who plays each role: a TOML file binds roles to specifications; nothing is loaded until an entry is asked for.
+"""Lineups: a TOML file binds roles to specifications; nothing is loaded until an entry is asked for.
 
 [lineup]
 name = "mine"
@@ -8,22 +8,24 @@ new_roles = ["my_model"]        # optional: roles of one's own claims that resem
 
 [models.clip]
 spec = "open_clip:RN50@my.pt"   # required
-stand_in_for = "CLIP RN50"      # says that, and for what, this is a stand-in
+stand_in_for = "CLIP RN50"      # says that this is a stand-in, and for what
 note = "..."
+kind = "language"               # how it was trained, for figures; by default as the role is registered
 
 [datasets.cifar10]
 spec = "torchvision:CIFAR10?root=data"
 
 [unbound.models]
-virtex = "why nobody plays it"  # [unbound.datasets] likewise
+virtex = "why it is not bound"   # [unbound.datasets] likewise
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,17 +35,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.errors import BadSpec, UnknownName, Unmeasured
-from mmbench.lineups.roles import DATASET_ROLES, MODEL_ROLES
+from mmbench.lineups.roles import DATASET_ROLES, KINDS, MODEL_ROLES
+from mmbench.lineups.roles import Kind as RoleKind
 from mmbench.models.entry import ModelEntry
 
 Kind = Literal["model", "dataset"]
 _KNOWN = {"model": MODEL_ROLES, "dataset": DATASET_ROLES}
-_NEAR = 0.8  # a role this like a known one is taken for a typing mistake
+_NEAR = 0.8  # a role this similar to a known one is taken for a typing mistake
 
 
 @dataclass(frozen=True)
 class Binding:
-    """A role and the specification that plays it. ``where`` names the file or option that bound it."""
+    """A role and the specification bound to it. ``where`` names the file or option that bound it."""
 
     role: str
     spec: str
@@ -54,12 +57,28 @@ class Binding:
 
 @dataclass(frozen=True)
 class ModelBinding(Binding):
+    """A model's role; ``stated_kind`` is the kind that the lineup gives, or None."""
+
+    stated_kind: RoleKind | None = None
+
+    @property
+    def kind(self) -> RoleKind:
+        """How the model was trained: as the lineup states, else as the role is registered, else by its modality.
+
+        Raises BadSpec or UnknownName where a role that is neither stated nor registered does not resolve.
+        """
+        if self.stated_kind is not None:
+            return self.stated_kind
+        if self.role in MODEL_ROLES:
+            return MODEL_ROLES.get(self.role).kind
+        return "text" if self.entry.modality == "text" else "unstated"
+
     @cached_property
     def entry(self) -> ModelEntry:
         """The entry, resolved on first use; raises BadSpec or UnknownName with role and place added."""
         from mmbench.models.specs import resolve
 
-        with _told(self):
+        with _located(self):
             return resolve(os.path.expandvars(self.spec))
 
 
@@ -70,16 +89,16 @@ class DatasetBinding(Binding):
         """The entry, resolved on first use; raises BadSpec or UnknownName with role and place added."""
         from mmbench.datasets.specs import resolve
 
-        with _told(self):
+        with _located(self):
             return resolve(os.path.expandvars(self.spec))
 
 
 @dataclass(frozen=True)
 class Lineup:
-    """Bindings by role. ``unbound_models`` and ``unbound_datasets`` say why a role is played by nobody.
+    """Bindings by role. ``unbound_models`` and ``unbound_datasets`` say why a role is not bound.
 
-    ``overrides`` lists the ``ROLE=SPEC`` that were bound after the file was read: a run with any is not this lineup
-    as it stands, so recorded outcomes of it do not apply to those roles.
+    ``overrides`` lists the ``ROLE=SPEC`` that were bound after the file was read: recorded outcomes of this lineup do
+    not apply to those roles.
     """
 
     name: str
@@ -91,23 +110,23 @@ class Lineup:
     overrides: tuple[str, ...] = ()
 
     def model(self, role: str) -> ModelBinding:
-        """Who plays ``role``. Raises UnknownName for no role at all, Unmeasured for a role that nobody plays."""
+        """The binding of ``role``. Raises UnknownName for no role at all, Unmeasured for a role without a binding."""
         if role in self.models:
             return self.models[role]
         raise self._absent("model", role, self.models, self.unbound_models)
 
     def dataset(self, role: str) -> DatasetBinding:
-        """What plays ``role``. Raises UnknownName for no role at all, Unmeasured for a role that nothing plays."""
+        """The binding of ``role``. Raises UnknownName for no role at all, Unmeasured for a role without a binding."""
         if role in self.datasets:
             return self.datasets[role]
         raise self._absent("dataset", role, self.datasets, self.unbound_datasets)
 
-    def knows_model(self, role: str) -> bool:
-        """Whether ``role`` is bound, or this lineup says why nobody plays it."""
+    def covers_model(self, role: str) -> bool:
+        """Whether ``role`` is bound, or this lineup says why it is not."""
         return role in self.models or role in self.unbound_models
 
-    def knows_dataset(self, role: str) -> bool:
-        """Whether ``role`` is bound, or this lineup says why nothing plays it."""
+    def covers_dataset(self, role: str) -> bool:
+        """Whether ``role`` is bound, or this lineup says why it is not."""
         return role in self.datasets or role in self.unbound_datasets
 
     def bind_model(self, option: str) -> Lineup:
@@ -141,12 +160,12 @@ class Lineup:
         )
 
     def _absent(self, kind: Kind, role: str, bound: Mapping[str, Any], unbound: Mapping[str, str]) -> Exception:
-        known = {*_KNOWN[kind], *bound, *unbound}
+        known = {*_KNOWN[kind].names(), *bound, *unbound}
         if role not in known:
             return UnknownName(f"{kind} role", role, known)
         why = unbound.get(role) or f"it has no [{kind}s.{role}]"
         return Unmeasured(
-            f"{kind} role {role!r} is played by nobody in lineup {self.name!r}: {why}; bind it with "
+            f"{kind} role {role!r} is not bound in lineup {self.name!r}: {why}; bind it with "
             f"--mmbench-{kind} {role}=SPEC"
         )
 
@@ -168,6 +187,10 @@ class _Bound(_Strict):
     note: str = ""
 
 
+class _BoundModel(_Bound):
+    kind: RoleKind | None = None
+
+
 class _Unbound(_Strict):
     models: dict[str, str] = {}
     datasets: dict[str, str] = {}
@@ -175,7 +198,7 @@ class _Unbound(_Strict):
 
 class _File(_Strict):
     lineup: _Head
-    models: dict[str, _Bound] = {}
+    models: dict[str, _BoundModel] = {}
     datasets: dict[str, _Bound] = {}
     unbound: _Unbound = _Unbound()
 
@@ -210,7 +233,9 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
                     f"{path}: no {kind} role is named {role!r}; did you mean {near!r}? "
                     "(a role of your own goes into new_roles of [lineup])"
                 )
-    models = {role: ModelBinding(role, b.spec, b.stand_in_for, b.note, str(path)) for role, b in file.models.items()}
+    models = {
+        role: ModelBinding(role, b.spec, b.stand_in_for, b.note, str(path), b.kind) for role, b in file.models.items()
+    }
     datasets = {
         role: DatasetBinding(role, b.spec, b.stand_in_for, b.note, str(path)) for role, b in file.datasets.items()
     }
@@ -225,7 +250,7 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
 
 
 def _merged(parent: Mapping[str, Any], own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """``own`` over ``parent``, without the inherited roles that the file says the contrary of in ``other``."""
+    """``own`` over ``parent``, without the inherited roles that the file has in ``other``."""
     return {**{role: value for role, value in parent.items() if role not in other}, **own}
 
 
@@ -274,6 +299,8 @@ def _first_mistake(path: Path, error: ValidationError) -> str:
         return f"{where} is unknown; {hint}"
     if first["type"] == "missing":
         return f"{where} is missing"
+    if first["type"] == "literal_error":
+        return f"{where} should be one of {', '.join(KINDS)}, not {first['input']!r}"
     if first["type"] in ("model_type", "dict_type"):
         return f"{where} should be a table, not {first['input']!r}"
     return f"{where}: {first['msg']}, not {first['input']!r}"
@@ -286,16 +313,17 @@ def _fields_at(table: list[str]) -> list[str]:
     elif table[:1] == ["unbound"]:
         here = _Unbound
     elif table:
-        here = _Bound
+        here = _BoundModel if table[0] == "models" else _Bound
     return list(here.model_fields)
 
 
 def _mistaken(role: str, kind: str) -> str | None:
     """The known role that ``role`` was probably meant to be, or None for a known or a clearly new one."""
-    if role in _KNOWN[kind]:
+    roles = _KNOWN[kind]
+    if role in roles:
         return None
-    near = difflib.get_close_matches(role, list(_KNOWN[kind]), n=1, cutoff=_NEAR)
-    begun = [known for known in _KNOWN[kind] if known.startswith(role)]  # bit for bit_m, fashion for fashion_mnist
+    near = difflib.get_close_matches(role, roles.names(), n=1, cutoff=_NEAR)
+    begun = [known for known in roles.names() if known.startswith(role)]  # bit for bit_m, fashion for fashion_mnist
     return next(iter([*begun, *near]), None)
 
 
@@ -314,14 +342,10 @@ def _example(kind: Kind) -> str:
     return "clip=open_clip:RN50:openai" if kind == "model" else "cifar10=torchvision:CIFAR10?root=DIR"
 
 
-class _told:
+@contextlib.contextmanager
+def _located(binding: Binding) -> Iterator[None]:
     """Adds role and place to an error about a specification."""
-
-    def __init__(self, binding: Binding) -> None:
-        self.binding = binding
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, BadSpec | UnknownName):
-            raise BadSpec(f"role {self.binding.role!r} in {self.binding.where}: {error}") from error
+    try:
+        yield
+    except (BadSpec, UnknownName) as error:
+        raise BadSpec(f"role {binding.role!r} in {binding.where}: {error}") from error

@@ -1,70 +1,140 @@
-"""The roles: names by which claims call models and datasets, with what each stands for in the papers."""
+"""The roles: names by which claims call models and datasets, with what each stands for in the papers.
+
+A study, or a user's own module of claims, adds one with ``MODEL_ROLES.add(Role(...))`` or
+``DATASET_ROLES.add(Role(...))``. What a report must know about a role is a field here.
+"""
 
 from __future__ import annotations
 
-UNTRAINED = "random"  # the role of the floor
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-# In no paper: the zoo's own study, references and floors.
-OURS = {
-    "simclr": "contrast of two views, without labels; of our own study",
-    "dino": "self-distillation, without labels; of our own study",
-    "slip": "captions and two views together; of our own study",
-    "vit": "a transformer trained on fine labels; of our own study",
-    "beit": "a transformer trained to foretell masked patches; of our own study",
-    **{
-        f"{name}_seed{seed}": f"{name}, trained again with seed {seed}"
-        for name in ("bit_m", "rn50", "clip")
-        for seed in (1, 2)
-    },
-    "smollm2": "a further language model with real pretraining; in no paper, a reference of ours",
-    "efficientnet": "a further network with real ImageNet training; in no paper, a reference of ours",
-    "random": "an untrained network; in no paper, the floor of ours",
+from mmbench.errors import BadSpec
+from mmbench.protocol import Roles
+from mmbench.registry import Registry
+
+Kind = Literal["labels", "language", "images", "unstated", "text", "joined", "untrained"]
+
+# How a model was trained, as figures group models, in their order.
+KINDS: dict[Kind, str] = {
+    "labels": "trained on labels",
+    "language": "trained with language",
+    "images": "trained on images alone",
+    "unstated": "image encoder, training not stated",
+    "text": "text encoder",
+    "joined": "image and text joined",
+    "untrained": "untrained",
 }
 
-MODEL_ROLES = {
-    "rn50": "ResNet-50 trained on the 1,000 labels of ImageNet",
-    "bit_m": "BiT-M ResNet-50x1 trained on the labels of ImageNet-21k",
-    "sin": "ResNet-50 trained on Stylised ImageNet",
-    "sin_in": "ResNet-50 trained on Stylised ImageNet and ImageNet together",
-    "sin_in_fin": "the same, then fine-tuned on ImageNet",
-    "ar_l2": "adversarially robust ResNet-50, L2, epsilon 3",
-    "ar_li4": "adversarially robust ResNet-50, L-infinity, epsilon 4/255",
-    "ar_li8": "adversarially robust ResNet-50, L-infinity, epsilon 8/255",
-    "clip": "image tower of CLIP RN50, contrast with captions",
-    "tsm": "TSM ResNet-50 of MMV, contrast with sound and speech transcripts of videos",
-    "virtex": "ResNet-50 trained by writing captions",
-    "icmlm": "ResNet-50 trained by filling masked words of captions",
-    "clip_t": "text tower of CLIP RN50",
-    "bert_base": "BERT-base tuned on sentence inference (the thesis also calls it Bert-small)",
-    "bert_large": "BERT-large tuned on sentence inference",
-    "bert": "bert-base-uncased",
-    "gpt2": "GPT-2, 12 layers",
-    "clip_vitb32": "image tower of CLIP ViT-B/32",
-    "vit_unimodal": "ViT-B/16 trained on the labels of ImageNet-21k",
-    "dino_vitb16": "ViT-B/16 of DINO, self-distilled without labels",
-    "limber_beit": "BEiT-large as LiMBer feeds it to a language model, trained on masked patches",
-    "limber_beit_ft": "the same, then tuned on the labels of ImageNet-22k",
-    "limber_nfrn50": "NF-ResNet-50 as LiMBer feeds it to a language model, trained on the labels of ImageNet-1k",
-    **OURS,
-}
 
-DATASET_ROLES = {
-    "mnist": "handwritten digits",
-    "cifar10": "ten classes of small photographs",
-    "cifar100": "a hundred classes of small photographs",
-    "fashion_mnist": "clothing in grey",
-    "cub": "200 species of birds",
-    "svhn": "house numbers in street photographs",
-    "mvsa": "tweets with image and text, three sentiments",
-    "book_covers": "covers and titles of books by genre",
-    "book_covers_masked": "the same covers with their text removed",
-    "plotster": "film posters with several genres each",
-    "plotster_masked": "the same posters with their text removed",
-    "plotster_title": "posters with the film's title",
-    "plotster_title_masked": "masked posters with the film's title",
-    "plotster_plot": "posters with the film's plot",
-    "plotster_plot_masked": "masked posters with the film's plot",
-    "plotster_recent": "posters of films released after CLIP",
-    "plotster_recent_title": "posters and titles of films released after CLIP",
-    "mangolin_tmdb": "the films of Mangolin et al. 2020",
-}
+@dataclass(frozen=True)
+class Role:
+    """A name that claims use. ``kind`` says how a model was trained, and stays "unstated" for datasets.
+
+    ``own`` marks a role that is in no paper: a model of the zoo's own study, a reference, or the untrained network.
+    Raises BadSpec for another kind than those of ``KINDS``.
+    """
+
+    name: str
+    about: str
+    kind: Kind = "unstated"
+    own: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise BadSpec(f"role {self.name!r} has the kind {self.kind!r}, expected one of {', '.join(KINDS)}")
+
+
+MODEL_ROLES: Registry[Role] = Registry("model role")
+DATASET_ROLES: Registry[Role] = Registry("dataset role")
+
+
+def kind_of(models: Roles, stated: Mapping[str, Kind] | None = None) -> Kind:
+    """The kind of a cell's model: as ``stated`` by role, or as registered; "joined" for several models."""
+    if len(models) > 1:
+        return "joined"
+    model = models[0]
+    if stated and model in stated:
+        return stated[model]
+    return MODEL_ROLES.get(model).kind if model in MODEL_ROLES else "unstated"
+
+
+def untrained_models() -> frozenset[str]:
+    """The registered roles of untrained networks: the lowest score to expect on a dataset."""
+    return frozenset(role.name for role in MODEL_ROLES if role.kind == "untrained")
+
+
+for _role in (
+    Role("rn50", "ResNet-50 trained on the 1,000 labels of ImageNet", "labels"),
+    Role("bit_m", "BiT-M ResNet-50x1 trained on the labels of ImageNet-21k", "labels"),
+    Role("sin", "ResNet-50 trained on Stylised ImageNet", "labels"),
+    Role("sin_in", "ResNet-50 trained on Stylised ImageNet and ImageNet together", "labels"),
+    Role("sin_in_fin", "the same, then fine-tuned on ImageNet", "labels"),
+    Role("ar_l2", "adversarially robust ResNet-50, L2, epsilon 3", "labels"),
+    Role("ar_li4", "adversarially robust ResNet-50, L-infinity, epsilon 4/255", "labels"),
+    Role("ar_li8", "adversarially robust ResNet-50, L-infinity, epsilon 8/255", "labels"),
+    Role("clip", "image tower of CLIP RN50, contrast with captions", "language"),
+    Role("tsm", "TSM ResNet-50 of MMV, contrast with sound and speech transcripts of videos", "language"),
+    Role("virtex", "ResNet-50 trained by writing captions", "language"),
+    Role("icmlm", "ResNet-50 trained by filling masked words of captions", "language"),
+    Role("clip_t", "text tower of CLIP RN50", "text"),
+    Role("bert_base", "BERT-base tuned on sentence inference (the thesis also calls it Bert-small)", "text"),
+    Role("bert_large", "BERT-large tuned on sentence inference", "text"),
+    Role("bert", "bert-base-uncased", "text"),
+    Role("gpt2", "GPT-2, 12 layers", "text"),
+    Role("clip_vitb32", "image tower of CLIP ViT-B/32", "language"),
+    Role("vit_unimodal", "ViT-B/16 trained on the labels of ImageNet-21k", "labels"),
+    Role("dino_vitb16", "ViT-B/16 of DINO, self-distilled without labels", "images"),
+    Role("limber_beit", "BEiT-large as LiMBer feeds it to a language model, trained on masked patches", "images"),
+    Role("limber_beit_ft", "the same, then tuned on the labels of ImageNet-22k", "labels"),
+    Role(
+        "limber_nfrn50",
+        "NF-ResNet-50 as LiMBer feeds it to a language model, trained on the labels of ImageNet-1k",
+        "labels",
+    ),
+    Role("simclr", "contrast of two views, without labels; of our own study", "images", own=True),
+    Role("dino", "self-distillation, without labels; of our own study", "images", own=True),
+    Role("slip", "captions and two views together; of our own study", "language", own=True),
+    Role("vit", "a transformer trained on fine labels; of our own study", "labels", own=True),
+    Role("beit", "a transformer trained to predict masked patches; of our own study", "images", own=True),
+    Role(
+        "smollm2", "a further language model with real pretraining; in no paper, a reference of ours", "text", own=True
+    ),
+    Role(
+        "efficientnet",
+        "a further network with real ImageNet training; in no paper, a reference of ours",
+        "labels",
+        own=True,
+    ),
+    Role("random", "an untrained network; in no paper, our lowest score to expect", "untrained", own=True),
+):
+    MODEL_ROLES.add(_role)
+for _name in ("bit_m", "rn50", "clip"):
+    for _seed in (1, 2):
+        MODEL_ROLES.add(
+            Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", kind_of(Roles(_name)), own=True)
+        )
+
+for _role in (
+    Role("mnist", "handwritten digits"),
+    Role("cifar10", "ten classes of small photographs"),
+    Role("cifar100", "a hundred classes of small photographs"),
+    Role("fashion_mnist", "clothing in grey"),
+    Role("cub", "200 species of birds"),
+    Role("svhn", "house numbers in street photographs"),
+    Role("imagenet", "the validation images of ImageNet, 1,000 classes of photographs"),
+    Role("mvsa", "tweets with image and text, three sentiments"),
+    Role("book_covers", "covers and titles of books by genre"),
+    Role("book_covers_masked", "the same covers with their text removed"),
+    Role("plotster", "film posters with several genres each"),
+    Role("plotster_masked", "the same posters with their text removed"),
+    Role("plotster_title", "posters with the film's title"),
+    Role("plotster_title_masked", "masked posters with the film's title"),
+    Role("plotster_plot", "posters with the film's plot"),
+    Role("plotster_plot_masked", "masked posters with the film's plot"),
+    Role("plotster_recent", "posters of films released after CLIP"),
+    Role("plotster_recent_title", "posters and titles of films released after CLIP"),
+    Role("mangolin_tmdb", "the films of Mangolin et al. 2020"),
+):
+    DATASET_ROLES.add(_role)

@@ -1,4 +1,4 @@
-"""NumPy and PyTorch archives are zip files: what they say of their sizes is checked before anything is unpacked."""
+"""NumPy and PyTorch archives are zip files: the sizes that they state are checked before anything is unpacked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SMALL = 1 << 20  # a few bytes of header may well compress by more
 
 
 def check_sizes(path: Path) -> None:
-    """Raise CorruptAsset when a zip file says that it unpacks to far more than weights do; other files pass."""
+    """Raise CorruptAsset when a zip file would, by its own table, unpack to far more than weights do."""
     if not zipfile.is_zipfile(path):
         return
     try:
@@ -38,8 +38,8 @@ def check_sizes(path: Path) -> None:
 def read_npz(path: Path) -> dict[str, NDArray[np.floating[Any]]]:
     """The arrays of a ``.npz`` file by name: floats only, no pickled objects.
 
-    Raises CorruptAsset when the archive, or a member whose header and size differ, cannot be believed, and BadSpec
-    for a member that is no array of floats.
+    Raises CorruptAsset when the archive is damaged or a member's size is not the one in its header, and BadSpec for a
+    member that is not an array of floats.
     """
     check_sizes(path)
     try:
@@ -60,7 +60,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) 
         version = npy.read_magic(stream)
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
         if read_header is None:
-            raise CorruptAsset(f"{path}: {member.filename} is of NumPy format {version}, which is not read")
+            raise CorruptAsset(f"{path}: {member.filename} is of NumPy format {version}; expected 1.0 or 2.0")
         shape, by_columns, dtype = read_header(stream)
         if not np.issubdtype(dtype, np.floating):
             raise BadSpec(f"{path}: {member.filename} is of type {dtype} and not of floats; it was not opened")
@@ -68,7 +68,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) 
         content = stream.read(declared + 1)
     if len(content) != declared:
         raise CorruptAsset(
-            f"{path}: {member.filename} says shape {tuple(shape)} of {dtype}, which is {declared:,} bytes, and has "
-            f"{'more' if len(content) > declared else f'{len(content):,}'}"
+            f"{path}: {member.filename} states the shape {tuple(shape)} of {dtype}, which is {declared:,} bytes, and "
+            f"has {'more' if len(content) > declared else f'{len(content):,}'}"
         )
     return np.frombuffer(content, dtype).reshape(shape, order="F" if by_columns else "C").copy()

@@ -3,6 +3,9 @@
 Kernels are turned from height, width, inputs, outputs to PyTorch's order; the classifier is left out. Both networks
 standardise the weights of their convolutions and use GroupNorm. timm adds 1e-8 to the variance where the authors add
 1e-10, and pools as they do.
+
+timm has a reader of these files too (``load_pretrained``). It ignores arrays that it does not ask for and spreads one
+number over a whole row, so a file of another network can pass; ours takes every array, or refuses the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Weights from files: read as tensors and nothing else, told apart by digest, fitted to a module or refused.
+"""Weights from files: read as tensors and nothing else, identified by digest, loaded into a module or refused.
 
 Two formats are read: safetensors, and what ``torch.load(weights_only=True)`` accepts. There is no fallback to
 pickle: a file that needs it is refused with the ``mmbench convert`` command that its owner may run. TorchScript
@@ -40,7 +40,7 @@ def weights_path(file: str) -> Path:
 
 
 def require_file(path: Path, wish: str) -> Path:
-    """``path`` if it is a file, else MissingAsset saying which wish needs it and where it was looked for."""
+    """``path`` if it is a file; else raises MissingAsset that says what needs it and where it was looked for."""
     if path.is_file():
         return path
     root = os.environ.get("MMBENCH_WEIGHTS")
@@ -60,7 +60,7 @@ def check_page(path: Path) -> None:
 
 
 def check_digest(path: Path, stated: str, wish: str) -> None:
-    """Raise CorruptAsset unless the file's SHA-256 begins with ``stated``; nothing is stated by an empty string."""
+    """Raise CorruptAsset unless the file's SHA-256 begins with ``stated``; an empty string states nothing."""
     if stated and not (found := file_digest(path)).startswith(stated):
         raise CorruptAsset(f"{wish} states sha256={stated}, but {path} has {found}; fetch it again or state another")
 
@@ -89,7 +89,7 @@ def folder_digest(files: Collection[Path]) -> str:
 
 
 def remember_place(key: str, path: Path) -> None:
-    """Note where a library keeps the weights that ``key`` names, so that they can be told without the library."""
+    """Note where a library keeps the weights that ``key`` names, so that they can be found without importing it."""
     _write_note(_note_path(f"place {key}"), {"path": str(path)})
 
 
@@ -105,7 +105,7 @@ def remembered_place(key: str) -> Path | None:
 def weights_identity(
     file: str, seed: int | None, key: str, look: Callable[[], Path], *, light: bool = False
 ) -> str | None:
-    """What stands for an encoder's weights in its identity, or None when they are not here.
+    """What identifies an encoder's weights, or None when they are not on this machine.
 
     The digest of ``file``; the seed of untrained weights; else the digest of the file noted for ``key``, or of the
     one that ``look`` finds, which may import torch unless it is ``light``, and is asked only where that has happened
@@ -181,7 +181,7 @@ def below(state: StateDict, prefix: str, path: Path) -> StateDict:
 
 
 def is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive, told from its table of contents."""
+    """Whether a file is a TorchScript archive, by its table of contents."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -283,7 +283,7 @@ def _read(path: Path, inside: str) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what a reader said, or the name in a pickle that it stopped at."""
+    """The first line of a reader's error, or the name in a pickle at which it stopped."""
     asked = re.search(r"GLOBAL (\S+)", str(error))
     if asked:
         return f"it asks for {asked[1]}"

@@ -123,14 +123,14 @@ def _in_a_process_of_its_own(file: Path, inside: str, prefix: str, place: Path) 
     wish = {"file": str(file.resolve()), "inside": inside, "prefix": prefix}
     (place / "wish.json").write_text(json.dumps(wish))
     environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
-    # isolated, Python looks into no folder of the caller's, so ours is told to it
+    # isolated, Python looks into no folder of the caller's, so the path to this package is given
     start = f"import sys; sys.path.append({str(Path(__file__).parents[2])!r}); from mmbench.models import convert"
     command = [sys.executable, "-I", "-c", f"{start}; convert._child({str(place)!r})"]
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     try:
         return dict(json.loads((place / "answer.json").read_text()))
     except (OSError, ValueError):
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return {"error": f"its process ended with code {done.returncode}: {last}"}
 
 
@@ -146,16 +146,16 @@ def _refusal(file: Path, answer: Mapping[str, Any]) -> BadSpec | CorruptAsset:
 
 
 def _check(written: Path, names: set[str]) -> None:
-    """The file that another process wrote is what it says: it is read with safetensors alone."""
+    """Check the file that another process wrote, read with safetensors alone; raises CorruptAsset."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(written, "pt") as tensors:
             found = set(tensors.keys())
     except (SafetensorError, OSError) as error:
-        raise CorruptAsset(f"what was written is no safetensors file ({error})") from error
+        raise CorruptAsset(f"the file that was written is not a safetensors file ({error})") from error
     if found != names:
-        raise CorruptAsset("what was written does not hold the tensors that were reported")
+        raise CorruptAsset("the file that was written does not hold the tensors that were reported")
 
 
 def _write(loaded: Any, inside: str, prefix: str, out: Path) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def _parts(value: Any) -> Mapping[Any, Any] | None:
 
 
 def _tensor(value: Any) -> Any:
-    """A dense tensor of a type that safetensors knows, in memory of its own; None for anything else."""
+    """A dense tensor of a type that safetensors can hold, in memory of its own; None for anything else."""
     import numpy as np
     import torch
 

@@ -165,6 +165,19 @@ def differentiable(
     return features
 
 
+def with_tried_gradients(encoder: Encoder, size: int) -> Encoder:
+    """``encoder``, with ``differentiable`` None when an image of zeros shows that its features have no gradients."""
+    import torch
+
+    assert encoder.differentiable is not None
+    try:
+        with torch.enable_grad():
+            encoder.differentiable(torch.zeros(1, 3, size, size, requires_grad=True))
+    except (BadSpec, RuntimeError):  # torch raises the latter where code of others asks such a tensor for its numbers
+        return replace(encoder, differentiable=None)
+    return encoder
+
+
 def check_pixels(pixels: torch.Tensor, size: int) -> None:
     """Raise BadSpec unless ``pixels`` is float ``[batch, 3, size, size]`` with values in [0, 1] (up to 0.001)."""
     if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, size, size) or not pixels.is_floating_point():

@@ -88,7 +88,8 @@ class Encoder:
     ``pixels`` maps one RGB image to float ``[3, size, size]`` in [0, 1]: what ``prepare`` does, without the
     normalisation. ``differentiable`` maps float ``[batch, 3, size, size]`` in [0, 1] to features ``[batch, dim]`` with
     gradients to the pixels, and normalises them itself: ``differentiable(pixels(image)[None])`` equals
-    ``forward(prepare(image)[None])``. Both are None where the features have no gradients to pixels.
+    ``forward(prepare(image)[None])``. It is None where the features have no gradients to pixels; ``with_gradients``
+    gives it or raises an error.
     """
 
     modality: Modality

@@ -1,7 +1,7 @@
 """Language models that write text after a prefix of vectors: ``Generator``, and two ways to search for the text.
 
-A prefix is what stands before the first written token, in the model's own space of token vectors: images mapped into it,
-an embedded prompt, or both one after the other. ``from_transformers`` searches with transformers' own ``generate``;
+A prefix is what stands before the first written token, in the model's own space of token vectors: images mapped into
+it, an embedded prompt, or both one after the other. ``from_transformers`` searches with transformers' own ``generate``;
 ``from_logits`` serves any other causal network with ``mmbench.models.search``.
 """
 

@@ -51,7 +51,7 @@ def timm_state(state: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Te
 
 
 def timm_name(module: str, leaf: str) -> str:
-    """A haiku module within the network and one of its arrays, under timm's name; empty for what is no weight."""
+    """A haiku module within the network and one of its arrays, under timm's name; empty if it is not a weight."""
     block = _BLOCK.fullmatch(module)
     at, module = (f"stages.{block[1]}.blocks.{block[2]}.", block[3]) if block else ("", module)
     norm = _NORM.fullmatch(module)

@@ -1,4 +1,4 @@
-"""Models of one's own: a module, an object with ``encode_image`` or ``encode_text``, or an installed entry point.
+"""A user's own models: a module, an object with ``encode_image`` or ``encode_text``, or an installed entry point.
 
 ``python:MODULE:NAME`` names one in a file: a ModelEntry, such an object, a torch module whose ``preprocess`` is a
 Preprocess, or a function of no arguments that returns one of these. MODULE is imported, so its code is run; it is
@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import sys
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmbench.errors import BadSpec, UnknownName
+from mmbench.errors import BadSpec
 from mmbench.models import encoders
-from mmbench.models.entry import Encoder, Identity, Modality, ModelEntry, Preprocess
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, Modality, ModelEntry, Preprocess
+from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
+from mmbench.registry import imported_object, searched
 
 if TYPE_CHECKING:
     import torch
+
+    from mmbench.models.generators import Generator
 
 GROUP = "mmbench.models"
 
@@ -102,7 +104,8 @@ def from_object(
             found = encoders.text_encoder(module, 0, encode)
         else:
             found = encoders.image_encoder(module, cast(Preprocess, wanted), 0, encode)
-        return dataclasses.replace(found, dim=_width(found, wanted, name))
+        found = dataclasses.replace(found, dim=_width(found, wanted, name))
+        return encoders.with_tried_gradients(found, cast(Preprocess, wanted).size) if kind == "image" else found
 
     def raw() -> ModelEntry:
         return from_object(
@@ -132,41 +135,41 @@ def module_digest(module: torch.nn.Module) -> str:
     return hasher.hexdigest()
 
 
-def entry_point_names() -> list[str]:
-    """The models that installed packages offer."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+def imported(spec: ModelSpec) -> ModelEntry:
+    """The entry of ``python:MODULE:NAME``, with ``#text`` or ``#image`` to choose a tower of an object.
 
-
-def entry_point(name: str) -> ModelEntry:
-    """The entry that an installed package offers under ``name``; raises UnknownName, or BadSpec for anything else."""
-    found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in found:
-        raise UnknownName("entry point mmbench.models", name, found)
-    return _entry_of(found[name].load(), name, f"entry point {name!r} ({found[name].value})")
-
-
-def imported(spec: str) -> ModelEntry:
-    """The entry that ``python:MODULE:NAME`` names, with ``#text`` or ``#image`` to choose a tower of an object.
-
-    Raises BadSpec when it cannot be imported or is nothing that encodes.
+    The current folder is searched last while MODULE is imported and while the model is made and loaded, and not
+    otherwise. Raises BadSpec when MODULE cannot be imported or NAME is nothing that encodes.
     """
-    place, _, tower = spec.removeprefix("python:").partition("#")
-    module, colon, name = place.partition(":")
-    if not (module and colon and name) or tower not in ("", "image", "text"):
-        raise BadSpec(f"model {spec!r} is not python:MODULE:NAME[#image|#text]")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
-    try:
-        offered = importlib.import_module(module)
-        for part in name.split("."):
-            offered = getattr(offered, part)
-    except (ImportError, AttributeError) as error:
-        raise BadSpec(f"model {spec!r} cannot be imported from {here} or a package: {error}") from error
-    return _entry_of(offered, spec, f"model {spec!r}", cast(Modality, tower) if tower else None)
+    module, colon, name = spec.name.partition(":")
+    if not (module and colon and name) or spec.tower not in ("", "image", "text") or spec.file or spec.options:
+        raise BadSpec(f"model {str(spec)!r} is not python:MODULE:NAME[#image|#text]")
+    here = Path.cwd()
+    with searched(here):
+        offered = imported_object(f"model {str(spec)!r}", module, name)
+        tower = cast(Modality, spec.tower) if spec.tower else None
+        return _searching(_entry_of(offered, str(spec), f"model {str(spec)!r}", tower), here)
+
+
+def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
+    """``entry``, whose code may import modules of ``folder`` as late as when it is loaded."""
+    load, raw = entry.load, entry.raw
+
+    def load_here() -> Encoder:
+        with searched(folder):
+            return load()
+
+    def write_here() -> Generator:
+        with searched(folder):
+            return cast(GeneratorEntry, entry.generator).load()
+
+    writer = entry.generator and GeneratorEntry(write_here, entry.generator.identity)
+    later = raw and (lambda: _searching(raw(), folder))
+    return dataclasses.replace(entry, load=load_here, raw=later, generator=writer)
 
 
 def _entry_of(offered: Any, name: str, wish: str, modality: Modality | None = None) -> ModelEntry:
-    """What somebody offers as a model, called when it is a class or a function; raises BadSpec for what is none."""
+    """An entry of what a user offers, called first when it is a class or a function; raises BadSpec."""
     if not isinstance(offered, ModelEntry) and callable(offered) and not (_encodes(offered) or _is_module(offered)):
         offered = offered()
     if isinstance(offered, type) and _encodes(offered):
@@ -218,3 +221,7 @@ def _width(encoder: Encoder, preprocess: Preprocess | None, name: str) -> int:
 
 def _shape(out: Any) -> str:
     return f"shape {list(out.shape)}" if hasattr(out, "shape") else f"a {type(out).__name__}"
+
+
+SOURCES.add(ModelSource("python", "python:MODULE:NAME[#text]", imported, options=None))
+MODELS.take_from(GROUP, _entry_of)

@@ -21,20 +21,20 @@ from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
 from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.published import OPENAI_ARCHIVES
-from mmbench.models.specs import ModelSpec
+from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
+from mmbench.spec import choice
 
 if TYPE_CHECKING:
     import torch
 
 _HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_IMAGE = IMAGE_OPTIONS | WEIGHT_OPTIONS | {"activation"}
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of an ``open_clip:`` specification; see ``mmbench.models.specs`` for its options."""
     text = spec.tower == "text"
-    options = frozenset({"activation", "unit"}) if text else specs.IMAGE_OPTIONS | {"activation"}
-    specs.check_options(spec, options, specs.WEIGHT_OPTIONS, towers=("", "image", "text"))
     if not (spec.tag or spec.file or spec.seed is not None):
         raise BadSpec(f"model {str(spec)!r} names no weights: add :TAG, @FILE or ?random=SEED")
     own = f"open_clip {spec.name} {spec.tag}".strip()
@@ -126,7 +126,7 @@ def _tag_config(spec: ModelSpec) -> dict[str, Any]:
 
 
 def preprocess_of(spec: ModelSpec, module: Any) -> Preprocess:
-    """The preprocessing open_clip states for this model and tag; raises BadSpec for a fit that is not ours."""
+    """The preprocessing open_clip states for this model and tag; raises BadSpec for another fit than crop or squash."""
     config = dict(module.visual.preprocess_cfg)
     if spec.tag:
         config |= {key: value for key, value in _tag_config(spec).items() if key in config and value is not None}
@@ -222,7 +222,7 @@ def _key(spec: ModelSpec) -> str:
 
 
 def _cached_weights(spec: ModelSpec) -> Path:
-    """The tag's file in the local hub cache, or MissingAsset with the command that brings it."""
+    """The tag's file in the local hub cache, else raises MissingAsset with the command that fetches it."""
     repo, names, url = _repository(spec)
     path = checkpoints.hub_file(repo, names) if repo else None
     if path is None:
@@ -242,3 +242,16 @@ def _repository(spec: ModelSpec) -> tuple[str, tuple[str, ...], str]:
     config = _tag_config(spec)
     repo, _, named = (config.get("hf_hub") or "").rpartition("/")
     return repo, (named,) if named else _HUB_NAMES, str(config.get("url"))
+
+
+SOURCES.add(
+    ModelSource(
+        "open_clip",
+        "open_clip:ARCH[:TAG][@FILE][#text]",
+        entry,
+        options={"": _IMAGE, "image": _IMAGE, "text": WEIGHT_OPTIONS | {"activation", "unit"}},
+        tagged=True,
+        values={"activation": choice("gelu", "quick_gelu")},
+        extra="openclip",
+    )
+)

@@ -123,12 +123,12 @@ _TORCH_HUB = {
 
 
 def hub_repository(name: str) -> str | None:
-    """The hub's repository of weights that a specification names without a file, as far as it is known here."""
+    """The hub's repository of weights that a specification names without a file; None when it is not in our list."""
     return _HUB[name][0] if name in _HUB else None
 
 
 def torch_hub_url(name: str) -> str | None:
-    """Where torchvision's weights that a specification names without a file are published, as far as known here."""
+    """Where torchvision's weights, named without a file, are published; None when they are not in our list."""
     return _TORCH_HUB[name][0] if name in _TORCH_HUB else None
 
 
@@ -148,7 +148,7 @@ def how_to_get(path: Path) -> str:
         return f"fetch {known.url}"
     source = path.with_name(known.fetched)
     fetch = "" if source.is_file() else f"fetch {known.url} to {source}, then "
-    return f"it is made of a pickle: {fetch}if you trust that file, run: {convert(source, known.inside, path)}"
+    return f"it is converted from a pickle: {fetch}if you trust that file, run: {convert(source, known.inside, path)}"
 
 
 def source_of(name: str, file: str, default: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Models by specification: one string that says which encoder, with which weights, fed in which way.
+"""Models by specification: one string that names an encoder, its weights and its preprocessing.
 
     SOURCE:NAME[:TAG][@FILE][?OPTION=VALUE&...][#TOWER]
 
@@ -18,92 +18,30 @@ first 8 digits or more, checked before the file is opened), and for FILE ``insid
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
 from mmbench.models import checkpoints
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, ModelEntry, Preprocess
-from mmbench.spec import Value, choice, matching, read_options, require_known, split, whole
-
-SOURCES = ("open_clip", "timm", "torchvision", "transformers", "tfhub")
-IMAGE_OPTIONS = frozenset({"size", "resize", "interpolation", "fit", "pixels"})
-TEXT_OPTIONS = frozenset({"pool", "token", "max_length", "unit"})
-WEIGHT_OPTIONS = frozenset({"dim", "random", "sha256", "inside", "prefix", "spare"})
-_BIT = choice("0", "1")
-VALUES: dict[str, Value] = {
-    "interpolation": choice("bicubic", "bilinear"),
-    "fit": choice("crop", "squash"),
-    "pixels": choice("raw", "normalised"),
-    "pool": choice("mean", "cls", "last"),
-    "unit": _BIT,
-    "spare": _BIT,
-    "activation": choice("gelu", "quick_gelu"),
-    **{key: whole() for key in ("size", "resize", "max_length", "dim", "random", "token")},
-    "sha256": matching("[0-9a-f]{8,64}", "8 to 64 hexadecimal digits in lower case"),
-}
-_NO_PART = frozenset({"dim", "random", "sha256"})  # of an architecture
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """A parsed specification. ``options`` are sorted, so two spellings of one thing are equal."""
-
-    source: str
-    name: str
-    tag: str = ""
-    file: str = ""
-    options: tuple[tuple[str, str], ...] = ()
-    tower: str = ""
-
-    def option(self, key: str, default: str = "") -> str:
-        return dict(self.options).get(key, default)
-
-    def number(self, key: str, default: int = 0) -> int:
-        return int(self.option(key, str(default)))
-
-    @property
-    def seed(self) -> int | None:
-        """The seed of untrained weights, or None when weights are to be read."""
-        return int(self.option("random")) if self.option("random") else None
-
-    @property
-    def weights(self) -> str:
-        """What names published weights: source, name and tag."""
-        return f"{self.source}:{self.name}" + (f":{self.tag}" if self.tag else "")
-
-    def with_option(self, key: str, value: str) -> ModelSpec:
-        return replace(self, options=tuple(sorted({**dict(self.options), key: value}.items())))
-
-    def architecture(self) -> str:
-        """The specification without the place of its file: all that decides features but the weights."""
-        return str(replace(self, file="", options=tuple(o for o in self.options if o[0] not in _NO_PART)))
-
-    def __str__(self) -> str:
-        query = "&".join(f"{key}={value}" for key, value in self.options)
-        return "".join(
-            (
-                f"{self.source}:{self.name}",
-                self.tag and f":{self.tag}",
-                self.file and f"@{self.file}",
-                query and f"?{query}",
-                self.tower and f"#{self.tower}",
-            )
-        )
+from mmbench.models.sources import SOURCES, VALUES, ModelSpec
+from mmbench.spec import read_options, split
 
 
 def parse(text: str) -> ModelSpec:
     """Read a specification; raises BadSpec that repeats it and says what is wrong."""
-    parts = split(text)
-    source, name, tag = parts.scheme, parts.name, ""
-    if source in ("open_clip", "torchvision", "timm"):
-        name, _, tag = name.partition(":")
+    parts, tag, values = split(text), "", VALUES
+    source, name = parts.scheme, parts.name
+    if source in SOURCES:
+        known = SOURCES.get(source)
+        values = {**VALUES, **known.values}
+        if known.tagged:
+            name, _, tag = name.partition(":")
     if not source or not name or ("@" in parts.marked and not parts.file):
         raise BadSpec(f"model {text!r} is not SOURCE:NAME[:TAG][@FILE][?OPTION=VALUE][#TOWER]")
-    options = read_options(f"model {text!r}", parts.query, VALUES)
+    options = read_options(f"model {text!r}", parts.query, values)
     if parts.file and "random" in options:
         raise BadSpec(f"model {text!r}: choose one of @FILE and ?random=SEED")
     if "pool" in options and "token" in options:
@@ -118,23 +56,12 @@ def resolve(spec: str) -> ModelEntry:
     """
     if spec in MODELS:
         return MODELS.get(spec)
-    source = spec.partition(":")[0]
-    if source in SOURCES or (source == "zoo" and "@" in spec):
-        module = importlib.import_module(f"mmbench.models.{source}")
-        return cast(ModelEntry, module.entry(parse(spec)))
-    if ":" in spec and source == "zoo":
-        zoo = [name for name in MODELS.names() if name.startswith("zoo:")]
-        raise UnknownName("model", spec, zoo)
-    from mmbench.models.objects import entry_point, entry_point_names, imported
-
-    if source == "python":
-        return imported(spec)
-    if ":" in spec:
-        raise UnknownName("model source", source, [*SOURCES, "python", "zoo"], hint=f"(in {spec!r})")
-
-    if spec in entry_point_names():
-        return entry_point(spec)
-    raise UnknownName("model", spec, [*MODELS.names(), *entry_point_names()], hint="Or write SOURCE:NAME.")
+    source, colon, _ = spec.partition(":")
+    if not colon:
+        raise UnknownName("model", spec, MODELS.names(), hint="Or write SOURCE:NAME.")
+    if source not in SOURCES:
+        raise UnknownName("model source", source, SOURCES.names(), hint=f"(in {spec!r})")
+    return SOURCES.get(source).resolve(parse(spec))
 
 
 def resolve_generator(spec: str) -> GeneratorEntry:
@@ -150,14 +77,6 @@ def resolve_generator(spec: str) -> GeneratorEntry:
             "model"
         )
     return entry.generator
-
-
-def check_options(spec: ModelSpec, *allowed: frozenset[str], towers: tuple[str, ...] = ("",)) -> None:
-    """Raise BadSpec when ``spec`` has an option or a tower that its source does not know."""
-    require_known(f"model {str(spec)!r}", [key for key, _ in spec.options], frozenset().union(*allowed))
-    if spec.tower not in towers:
-        names = " or ".join(f"#{tower}" for tower in towers if tower) or "no #TOWER"
-        raise BadSpec(f"model {str(spec)!r}: {spec.source} takes {names} here, not #{spec.tower}")
 
 
 def adjusted(preprocess: Preprocess, spec: ModelSpec) -> Preprocess:

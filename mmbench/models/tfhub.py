@@ -15,7 +15,7 @@ from typing import Any
 from mmbench.errors import BadSpec, Unmeasured
 from mmbench.models import checkpoints, encoders, mmv, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
-from mmbench.models.specs import ModelSpec
+from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, ModelSource, ModelSpec
 
 HANDLE = "deepmind/mmv/tsm-resnet50/1"
 # devillers2021 feeds a crop of 256 px in [0, 1]; the authors trained on clips of 32 frames at 200 px.
@@ -23,10 +23,9 @@ PREPROCESS = Preprocess(256, 256, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
-    """The entry of a ``tfhub:`` specification; without FILE its ``load`` raises Unmeasured with the way round."""
-    specs.check_options(spec, specs.IMAGE_OPTIONS, frozenset({"dim", "sha256"}))
+    """The entry of a ``tfhub:`` specification; without FILE its ``load`` raises Unmeasured with what to do instead."""
     if spec.file and spec.name != HANDLE:
-        raise BadSpec(f"model {str(spec)!r}: of TensorFlow Hub only {HANDLE} can be read from a converted file")
+        raise BadSpec(f"model {str(spec)!r}: only {HANDLE} of TensorFlow Hub can be read, from a converted file")
     source, licence = published.source_of(spec.weights, spec.file, f"TensorFlow Hub {spec.name}")
     return ModelEntry(
         name=str(spec),
@@ -65,3 +64,14 @@ def _load(spec: ModelSpec) -> Encoder:
     checkpoints.load_strictly(module, state, path, "MMV's TSM ResNet-50")
     preprocess = specs.adjusted(PREPROCESS, spec)
     return specs.checked(spec, encoders.image_encoder(mmv.for_one_frame(module), preprocess, mmv.DIM))
+
+
+SOURCES.add(
+    ModelSource(
+        "tfhub",
+        "tfhub:HANDLE@FILE",
+        entry,
+        options={"": IMAGE_OPTIONS | {"dim", "sha256"}},
+        extra="embedded",
+    )
+)

@@ -13,7 +13,7 @@ from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
 from mmbench.models import bit, checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer, pooled_as
-from mmbench.models.specs import ModelSpec
+from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,6 @@ _DERIVED = "relative_position_index"  # older files keep it with the weights; th
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``timm:`` specification; see ``mmbench.models.specs`` for its options."""
-    specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
     if spec.tag:
         raise BadSpec(f"model {str(spec)!r}: timm writes tags with a dot: timm:{spec.name}.{spec.tag}")
     known = published.source_of(spec.weights, spec.file, f"timm {spec.name}")
@@ -57,7 +56,7 @@ def build(name: str, wish: str) -> torch.nn.Module:
 
 
 def preprocess_of(module: Any) -> Preprocess:
-    """The evaluation preprocessing of a timm model's own config; raises BadSpec for a fit that is not ours."""
+    """The evaluation preprocessing of a timm model's own config; raises BadSpec for another fit than crop or squash."""
     from timm.data import resolve_model_data_config
 
     config = resolve_model_data_config(module)
@@ -129,7 +128,7 @@ def _state(spec: ModelSpec, module: Any, path: Path) -> checkpoints.StateDict:
 
 
 def _cached_weights(spec: ModelSpec) -> Path:
-    """The file of timm's published weights in the local hub cache, or MissingAsset with the command that brings it."""
+    """The file of timm's published weights in the local hub cache; else raises MissingAsset with how to fetch it."""
     repo, named = _repository(spec)
     path = checkpoints.hub_file(repo, (named,) if named else _HUB_NAMES) if repo else None
     if path is None:
@@ -150,3 +149,15 @@ def _repository(spec: ModelSpec) -> tuple[str | None, str | None]:
 
     config: Any = timm.models.get_pretrained_cfg(spec.name)
     return getattr(config, "hf_hub_id", None), getattr(config, "hf_hub_filename", None)
+
+
+SOURCES.add(
+    ModelSource(
+        "timm",
+        "timm:NAME[.TAG][@FILE]",
+        entry,
+        options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS},
+        tagged=True,
+        extra="embedded",
+    )
+)

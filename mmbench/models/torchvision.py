@@ -13,7 +13,7 @@ from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
 from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer, pooled_as
-from mmbench.models.specs import ModelSpec
+from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,6 @@ _HEADS = ("fc", "classifier", "heads", "head")
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``torchvision:`` specification; see ``mmbench.models.specs`` for its options."""
-    specs.check_options(spec, specs.IMAGE_OPTIONS, specs.WEIGHT_OPTIONS)
     known = published.source_of(_weights_name(spec), spec.file, f"torchvision {spec.name}")
     source, licence = known if spec.seed is None else (f"torchvision {spec.name}", "")
     return ModelEntry(
@@ -67,7 +66,7 @@ def cut_head(module: Any, wish: str) -> tuple[str, int]:
             parent, _, leaf = dotted.rpartition(".")
             setattr(module.get_submodule(parent), leaf, torch.nn.Identity())
             return dotted, layer.in_features
-    raise BadSpec(f"{wish} ends in no linear classifier that could be taken off; wrap it with from_module")
+    raise BadSpec(f"{wish} has no linear classifier at its end that could be removed; wrap it with from_module")
 
 
 def preprocess_of(name: str, tag: str, wish: str) -> Preprocess:
@@ -177,3 +176,15 @@ def _cached_weights(spec: ModelSpec) -> Path:
         )
     checkpoints.remember_place(_key(spec), path)
     return path
+
+
+SOURCES.add(
+    ModelSource(
+        "torchvision",
+        "torchvision:NAME[:WEIGHTS][@FILE]",
+        entry,
+        options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS},
+        tagged=True,
+        extra="embedded",
+    )
+)

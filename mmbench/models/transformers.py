@@ -1,6 +1,6 @@
 """``transformers:DIR_OR_ID[#image]``: a text encoder, or with ``#image`` a vision encoder, of the transformers library.
 
-A folder of a causal language model with its head is a generator too, and then no option but ``dim`` and ``sha256`` counts.
+A folder of a causal language model with its head is a generator too; of the options ``dim`` and ``sha256`` count there.
 
 DIR is a folder with config, weights and tokenizer (absolute, or relative to $MMBENCH_WEIGHTS); ID a model that the
 local hub cache holds. No code of a model repository is run, and nothing is downloaded.
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MissingExtra
 from mmbench.models import checkpoints, encoders, generators, published, specs
 from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
-from mmbench.models.specs import ModelSpec
+from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, TEXT_OPTIONS, ModelSource, ModelSpec
 
 if TYPE_CHECKING:
     import torch
 
+_TEXT = TEXT_OPTIONS | {"dim", "sha256"}
 _BYTE = 1 / 255
 _TOKENS = 512  # where neither tokenizer nor config states a limit
 _SPARE = ("pooler.", "embeddings.position_ids")  # may be missing: no pooling of ours reads them
@@ -31,8 +32,6 @@ _HEAD_STARTS = ("layernorm.",)  # BEiT's masked-image head begins with a norm of
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``transformers:`` specification; see ``mmbench.models.specs`` for its options."""
-    options = specs.IMAGE_OPTIONS | {"pool"} if spec.tower == "image" else specs.TEXT_OPTIONS
-    specs.check_options(spec, options, frozenset({"dim", "sha256"}), towers=("", "text", "image"))
     if spec.file:
         raise BadSpec(f"model {str(spec)!r}: name the folder, transformers:DIR; it holds config, weights and tokenizer")
     image = spec.tower == "image"
@@ -330,3 +329,14 @@ def quiet_reading(place: Path, wish: str, extra: str = "embedded") -> Iterator[N
         transformers.logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+SOURCES.add(
+    ModelSource(
+        "transformers",
+        "transformers:DIR_OR_ID[#image]",
+        entry,
+        options={"": _TEXT, "text": _TEXT, "image": IMAGE_OPTIONS | {"pool", "dim", "sha256"}},
+        extra="embedded",
+    )
+)

@@ -7,19 +7,18 @@ that ``mmbench zoo train`` wrote.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmbench.errors import BadSpec
-from mmbench.models import checkpoints, encoders
-from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
+from mmbench.errors import BadSpec, UnknownName
+from mmbench.models import checkpoints, encoders, zoo_writer
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer
-from mmbench.models.specs import ModelSpec, check_options
-from mmbench.zoo import backbone, weight_files
-from mmbench.zoo.fingerprint import canonical, source_of
+from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
+from mmbench.program import program_digest
+from mmbench.zoo import weight_files
+from mmbench.zoo.frozen import backbone
 from mmbench.zoo.recipes import RECIPES
 
 PREPROCESS = Preprocess(backbone.SIZE, backbone.SIZE, backbone.MEAN, backbone.STD)
@@ -59,15 +58,14 @@ def _text(name: str, folder: Path) -> Encoder:
     return encoders.text_encoder(tower, backbone.DIM, features)
 
 
-@functools.cache
-def _code(*modules: str) -> str:
+def _code(network: weight_files.Network) -> str:
     """A short digest of what the network's modules do, so that an edited network is another model to the store."""
-    return hashlib.sha256("\n".join(canonical(source_of(name)) for name in modules).encode()).hexdigest()[:12]
+    return program_digest(network.module, {"zoo.frozen"})[:12]
 
 
 def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity:
     network = weight_files.network_of(name, folder)
-    code, trained = _code(*network.modules), name != weight_files.RANDOM
+    code, trained = _code(network), name != weight_files.RANDOM
     return Identity(
         weights=weight_files.digest(name, folder) if trained else f"{code}, seed {weight_files.RANDOM_SEED}",
         architecture=f"{network.architecture} ({code}, folded)",
@@ -79,7 +77,7 @@ def _image_identity(name: str, folder: Path, preprocess: Preprocess) -> Identity
 
 def _text_identity(name: str, folder: Path) -> Identity:
     network = weight_files.text_network_of(name, folder)
-    architecture = f"{network.architecture} ({_code(*network.modules)})"
+    architecture = f"{network.architecture} ({_code(network)})"
     known = dict(encoders.versions("torch"))
     return Identity(weight_files.digest(name, folder), architecture, network.layer, None, known)
 
@@ -119,12 +117,30 @@ def _text_entry(name: str, folder: Path, about: str, training: str, space: str) 
         licence=TEXT_LICENCE,
         training=training,
         space=space,
+        generator=_writer(name, folder),
+    )
+
+
+def _writer(name: str, folder: Path) -> GeneratorEntry | None:
+    """A causal network with its prediction head writes text."""
+    if not zoo_writer.head_path(name, folder).is_file():
+        return None
+    return GeneratorEntry(partial(zoo_writer.load, name, folder), partial(_writer_identity, name, folder))
+
+
+def _writer_identity(name: str, folder: Path) -> Identity:
+    network = weight_files.text_network_of(name, folder)
+    code = program_digest((network.module, zoo_writer.__name__), {"zoo.frozen"})[:12]
+    known = dict(encoders.versions("torch"))
+    return Identity(
+        zoo_writer.weights_digest(name, folder), f"{network.architecture} ({code})", "next token", None, known
     )
 
 
 def entry(spec: ModelSpec) -> ModelEntry:
-    """The model of ``zoo:NAME@FILE``; raises BadSpec, MissingAsset or CorruptAsset."""
-    check_options(spec)
+    """The model of ``zoo:NAME@FILE``; raises UnknownName without FILE, else BadSpec, MissingAsset or CorruptAsset."""
+    if not spec.file:  # what the zoo ships goes by its registered name
+        raise UnknownName("model", str(spec), [name for name in MODELS.names() if name.startswith("zoo:")])
     path = checkpoints.require_file(checkpoints.weights_path(spec.file), f"model {str(spec)!r}")
     if path != weight_files.path_of(spec.name, path.parent):
         raise BadSpec(f"model {str(spec)!r}: the weights of {spec.name} are kept in a file {spec.name}.safetensors")
@@ -150,3 +166,4 @@ def _register() -> None:
 
 
 _register()
+SOURCES.add(ModelSource("zoo", "zoo:NAME[@FILE]", entry))

@@ -8,9 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mmbench.inputs.entry import Takes
 from mmbench.protocol import Settings
 from mmbench.registry import Registry
+from mmbench.source import Takes
 
 
 @dataclass(frozen=True)
@@ -41,4 +41,4 @@ class Probe:
     about: str = ""
 
 
-PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes")
+PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes", group="mmbench.probes")

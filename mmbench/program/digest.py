@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmbench.errors import MissingAsset
-from mmbench.program.text import PACKAGE, text_of
+from mmbench.program.text import PACKAGE, Template, template
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,31 +77,36 @@ def programs(
         inside = any(f"{rest}.".startswith(f"{room}.") for room in rooms) if top == PACKAGE else top in tops
         return inside and found(module) is not None
 
+    def number(module: str) -> str:
+        return numbers.setdefault(module, str(len(numbers)))
+
+    def written(module: str) -> Template:
+        source = found(module)
+        if source is None:
+            raise MissingAsset(f"module {module!r} has no Python source that can be read, so its program has no digest")
+        package = module if source.is_package else module.rpartition(".")[0]
+        return template(source.text, package, frozenset({PACKAGE, *tops}), edit)
+
     def place(module: str, name: str) -> str:
-        within = f"{module}.{name}"
-        if is_followed(within):
-            return numbers.setdefault(within, str(len(numbers)))
-        return f"{numbers.setdefault(module, str(len(numbers)))}:{name}" if is_followed(module) else name
+        within, from_module = f"{module}.{name}", is_followed(module)
+        if not is_followed(within):
+            return f"{number(module)}:{name}" if from_module else name
+        if from_module and repr(name) in written(module).text:  # then it may be a name of the package's __init__
+            return f"{number(within)} or {number(module)}:{name}"
+        return number(within)
 
     done = 0
     while done < len(numbers):
         module = list(numbers)[done]
         done += 1
-        source = found(module)
-        if source is None:
-            raise MissingAsset(f"module {module!r} has no Python source that can be read, so its program has no digest")
-        tree = ast.parse(source.text)
-        if edit is not None:
-            edit(tree)
-        package = module if source.is_package else module.rpartition(".")[0]
-        yield module, text_of(tree, place, within=package, tops=tops)
+        yield module, written(module).filled(place)
 
 
 def source_of(module: str) -> Source | None:
     """The source of a module, read without running it; None where there is no such module, or no source of it."""
     if module.partition(".")[0] == PACKAGE:
         path = ROOT.joinpath(*module.split(".")[1:])
-        for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+        for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):  # as Python looks for them
             if file.is_file():
                 return Source(file.read_text(encoding="utf-8"), file.name == "__init__.py")
         return None

@@ -14,7 +14,9 @@ formatting, comments, and
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -25,24 +27,46 @@ _FLAG = "TYPE_CHECKING"
 _ANNOTATING = frozenset({"__future__", "typing", "typing_extensions", "collections.abc", "numpy.typing"})
 _LEFT_OUT = frozenset({"type_comment", "type_ignores", "kind", "ctx"})
 
-Place = Callable[[str, str], str]
+_MARK = "\0"  # never in a text: repr writes it as an escape
 
 
 def canonical(source: str) -> str:
     """A module's text; equal texts mean equal programs, given that what they import is equal. Raises SyntaxError."""
-    return text_of(ast.parse(source), lambda module, name: name)
+    return template(source).filled(lambda module, name: name)
 
 
-def text_of(tree: ast.Module, place: Place, *, within: str = "", tops: Collection[str] = ()) -> str:
-    """The text of a syntax tree, which is changed.
+@dataclass(frozen=True)
+class Template:
+    """A text with a mark, ``\\0``, for each of ``imports``: module and name of what comes from within the package."""
 
-    ``place`` says how a name imported from a module of the package, or of another of the packages ``tops``, is
-    written. ``within`` is the package of the module, to which relative imports refer.
+    text: str
+    imports: tuple[tuple[str, str], ...]
+
+    def filled(self, place: Callable[[str, str], str]) -> str:
+        """The text with what ``place`` says of each module and name; it is asked in the order of the text."""
+        first, *others = self.text.split(_MARK)
+        return "".join([first, *(repr(place(*each)) + text for each, text in zip(self.imports, others, strict=True))])
+
+
+@functools.lru_cache(maxsize=4096)
+def template(
+    source: str,
+    within: str = "",
+    tops: frozenset[str] = frozenset({PACKAGE}),
+    edit: Callable[[ast.Module], None] | None = None,
+) -> Template:
+    """The text of a module, whose syntax tree ``edit`` may change first.
+
+    ``within`` is the package of the module, to which relative imports refer; ``tops`` are the packages whose modules
+    may move. Raises SyntaxError.
     """
+    tree = ast.parse(source)
+    if edit is not None:
+        edit(tree)
     _Stripped(tree).visit(tree)
     rename_locals(tree)
-    imports = _Imports(tree, place, within, {PACKAGE, *tops})
-    return _text(tree, imports)
+    imports = _Imports(tree, within, tops)
+    return Template(_text(tree, imports), tuple(imports.found))
 
 
 class _Stripped(ast.NodeTransformer):
@@ -142,8 +166,9 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, str]]:
 class _Imports:
     """How the imports of a module are written: those of the package by name and sorted, others as they stand."""
 
-    def __init__(self, tree: ast.Module, place: Place, within: str, tops: Collection[str]) -> None:
-        self.place, self.within, self.tops = place, within, tops
+    def __init__(self, tree: ast.Module, within: str, tops: Collection[str]) -> None:
+        self.within, self.tops = within, tops
+        self.found: list[tuple[str, str]] = []
         self.used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -183,7 +208,11 @@ class _Imports:
                 yield None, bound, lambda alias=alias: f"From({module!r},{alias.name!r},{alias.asname!r})"  # type: ignore[misc]
 
     def _writer(self, module: str, name: str, bound: str) -> Callable[[], str]:
-        return lambda: f"Own({self.place(module, name)!r},{bound})"
+        def write() -> str:
+            self.found.append((module, name))
+            return f"Own({_MARK},{bound})"
+
+        return write
 
     def _absolute(self, statement: ast.ImportFrom) -> str:
         if not statement.level:

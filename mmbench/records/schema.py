@@ -42,7 +42,8 @@ class Binding(_Part):
     """Who plays a role: ``stand_in_for`` is what the papers used, empty when this is the thing itself.
 
     ``digest`` is of a model's weights, or of a dataset's content; ``identity`` all else that decides a model's features
-    (architecture, layer, preprocessing, versions). None where it is unknown.
+    (architecture, layer, preprocessing, versions). None where it is unknown. ``kind`` is a model's, as in
+    ``mmbench.lineups.roles.KINDS``; empty for datasets, and in records that were written before it was kept.
     """
 
     role: str
@@ -53,6 +54,7 @@ class Binding(_Part):
     digest: str | None = None
     identity: dict[str, Any] | None = None
     ceilings: tuple[CeilingPart, ...] = ()
+    kind: str = ""
 
 
 class Machine(_Part):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from mmbench.claims import CLAIMS, Printed, Table
-from mmbench.lineups.roles import UNTRAINED
-from mmbench.protocol import Cell
+from mmbench.lineups.roles import KINDS, Kind, kind_of
+from mmbench.protocol import Cell, Roles
 from mmbench.records.schema import Binding, CellPart, Record
 
 
@@ -68,17 +68,24 @@ def _exhibit(table: Table, measured: dict[tuple[str, str, str], CellPart]) -> Ex
 
 def floors_of(record: Record) -> tuple[Floor, ...]:
     """Chance and untrained scores of every dataset role of the lineup."""
-    return tuple(_floor(binding, record.cells) for binding in record.lineup.datasets)
+    stated = stated_kinds(record)
+    cells = [cell for cell in record.cells if cell.reading == "paper"]
+    untrained = {cell.model for cell in cells if kind_of(Roles(*cell.models), stated) == "untrained"}
+    return tuple(_floor(binding, cells, untrained) for binding in record.lineup.datasets)
 
 
-def _floor(binding: Binding, cells: Iterable[CellPart]) -> Floor:
-    own = [cell for cell in cells if cell.dataset == binding.role and cell.reading == "paper"]
-    untrained = tuple((cell.protocol, cell.mean) for cell in own if cell.model == UNTRAINED)
+def stated_kinds(record: Record) -> dict[str, Kind]:
+    """The kinds of its models' roles that a record holds."""
+    return {bound.role: kind for bound in record.lineup.models for kind in KINDS if kind == bound.kind}
+
+
+def _floor(binding: Binding, cells: Iterable[CellPart], untrained: Container[str]) -> Floor:
+    own = [cell for cell in cells if cell.dataset == binding.role]
     first = own[0] if own else None
     return Floor(
         binding,
         first.chance if first else None,
         first.unit if first else "",
-        untrained,
+        tuple((cell.protocol, cell.mean) for cell in own if cell.model in untrained),
         first.examples if first else None,
     )

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmbench.files import atomic
+from mmbench.lineups.roles import KINDS, kind_of
 from mmbench.protocol import Roles
-from mmbench.report.figures import KINDS, kind_of, svg_of
+from mmbench.report.figures import COLOURS, svg_of
 from mmbench.zoo.recipes.seeds import first_run
-from mmbench.zoo.training import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,17 +32,17 @@ SIDES = [(x, y) for x in (1, -1, 0) for y in (1, -1, 0) if x or y]  # of a mark,
 HORIZONTAL, VERTICAL = {1: "left", 0: "center", -1: "right"}, {1: "bottom", 0: "center", -1: "top"}
 
 
-def write(told: dict[str, Any], out: Path) -> Path:
+def write(record: dict[str, Any], out: Path) -> Path:
     """Draw the image models of a record of cards (``zoo.json``) into ``out``; the picture's path."""
-    path, found = out / NAME, points(told)
+    path, found = out / NAME, points(record)
     with atomic(path) as temporary:
         temporary.write_text(f"{draw(found)}\n{mark(found)}\n", encoding="utf-8")
     return path
 
 
-def points(told: dict[str, Any]) -> dict[str, Point]:
+def points(record: dict[str, Any]) -> dict[str, Point]:
     """One-shot accuracy on unseen drawings and that of their categories, in percent, by image model."""
-    figures = {name: model["figures"] for name, model in told["models"].items()}
+    figures = {name: model["figures"] for name, model in record["models"].items()}
     return {name: (each[ACROSS], each[UP]) for name, each in figures.items() if ACROSS in each}
 
 
@@ -56,7 +57,8 @@ def draw(found: dict[str, Point]) -> str:
 
     def paint(canvas: Figure) -> None:
         ax = canvas.subplots()
-        for kind, (label, colour) in KINDS.items():
+        for kind, label in KINDS.items():
+            colour = COLOURS[kind]
             for again in (False, True):
                 given = [found[name] for name in found if kind_of(Roles(name)) == kind and (name in firsts) != again]
                 look: dict[str, Any] = {"facecolors": "none"} if again else {"color": colour, "label": label}

@@ -104,6 +104,7 @@ def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) ->
         digest=digest,
         identity=identity,
         ceilings=_or_none(lambda: _ceilings(bound.entry)) or (),
+        kind=_or_none(lambda: getattr(bound, "kind", "")) or "",
     )
 
 

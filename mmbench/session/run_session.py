@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
-from mmbench.lineups.roles import UNTRAINED
+from mmbench.lineups.roles import untrained_models
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
+from mmbench.source import takes_so_many
 
 if TYPE_CHECKING:
     from mmbench.bench.bench import Bench
@@ -169,21 +171,17 @@ class Board:
         return [(models, d) for models in roles for d in images if self.cells(protocols, models, d)]
 
     def _one_space(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
-        """Image and text encoders of one space, on every dataset of images that the protocols' metrics can judge."""
-        if not any(
-            PROBES.get(protocol.probe).takes == "image_and_text" for protocol in protocols if protocol.probe in PROBES
-        ):
+        """Image and text encoders of one space, on every dataset of images with one label an item."""
+        if not any(map(_takes_one_space, protocols)):
             return []
-        entries = {role: bound.entry for role, bound in self.lineup.models.items()}
-        spaces = {role: entry.space for role, entry in entries.items() if entry.space}
-        models = [
-            Roles(image, text)
-            for image in spaces
-            for text in spaces
-            if spaces[image] == spaces[text] and (entries[image].modality, entries[text].modality) == ("image", "text")
-        ]
         datasets = [role for role, bound in self.lineup.datasets.items() if _images_of_one_label(bound.entry)]
-        return [(roles, dataset) for dataset in datasets for roles in models]
+        return [(roles, dataset) for dataset in datasets for roles in self._encoders_of_one_space]
+
+    @functools.cached_property
+    def _encoders_of_one_space(self) -> list[Roles]:
+        entries = {role: bound.entry for role, bound in self.lineup.models.items() if bound.entry.space}
+        images, texts = ([r for r in entries if entries[r].modality == kind] for kind in ("image", "text"))
+        return [Roles(i, t) for i in images for t in texts if entries[i].space == entries[t].space]
 
     def cells(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).
@@ -192,16 +190,17 @@ class Board:
         untrained network is the floor of every dataset, and is asked for a ``costly`` probe only where nothing else is
         asked of a dataset.
         """
-        if len(models) > 1 and (models, dataset) in self._one_space(protocols):
-            return [Cell(p, models, dataset) for p in protocols if PROBES.get(p.probe).takes == "image_and_text"]
+        if models in self._encoders_of_one_space and any(map(_takes_one_space, protocols)):
+            return [Cell(protocol, models, dataset) for protocol in protocols if _takes_one_space(protocol)]
         named = models in named_models()
         asked = {
             cell.protocol.probe
             for claim in CLAIMS
             for cell in cells_asked(claim, "measured")
             if cell.dataset == dataset and (cell.models == models or not named)
-        } & {*PROBES.names()}
-        if models == (UNTRAINED,):
+        }
+        asked = {probe for probe in asked if probe in PROBES and takes_so_many(PROBES.get(probe).takes, len(models))}
+        if len(models) == 1 and self._is_untrained(models[0]):
             cheap = {probe for probe in asked if not PROBES.get(probe).costly}
             asked = cheap or asked
         elif not named:
@@ -230,6 +229,9 @@ class Board:
 
     def _has_dataset(self, role: str) -> bool:
         return role in self.lineup.datasets
+
+    def _is_untrained(self, role: str) -> bool:
+        return self._has_model(role) and self.lineup.model(role).kind == "untrained"
 
     def _sees(self, role: str) -> bool:
         """Whether the role's encoder takes images."""
@@ -343,14 +345,20 @@ class Board:
         return self._told_twice - before
 
 
+def _takes_one_space(protocol: Protocol) -> bool:
+    """Whether the protocol needs an image and a text encoder of one space, and no claim to be asked."""
+    return protocol.probe in PROBES and PROBES.get(protocol.probe).inputs == "prompts"
+
+
 def _images_of_one_label(entry: DatasetEntry) -> bool:
     return "image" in entry.modalities and entry.task == "single"
 
 
 def named_models() -> frozenset[Roles]:
-    """Every model, alone or joined, and every single role that some claim names; the floor, wanted anyway, is not."""
+    """Every model, alone or joined, and every single role that some claim names, except the untrained networks."""
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    return frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models))) - {Roles(UNTRAINED)}
+    named = frozenset(roles for cell in cells for roles in (cell.models, *map(Roles, cell.models)))
+    return named - {Roles(role) for role in untrained_models()}
 
 
 def _roles(claim: Claim) -> list[str]:

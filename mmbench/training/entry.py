@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.inputs.entry import Source, Takes
 from mmbench.protocol import Roles, Settings
 from mmbench.registry import Registry
+from mmbench.source import Source, Takes
 
 Weights = dict[str, NDArray[Any]]
 
@@ -64,7 +64,7 @@ class Training:
     about: str = ""
 
 
-TRAININGS: Registry[Training] = Registry("training", package="mmbench.training")
+TRAININGS: Registry[Training] = Registry("training", package="mmbench.training", group="mmbench.trainings")
 
 
 def check_weights(training: Training, weights: Mapping[str, NDArray[Any]]) -> None:

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import BadDataset, Unmeasured
-from mmbench.inputs.entry import Source, check_features
-from mmbench.inputs.labelled import check_classes, check_labels
 from mmbench.protocol import LinearSettings, Roles
+from mmbench.source import Source, check_classes, check_features, check_labels
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights
 from mmbench.training.heads import fit_linear
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.errors import BadDataset, Unmeasured
-from mmbench.inputs.entry import Source, check_features, require_kinds
 from mmbench.protocol import Roles, Settings
+from mmbench.source import Source, check_features, require_kinds
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights
 
 

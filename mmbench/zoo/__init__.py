@@ -3,7 +3,7 @@
 One residual network, one set of drawings, one stream of augmented views, one number of steps; labels, captions or
 nothing teach it. Only ``vit`` and ``beit`` have another network, a transformer of that size. The papers' models differ
 in data, size and signal at once, so this is the control they lack; a model of the zoo stands in for the paper's model
-whose name it bears, and is not it.
+of the same name, and is not that model.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 
 from mmbench.zoo.checking import Finding, findings, verify
 from mmbench.zoo.recipes import RECIPES
+from mmbench.zoo.restamping import restamp
 from mmbench.zoo.training import train
 from mmbench.zoo.weight_files import card, shipped
 
-__all__ = ["RECIPES", "Finding", "cards", "findings", "train", "verify"]
+__all__ = ["RECIPES", "Finding", "cards", "findings", "restamp", "train", "verify"]
 
 
 def cards() -> list[dict[str, Any]]:

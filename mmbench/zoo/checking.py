@@ -1,4 +1,4 @@
-"""Whether the shipped weights are those of the recipes as they stand: by hash, and by training again. Not hashed."""
+"""Whether the shipped weights are those of the recipes as they stand: by hash, and by training again."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmbench.errors import CorruptAsset
+from mmbench.errors import CorruptAsset, MissingAsset
 from mmbench.zoo.fingerprint import recipe_hash
 from mmbench.zoo.recipes import RECIPES
-from mmbench.zoo.weight_files import FOLDER, metadata, shipped
+from mmbench.zoo.weight_files import FOLDER, curve_of, metadata, shipped
 
 if TYPE_CHECKING:
-    from mmbench.zoo.corpus import Corpus
+    from mmbench.zoo.frozen.corpus import Corpus
 
 ROUNDING = 5e-3  # half-precision sums in another order; another seed is off by ten times as much
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One model's verdict: ``says`` is empty when weights and recipe agree, else what is wrong and the way out."""
+    """What was found of one model: ``says`` is empty when weights and recipe agree, else names fault and way out."""
 
     name: str
     says: str = ""
@@ -53,35 +53,56 @@ def verify(folder: Path = FOLDER, *, steps: int = 0, corpus: Corpus | None = Non
 
 
 def retrained(recipe: str, name: str, steps: int, folder: Path = FOLDER, corpus: Corpus | None = None) -> str:
-    """Empty when the first losses of ``recipe`` come again, up to rounding, as they stand beside weights ``name``."""
-    from mmbench.zoo.loop import Trainer
+    """Empty when the first losses of ``recipe`` come again, up to rounding, as they stand beside weights ``name``.
 
-    on_record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["loss"][:steps]
+    Raises MissingAsset where no losses are on record.
+    """
+    from mmbench.zoo.frozen.loop import Trainer
+
+    path = curve_of(name, folder)
+    if not path.exists():
+        raise MissingAsset(f"weights {name!r} have no record of their losses at {path}; restore the file")
+    on_record = json.loads(path.read_text(encoding="utf-8"))["loss"][:steps]
     trainer = Trainer(RECIPES.get(recipe), corpus)
-    losses = [trainer.advance() for _ in range(steps)]
+    losses = [trainer.advance() for _ in on_record]
     if all(math.isclose(now, then, rel_tol=ROUNDING) for now, then in zip(losses, on_record, strict=True)):
         return ""
     return (
         f"weights {name!r}: recipe {recipe!r} now starts with losses {', '.join(f'{loss:.4f}' for loss in losses)} and "
         f"not {', '.join(f'{loss:.4f}' for loss in on_record)}; a library it trains with behaves otherwise than when "
-        f"they were made (torch {metadata(name, folder)['torch']}): train again with mmbench zoo train {recipe}"
+        f"they were made (torch {metadata(name, folder)['torch']}), or the recipe's code does: undo the change, or "
+        f"train again with mmbench zoo train {recipe}"
+    )
+
+
+def unknown_recipe(name: str, recipe: str) -> str:
+    """Empty when the recipe of weights ``name`` exists."""
+    if recipe in RECIPES:
+        return ""
+    return f"weights {name!r} were trained by recipe {recipe!r}, which does not exist; remove or rename them"
+
+
+def unfinished(name: str, folder: Path = FOLDER) -> str:
+    """Empty when weights ``name`` were trained to the end."""
+    record = metadata(name, folder)
+    recipe = RECIPES.get(record["recipe"])
+    if int(record["steps"]) == recipe.steps:
+        return ""
+    return (
+        f"weights {name!r} have {record['steps']} steps and not {recipe.steps}; "
+        f"train on: mmbench zoo train {recipe.name}"
     )
 
 
 def _fault(name: str, folder: Path) -> str:
-    told = metadata(name, folder)
-    recipe_name = told.get("recipe", "")
-    if recipe_name not in RECIPES:
-        return f"weights {name!r} were trained by recipe {recipe_name!r}, which does not exist; remove or rename them"
-    recipe = RECIPES.get(recipe_name)
-    if told["recipe_hash"] != recipe_hash(recipe):
+    record = metadata(name, folder)
+    if fault := unknown_recipe(name, record.get("recipe", "")):
+        return fault
+    recipe = RECIPES.get(record["recipe"])
+    if record["recipe_hash"] != recipe_hash(recipe):
         return (
-            f"weights {name!r} were trained by recipe {told['recipe_hash'][:12]}, but recipe {recipe_name!r} is now "
-            f"{recipe_hash(recipe)[:12]}; undo the change or train again: mmbench zoo train {recipe_name}"
+            f"weights {name!r} were trained by recipe {record['recipe_hash'][:12]}, but recipe {recipe.name!r} is now "
+            f"{recipe_hash(recipe)[:12]}; undo the change; or, if it rewrote code and trains the same: "
+            f"mmbench zoo restamp {name}; or train again: mmbench zoo train {recipe.name}"
         )
-    if int(told["steps"]) != recipe.steps:
-        return (
-            f"weights {name!r} have {told['steps']} steps and not {recipe.steps}; "
-            f"train on: mmbench zoo train {recipe_name}"
-        )
-    return ""
+    return unfinished(name, folder)

@@ -1,6 +1,6 @@
 """Model cards of the zoo: what was trained, how long, and what came of it, measured and written as one page.
 
-``zoo.json`` is the record, ``zoo.md`` is rendered from it. A model whose weights are those of the record is not
+``zoo.json`` is the record, ``zoo.md`` is rendered from it. A model whose tensors are those of the record is not
 measured again. Nothing here is a claim: these are sanity figures on drawings; claims are judged by the benchmarks.
 """
 
@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mmbench.files import atomic
 from mmbench.zoo import robustness, sanity
 from mmbench.zoo.recipes import RECIPES
-from mmbench.zoo.training import atomic
 from mmbench.zoo.weight_files import RANDOM, Card, card, digest, shipped
 
 RECORD, PAGE = "zoo.json", "zoo.md"
@@ -50,8 +50,8 @@ def write(out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     record, page = out / RECORD, out / PAGE
     known = json.loads(record.read_text(encoding="utf-8"))["models"] if record.exists() else {}
-    told = {"schema": SCHEMA, "models": {name: _model(name, known.get(name)) for name in [*shipped(), RANDOM]}}
-    for path, text in ((record, json.dumps(told, indent=1) + "\n"), (page, render(told))):
+    content = {"schema": SCHEMA, "models": {name: _model(name, known.get(name)) for name in [*shipped(), RANDOM]}}
+    for path, text in ((record, json.dumps(content, indent=1) + "\n"), (page, render(content))):
         with atomic(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return [record, page]
@@ -59,14 +59,14 @@ def write(out: Path) -> list[Path]:
 
 def _model(name: str, known: dict[str, Any] | None) -> dict[str, Any]:
     """The record of one model: the card's values and the figures."""
-    weights = "" if name == RANDOM else digest(name)
+    weights, about = ("", None) if name == RANDOM else (digest(name), card(name))
     if known and known["weights"] == weights:
-        return known
-    if name == RANDOM:
-        return {"weights": weights, "card": None, "figures": _percent(_image_figures(name))}
-    about = card(name)
-    figures = _image_figures(name) if about.modality == "image" else {"categories": sanity.names_probe(name)}
-    return {"weights": weights, "card": _values(about), "figures": _percent(figures)}
+        figures = known["figures"]
+    elif about and about.modality == "text":
+        figures = _percent({"categories": sanity.names_probe(name)})
+    else:
+        figures = _percent(_image_figures(name))
+    return {"weights": weights, "card": about and _values(about), "figures": figures}
 
 
 def _image_figures(name: str) -> dict[str, float]:
@@ -94,9 +94,9 @@ def _values(about: Card) -> dict[str, Any]:
     return {key: getattr(about, key) for key in kept} | {"size": about.size, "packing": about.packing}
 
 
-def render(told: dict[str, Any]) -> str:
+def render(record: dict[str, Any]) -> str:
     """The page of a record, as Markdown."""
-    models = told["models"]
+    models = record["models"]
     images = {
         name: model for name, model in models.items() if not model["card"] or model["card"]["modality"] == "image"
     }

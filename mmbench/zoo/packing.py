@@ -1,4 +1,4 @@
-"""Weights in ten bits: what lets two dozen models be shipped, at no accuracy that could be measured. Not hashed.
+"""Weights in ten bits: what lets two dozen models be shipped, at no accuracy that could be measured.
 
 A tensor is cut into groups of 256 values as they lie in memory; a group has one scale in half precision, and a value
 is a whole multiple of it between -511 and 511. Eight bits of each stand in one array, the other two, of four values

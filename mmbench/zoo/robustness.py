@@ -1,6 +1,6 @@
-"""What attacks and foreign colours do to the zoo's features of unseen drawings: figures for the cards. Not hashed.
+"""What attacks and foreign colours do to the zoo's features of unseen drawings: figures for the cards.
 
-No recipe was trained on any of it: the attack knows the drawings' prototypes where training knew labels, takes ten
+No recipe was trained on any of it: the attack uses the drawings' prototypes where training used labels, takes ten
 steps where training took two, and has the other norm as well; foreign colours are those of another drawing, where
 stylised ones are random.
 """
@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmbench.attacks.pgd import Threat
 from mmbench.zoo import sanity, weight_files
-from mmbench.zoo.attack import Budget, attacked
-from mmbench.zoo.backbone import MEAN, SIZE, STD
+from mmbench.zoo.frozen.adversarial import attacked
+from mmbench.zoo.frozen.backbone import MEAN, SIZE, STD
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from mmbench.zoo.sanity import Array
 
-ATTACKS = {"l2": Budget("l2", 0.25), "linf": Budget("linf", 2 / 255)}
+ATTACKS = {"l2": Threat("l2", 0.25), "linf": Threat("linf", 2 / 255)}
 STEPS = 10
 TEMPERATURE = 0.1
 GROUND = 0.85
 LEVELS = 64
 
 
-def attacked_one_shot(tower: nn.Module, views: Tensor, budget: Budget, steps: int = STEPS, seed: int = 0) -> float:
+def attacked_one_shot(tower: nn.Module, views: Tensor, threat: Threat, steps: int = STEPS, seed: int = 0) -> float:
     """``sanity.one_shot`` where the second views, of ``views`` float ``[2, n, 3, 64, 64]``, are attacked.
 
     The attack raises the cross-entropy of the cosines with all first views, over ``TEMPERATURE``: it looks for a
@@ -38,13 +39,12 @@ def attacked_one_shot(tower: nn.Module, views: Tensor, budget: Budget, steps: in
 
     known = torch.from_numpy(sanity.encode(tower, views[0]))
     prototypes, rng, found = F.normalize(known, dim=1), np.random.default_rng(seed), []
+
+    def logits(images: Tensor) -> Tensor:
+        return F.normalize(tower(images), dim=1) @ prototypes.T / TEMPERATURE
+
     for rows in torch.arange(len(known)).split(sanity.BATCH):
-
-        def mistaken(images: Tensor, rows: Tensor = rows) -> Tensor:
-            cosines = F.normalize(tower(images), dim=1) @ prototypes.T
-            return F.cross_entropy(cosines / TEMPERATURE, rows, reduction="sum")
-
-        hard = attacked(views[1][rows], mistaken, budget, steps, rng)
+        hard = attacked(views[1][rows], logits, rows, threat, steps, rng)
         found.append(sanity.encode(tower, hard))
     return sanity.one_shot(known.numpy(), np.concatenate(found))
 

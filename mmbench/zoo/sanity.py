@@ -1,4 +1,4 @@
-"""What the zoo's features tell about drawings that the zoo never saw: three quick figures, no claim. Not hashed."""
+"""What the zoo's features say about drawings that the zoo never saw: three quick figures, no claim."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.zoo import augment, weight_files
+from mmbench.zoo import weight_files
+from mmbench.zoo.frozen import augment
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[np.floating]
 BATCH = 256
-PAIRS = 32  # eight told a loss of packing only to about 0.1 points
+PAIRS = 32  # eight give the loss of packing only to about 0.1 points
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def unseen(seed: int = 1234) -> Unseen:
     import torch
 
     from mmbench.datasets import openmoji
-    from mmbench.zoo.corpus import PIXELS
+    from mmbench.zoo.frozen.corpus import PIXELS
 
     found, rows = openmoji.drawings(PIXELS), np.array(openmoji.unseen())
     pixels = augment.premultiplied(np.ascontiguousarray(found.pixels[rows].transpose(0, 3, 1, 2)))
@@ -119,7 +120,7 @@ def one_shot_seen(name: str, seed: int = 1234) -> float:
     import torch
 
     from mmbench.datasets import openmoji
-    from mmbench.zoo.corpus import training_corpus
+    from mmbench.zoo.frozen.corpus import training_corpus
 
     corpus = training_corpus()
     rows = np.random.default_rng(seed).permutation(len(corpus))[: len(openmoji.unseen())]
@@ -129,7 +130,7 @@ def one_shot_seen(name: str, seed: int = 1234) -> float:
 
 
 def names_probe(name: str) -> float:
-    """Accuracy of categories told from the names of unseen drawings, by the features of a text tower."""
+    """Accuracy of categories predicted from the names of unseen drawings, by the features of a text tower."""
     data = unseen()
     return category_probe(read(list(data.names), name), data.categories, data.concepts)
 

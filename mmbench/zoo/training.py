@@ -1,23 +1,23 @@
-"""Running a recipe: progress, checkpoints that survive kill -9, and the weights file at the end. Not hashed."""
+"""Running a recipe: progress, checkpoints that survive kill -9, and the weights file at the end."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench.files import atomic
 from mmbench.progress import progress_bar
-from mmbench.zoo.loop import Recipe, Trainer
+from mmbench.zoo import sanity, weight_files
+from mmbench.zoo.frozen.loop import Recipe, Trainer
 from mmbench.zoo.recipes import RECIPES
+from mmbench.zoo.weight_files import save
 
 if TYPE_CHECKING:
-    from mmbench.zoo.corpus import Corpus
+    from mmbench.zoo.frozen.corpus import Corpus
 
 EVERY = 100
 
@@ -40,8 +40,6 @@ def train(
     trying a gate on them. Raises UnknownName for a recipe that does not exist.
     """
     import torch
-
-    from mmbench.zoo.weight_files import save
 
     if isinstance(recipe, str):
         recipe = RECIPES.get(recipe)
@@ -69,14 +67,12 @@ def train(
     spent += time.monotonic() - started
     written = save(trainer, folder, seconds=spent)
     if corpus is None:  # an ordinary training, whose models can be shown the drawings that they have not seen
-        save(trainer, folder, seconds=spent, told=_lost(trainer, written[0]))
+        save(trainer, folder, seconds=spent, about=_lost(trainer, written[0]))
     return written
 
 
 def _lost(trainer: Trainer, path: Path) -> dict[str, str]:
     """What packing took from the first model that a recipe ships, in points of one-shot accuracy; not of texts."""
-    from mmbench.zoo import sanity, weight_files
-
     if weight_files.card(path.stem, path.parent).modality == "text":
         return {}
     part = weight_files.metadata(path.stem, path.parent).get("part", "tower")
@@ -93,28 +89,6 @@ def write(path: Path, content: dict[str, Any]) -> None:
         torch.save(content, file)
 
 
-class atomic:
-    """``with atomic(path) as temporary``: the temporary file takes the path's place when the block ends well."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Path:
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        os.close(handle)
-        self.temporary = Path(name)
-        return self.temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self.temporary.unlink(missing_ok=True)
-            return
-        with self.temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        self.temporary.chmod(0o644)
-        self.temporary.replace(self.path)
-
-
 @contextlib.contextmanager
 def _reporting(recipe: Recipe, first: int, show: bool) -> Iterator[Callable[[int, float], None]]:
     """A progress bar with the loss; where standard error is no terminal, a line every 50 steps."""
@@ -129,8 +103,3 @@ def _reporting(recipe: Recipe, first: int, show: bool) -> Iterator[Callable[[int
                 print(line, file=sys.stderr, flush=True)
 
         yield report
-
-
-def curve(losses: list[float]) -> str:
-    """A loss curve as JSON, one value a step, four digits."""
-    return json.dumps({"loss": [round(loss, 4) for loss in losses]})

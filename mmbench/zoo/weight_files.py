@@ -1,9 +1,10 @@
-"""Weights of the zoo as safetensors files: their metadata, their identity without torch, and loading. Not hashed."""
+"""Weights of the zoo as safetensors files: their metadata, their identity without torch, and loading."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import json
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,52 +12,54 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmbench import files
 from mmbench.errors import CorruptAsset, MissingAsset
-from mmbench.zoo import backbone, language, text, vit
+from mmbench.zoo import packing
+from mmbench.zoo.fingerprint import recipe_hash, settings_of
+from mmbench.zoo.frozen import backbone, language, text, vit
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from mmbench.zoo.loop import Trainer
+    from mmbench.zoo.frozen.loop import Trainer
 
 FOLDER = Path(__file__).parent / "weights"
 RANDOM = "random"
 RANDOM_SEED = 0
 CLASSIFIER = "head"
+_READ = ("architecture", "part", "words")  # metadata without which a file gives another model
 
 
 @dataclass(frozen=True)
 class Network:
-    """One kind of network: how it is built, the modules that say what it does, and what its features are."""
+    """One kind of network: how it is built, by which module, and what its features are."""
 
     architecture: str
-    modules: tuple[str, ...]
     layer: str
     build: Callable[..., nn.Module]
+
+    @property
+    def module(self) -> str:
+        """The module that says what the network does, by itself and by what it imports."""
+        return self.build.__module__
 
 
 # What a weights file says it holds; one that says nothing holds the backbone.
 NETWORKS = {
     network.architecture: network
     for network in (
-        Network(
-            backbone.ARCHITECTURE,
-            ("mmbench.zoo.backbone", "mmbench.zoo.convolution"),
-            "mean over positions",
-            backbone.build,
-        ),
-        Network(vit.ARCHITECTURE, ("mmbench.zoo.vit",), "mean over patches", vit.build),
+        Network(backbone.ARCHITECTURE, "mean over positions", backbone.build),
+        Network(vit.ARCHITECTURE, "mean over patches", vit.build),
     )
 }
 
 # The same for text networks, each built for a number of words; one that says nothing is that of ``clip_t``.
-_LANGUAGE = ("mmbench.zoo.text", "mmbench.zoo.language")
 TEXT_NETWORKS = {
     network.architecture: network
     for network in (
-        Network(text.ARCHITECTURE, ("mmbench.zoo.text",), "end mark, projected", text.build),
-        Network(language.MASKED, _LANGUAGE, "mean over tokens", language.masked_tower),
-        Network(language.CAUSAL, _LANGUAGE, "mean over tokens but the end mark", language.causal_tower),
+        Network(text.ARCHITECTURE, "end mark, projected", text.build),
+        Network(language.MASKED, "mean over tokens", language.masked_tower),
+        Network(language.CAUSAL, "mean over tokens but the end mark", language.causal_tower),
     )
 }
 
@@ -89,6 +92,11 @@ def path_of(name: str, folder: Path = FOLDER) -> Path:
     return folder / f"{name}.safetensors"
 
 
+def curve_of(name: str, folder: Path = FOLDER) -> Path:
+    """Where the losses of a training stand, one a step."""
+    return folder / f"{name}.json"
+
+
 def shipped(folder: Path = FOLDER) -> list[str]:
     """Names of the models whose weights are here."""
     return sorted(path.stem for path in folder.glob("*.safetensors"))
@@ -110,51 +118,78 @@ def metadata(name: str, folder: Path = FOLDER) -> dict[str, str]:
 
 def card(name: str, folder: Path = FOLDER) -> Card:
     """The card of one shipped model."""
-    told, path = metadata(name, folder), path_of(name, folder)
+    record, path = metadata(name, folder), path_of(name, folder)
     return Card(
         name=name,
-        recipe=told["recipe"],
-        recipe_hash=told["recipe_hash"],
-        modality=told["modality"],
-        steps=int(told["steps"]),
-        images_seen=int(told["images_seen"]),
-        seconds=float(told["seconds"]),
-        final_loss=float(told["final_loss"]),
-        seed=int(told["seed"]),
-        torch=told["torch"],
-        dtype=told["dtype"],
-        packing=told.get("packing", ""),
+        recipe=record["recipe"],
+        recipe_hash=record["recipe_hash"],
+        modality=record["modality"],
+        steps=int(record["steps"]),
+        images_seen=int(record["images_seen"]),
+        seconds=float(record["seconds"]),
+        final_loss=float(record["final_loss"]),
+        seed=int(record["seed"]),
+        torch=record["torch"],
+        dtype=record["dtype"],
+        packing=record.get("packing", ""),
         size=path.stat().st_size,
         path=path,
     )
 
 
 def digest(name: str, folder: Path = FOLDER) -> str:
-    """Hex SHA-256 of a weights file."""
+    """Hex SHA-256 of what a weights file gives a model: its tensors, and the metadata that loading reads.
+
+    Other metadata, such as the hash of the recipe, can change without another digest. Raises MissingAsset or
+    CorruptAsset.
+    """
+    metadata(name, folder)
+    return _digest(path_of(name, folder))
+
+
+@files.remembered
+def _digest(path: Path) -> str:
+    header, data = _parts(path)
+    record = header.pop("__metadata__", {})
+    tensors = {tensor: (header[tensor]["dtype"], header[tensor]["shape"]) for tensor in header}
+    read = {key: record.get(key) for key in _READ}
+    hasher = hashlib.sha256(json.dumps([tensors, read], sort_keys=True).encode())
+    for tensor in sorted(header):
+        begin, end = header[tensor]["data_offsets"]
+        hasher.update(data[begin:end])
+    return hasher.hexdigest()
+
+
+def _parts(path: Path) -> tuple[dict[str, Any], memoryview]:
+    """The header of a safetensors file and the bytes of its tensors."""
+    raw = memoryview(path.read_bytes())
+    (length,) = struct.unpack("<Q", raw[:8])
+    return json.loads(bytes(raw[8 : 8 + length])), raw[8 + length :]
+
+
+def change_metadata(name: str, changes: dict[str, str], folder: Path = FOLDER) -> None:
+    """Write other metadata into a weights file; its tensors stay as they are, to the bit."""
     metadata(name, folder)
     path = path_of(name, folder)
-    return _digest(path, path.stat().st_mtime_ns)
-
-
-@functools.cache
-def _digest(path: Path, mtime_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    header, data = _parts(path)
+    header["__metadata__"] = header.get("__metadata__", {}) | changes
+    packed = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    packed += b" " * (-len(packed) % 8)  # tensors begin at a multiple of eight bytes
+    with files.atomic(path) as temporary:
+        temporary.write_bytes(struct.pack("<Q", len(packed)) + packed + data)
 
 
 def save(
-    trainer: Trainer, folder: Path, *, seconds: float, packed: bool = True, told: dict[str, str] | None = None
+    trainer: Trainer, folder: Path, *, seconds: float, packed: bool = True, about: dict[str, str] | None = None
 ) -> list[Path]:
     """Write what a run ships: for each model a ``.safetensors`` and its loss curve as ``.json``.
 
-    ``told`` goes into the metadata of each as it is.
+    ``about`` goes into the metadata of each as it is.
 
     ``packed`` stores ten bits a weight (``mmbench.zoo.packing``), else float32. Classifiers are left out: no feature
     comes from them, and those of fine labels weigh a quarter of their tower.
     """
     from safetensors.numpy import save_file
-
-    from mmbench.zoo import packing
-    from mmbench.zoo.training import atomic, curve
 
     written = []
     for name, parts in trainer.objective.ships.items():
@@ -164,26 +199,30 @@ def save(
             if part != CLASSIFIER
             for key, tensor in trainer.network[part].state_dict().items()
         }
-        about = _told(trainer, name, seconds, "10 bits" if packed else "float32") | (told or {})
-        with atomic(path_of(name, folder)) as temporary:
+        record = _record(trainer, name, seconds, "10 bits" if packed else "float32") | (about or {})
+        with files.atomic(path_of(name, folder)) as temporary:
             arrays = packing.pack(tensors) if packed else tensors
-            save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary, metadata=about)
-        with atomic(folder / f"{name}.json") as temporary:
+            save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary, metadata=record)
+        with files.atomic(curve_of(name, folder)) as temporary:
             temporary.write_text(curve(trainer.losses) + "\n")
         written.append(path_of(name, folder))
     return written
 
 
-def _told(trainer: Trainer, name: str, seconds: float, dtype: str) -> dict[str, str]:
+def curve(losses: list[float]) -> str:
+    """A loss curve as JSON, one value a step, four digits."""
+    return json.dumps({"loss": [round(loss, 4) for loss in losses]})
+
+
+def _record(trainer: Trainer, name: str, seconds: float, dtype: str) -> dict[str, str]:
     """The metadata of a weights file."""
     import torch
-
-    from mmbench.zoo.fingerprint import recipe_hash
 
     recipe, objective = trainer.recipe, trainer.objective
     return {
         "recipe": recipe.name,
         "recipe_hash": recipe_hash(recipe),
+        "settings": settings_of(recipe),
         "modality": "text" if "text" in objective.ships[name] else "image",
         "steps": str(trainer.step),
         "images_seen": str(trainer.step * min(recipe.batch, len(trainer.corpus))),
@@ -200,8 +239,8 @@ def image_tower(name: str, folder: Path = FOLDER) -> nn.Module:
     """A trained image network in eval mode, float32; ``random`` is the network that all of them started from."""
     if name == RANDOM:
         return backbone.build(seed=RANDOM_SEED).eval()
-    told, tensors = _tensors(name, folder)
-    part, projected = told.get("part", "tower"), {}
+    record, tensors = _tensors(name, folder)
+    part, projected = record.get("part", "tower"), {}
     if f"{part}.{_PROJECTION}.weight" in tensors:
         projected = {"projection": True}
     return _filled(network_of(name, folder).build(**projected), tensors, f"{part}.", name)
@@ -228,8 +267,8 @@ def _known(networks: dict[str, Network], architecture: str, name: str) -> Networ
 
 def text_tower(name: str, folder: Path = FOLDER) -> tuple[nn.Module, text.Tokenizer]:
     """A trained text network in eval mode, float32, with its tokenizer."""
-    told, tensors = _tensors(name, folder)
-    tokenizer = text.Tokenizer.load(told["words"])
+    record, tensors = _tensors(name, folder)
+    tokenizer = text.Tokenizer.load(record["words"])
     return _filled(text_network_of(name, folder).build(len(tokenizer)), tensors, "text.", name), tokenizer
 
 
@@ -240,11 +279,9 @@ def _tensors(name: str, folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """A weights file's metadata and its arrays as float32; raises MissingAsset or CorruptAsset."""
     from safetensors.numpy import load_file
 
-    from mmbench.zoo import packing
-
-    told = metadata(name, folder)
+    record = metadata(name, folder)
     try:
-        return told, packing.unpack(load_file(path_of(name, folder)))
+        return record, packing.unpack(load_file(path_of(name, folder)))
     except (KeyError, ValueError) as error:
         raise CorruptAsset(f"weights of {name!r} are packed wrongly ({error}); restore the file") from error
 

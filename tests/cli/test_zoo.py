@@ -19,3 +19,22 @@ def test_the_command_lists_and_verifies(capsys):
     assert "Did you mean 'clip'" in capsys.readouterr().err
     assert main(["zoo", "train", "clip", "--threads", "0"]) == 1
     assert "--threads must be at least 1" in capsys.readouterr().err
+
+
+def test_restamp_changes_nothing_that_has_its_hash(capsys):
+    before = {name: weight_files.path_of(name).read_bytes() for name in weight_files.shipped()}
+    assert main(["zoo", "restamp"]) == 0
+    assert capsys.readouterr().out == "every hash is that of the recipe as it stands; nothing was changed\n"
+    assert {name: weight_files.path_of(name).read_bytes() for name in weight_files.shipped()} == before
+    assert main(["zoo", "restamp", "clipp"]) == 1
+    assert "no weights of 'clipp'" in capsys.readouterr().err
+    assert main(["zoo", "restamp", "--steps", "0"]) == 1
+    assert "at least 1 step of training, got 0" in capsys.readouterr().err
+
+
+def test_restamp_names_what_it_changed(capsys, monkeypatch):
+    from mmbench import zoo
+
+    monkeypatch.setattr(zoo, "restamp", lambda names, steps: [*names])
+    assert main(["zoo", "restamp", "rn50", "--steps", "3"]) == 0
+    assert capsys.readouterr().out == "rn50           has the hash of its recipe as it stands\n"

@@ -85,7 +85,7 @@ def test_the_declared_sizes_are_the_published_ones(root):
         (lambda c: c["annotations"][0].pop("id"), r"has an entry whose 'id' is None"),
         (
             lambda c: c["images"][0].update(file_name="../../x.jpg"),
-            r"names the file '../../x.jpg', which is no path inside",
+            r"names the file '../../x.jpg', which is not a path inside",
         ),
         (lambda c: c["images"].append(3), r"has no list 'images'"),
     ],
@@ -100,13 +100,13 @@ def test_a_bad_file_is_named(root, change, message):
 
 def test_what_is_missing_is_named(root):
     (root / "annotations" / "captions_val2017.json").write_text("<html>")
-    with pytest.raises(BadDataset, match=r"captions_val2017\.json is no JSON .*fetch it again"):
+    with pytest.raises(BadDataset, match=r"captions_val2017\.json is not valid JSON .*fetch it again"):
         coco("val2017", root).load()
-    with pytest.raises(MissingAsset, match=r"captions_train2014\.json is not there"):
+    with pytest.raises(MissingAsset, match=r"captions_train2014\.json does not exist"):
         coco("train2014", root).load()
     write(root, annotations())
     (root / "val2017" / "000000000285.jpg").unlink()
-    with pytest.raises(MissingAsset, match=r"000000000285\.jpg is not there"):
+    with pytest.raises(MissingAsset, match=r"000000000285\.jpg does not exist"):
         coco("val2017", root).identity()
 
 

@@ -7,13 +7,16 @@ import sys
 import numpy as np
 import paper_data
 import pytest
+from distributions import write_distribution
 
+from mmbench.bench.bench import Bench
 from mmbench.datasets.derived import masked, restricted, trained_on
 from mmbench.datasets.entry import DATASETS
 from mmbench.datasets.masks import MASKS
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.datasets.specs import resolve
-from mmbench.errors import BadDataset, BadSpec, MissingAsset, UnknownName
+from mmbench.errors import BadDataset, BadSpec, BrokenEntryPoint, MissingAsset, UnknownName
+from mmbench.protocol import FEW_SHOT, Cell, Roles
 
 FLAGS = "flag of Chile,flag of Cocos (Keeling) Islands, flag of Japan"
 
@@ -220,8 +223,18 @@ def test_a_mask_comes_from_a_file(code):
     spec = f"masked:flags?mask={code}:flip&of=image"
     np.testing.assert_array_equal(np.asarray(resolve(spec).load().split("test").images.image(0)), whole[:, ::-1])
     before = resolve(spec).identity()
-    code.write_text(CODE + "\n# changed\n")
+    code.write_text(CODE + "\n# a comment\n")
+    assert resolve(spec).identity() == before
+    code.write_text(CODE.replace("mirror", "flip"))
     assert resolve(spec).identity() != before
+
+
+def test_a_module_of_the_current_folder_is_found_last(code, monkeypatch):
+    monkeypatch.chdir(code.parent)
+    assert resolve("python:my_sets:mine").name == "mine"
+    (code.parent / "json.py").write_text("mine = 3")
+    with pytest.raises(BadSpec, match="module 'json' has no attribute 'mine'"):
+        resolve("python:json:mine")
 
 
 @pytest.mark.parametrize(
@@ -238,3 +251,74 @@ def test_a_mask_comes_from_a_file(code):
 def test_code_that_gives_no_dataset_is_refused(code, place, message):
     with pytest.raises(BadSpec, match=message):
         resolve(f"python:{place.replace('FILE', str(code))}")
+
+
+# -- installed distributions ---------------------------------------------------------------------------------------
+
+OFFERED = """
+import dataclasses
+from mmbench.datasets.entry import DATASETS
+from mmbench.datasets.source import DatasetSource
+
+def make(spec):
+    return dataclasses.replace(DATASETS.get("flags"), name=f"twice {spec.options['of']}")
+
+theirs = dataclasses.replace(DATASETS.get("flags"), name="their_flags")
+twice = DatasetSource("twice", "twice:NAME?of=THING", make, options=("of",))
+"""
+
+
+@pytest.fixture
+def offered(tmp_path, monkeypatch):
+    points = {
+        "mmbench.datasets": {"their_flags": "offered_sets:theirs", "odd_flags": "offered_sets:twice"},
+        "mmbench.dataset_sources": {"twice": "offered_sets:twice", "thrice": "offered_sets:theirs"},
+    }
+    folder = write_distribution(tmp_path / "site", "theirs", points, {"offered_sets": OFFERED})
+    monkeypatch.syspath_prepend(folder)
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_distribution_offers_datasets_and_sources():
+    assert resolve("their_flags").name == "their_flags"
+    assert resolve("twice:x?of=two").name == "twice two"
+    assert resolve("restricted:their_flags?classes=flag of Chile,flag of Japan").classes == 2
+    with pytest.raises(BadSpec, match=r"no option named 'off'\. Did you mean 'of'"):
+        resolve("twice:x?off=two")
+
+
+@pytest.mark.usefixtures("offered")
+def test_what_a_distribution_offers_must_be_an_entry():
+    words = re.escape("dataset 'odd_flags' of the distribution theirs 1.0 (entry point offered_sets:twice)")
+    with pytest.raises(BrokenEntryPoint, match=f"^{words} gives a DatasetSource, expected a DatasetEntry$"):
+        resolve("odd_flags")
+    with pytest.raises(
+        BrokenEntryPoint, match="gives a DatasetEntry, expected a DatasetSource of the entry point's name"
+    ):
+        resolve("thrice:x")
+
+
+# -- on the bench --------------------------------------------------------------------------------------------------
+
+
+def test_scores_of_a_derived_dataset_pair_with_its_parents(tmp_path):
+    """Cells of masked and of foreign-trained datasets are measured, keyed apart, and hold the parent's examples."""
+    few = f"restricted:flags?classes={FLAGS}"
+    bindings = [
+        f"cub={few}",
+        f"cifar10=masked:({few})?mask=grey",
+        f"cifar100=trained_on:(masked:({few})?mask=grey)?tested_on=({few})",
+    ]
+    bench = Bench.open(lineup="embedded", store=tmp_path, datasets=bindings, progress=False)
+    found = {role: bench.scores(Cell(FEW_SHOT.over(shots=(5,))[0], Roles("rn50"), role)) for role in ROLES}
+    assert len({scores.examples for scores in found.values()}) == 1
+    assert {scores.outcomes.shape[1] for scores in found.values()} == {30}
+    assert not np.array_equal(found["cub"].outcomes, found["cifar10"].outcomes)
+    again = Bench.open(lineup="embedded", store=tmp_path, datasets=bindings, progress=False)
+    for role in ROLES:
+        cell = Cell(FEW_SHOT.over(shots=(5,))[0], Roles("rn50"), role)
+        assert not again.fresh(cell)
+        np.testing.assert_array_equal(again.scores(cell).outcomes, found[role].outcomes)
+
+
+ROLES = ("cub", "cifar10", "cifar100")

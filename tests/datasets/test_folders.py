@@ -107,12 +107,12 @@ def test_an_empty_file_names_itself(tmp_path):
 
 def test_a_text_file_called_png_is_refused(tmp_path):
     (tmp_path / "text.png").write_text("hello")
-    with pytest.raises(BadItem, match=r"text\.png is no image that can be read"):
+    with pytest.raises(BadItem, match=r"text\.png is not a readable image"):
         read_image(tmp_path / "text.png")
 
 
 def test_a_file_that_went_away_is_told(tmp_path):
-    with pytest.raises(BadItem, match=r"gone\.png is not there"):
+    with pytest.raises(BadItem, match=r"gone\.png does not exist"):
         read_image(tmp_path / "gone.png")
     with pytest.raises(BadItem, match=r"gone\.png cannot be read"):
         FileImages([tmp_path / "gone.png"]).digest(0)

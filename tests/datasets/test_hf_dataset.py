@@ -121,7 +121,7 @@ def test_a_bomb_or_a_damaged_image_is_a_bad_item(tmp_path):
 def test_a_folder_that_is_something_else_is_told(tmp_path):
     with pytest.raises(BadDataset, match=r"is not in the form that save_to_disk"):
         hf_dataset(str(tmp_path)).load()
-    with pytest.raises(MissingAsset, match=r"nowhere is not there"):
+    with pytest.raises(MissingAsset, match=r"nowhere does not exist"):
         hf_dataset(str(tmp_path / "nowhere")).load()
 
 
@@ -132,9 +132,9 @@ def test_a_folder_that_is_something_else_is_told(tmp_path):
     ("name", "message"),
     [
         ("org/name", r"hf_dataset:org/name: no revision is named; name the full commit hash, 40 hex digits"),
-        ("org/name@main", r"'main' may move; name the full commit hash"),
-        ("org/name@v1.0", r"'v1\.0' may move"),
-        (f"org/name@{COMMIT[:12]}", r"may move"),
+        ("org/name@main", r"'main' is not a commit; name the full commit hash"),
+        ("org/name@v1.0", r"'v1\.0' is not a commit"),
+        (f"org/name@{COMMIT[:12]}", r"is not a commit"),
         ("org/name/more@x", r"neither a folder nor ORG/NAME@COMMIT"),
         ("https://host/x", r"neither a folder nor ORG/NAME@COMMIT"),
     ],
@@ -174,7 +174,9 @@ def test_the_hubs_files_at_that_commit_are_read(hub):
 
 
 def test_a_commit_that_is_not_here_is_missing_offline(hub):
-    with pytest.raises(MissingAsset, match=r"is not here and could not be fetched .*mmbench is offline; run once with"):
+    with pytest.raises(
+        MissingAsset, match=r"is not on this machine and could not be .*mmbench is offline; run once with"
+    ):
         resolve(f"hf_dataset:org/name@{'f' * 40}").load()
 
 
@@ -208,7 +210,7 @@ def test_what_cannot_be_fetched_is_missing(monkeypatch):
 
 def test_versions_that_could_run_code_are_refused(folder, monkeypatch):
     monkeypatch.setattr(datasets, "__version__", "3.6.0")
-    with pytest.raises(BadSpec, match=r"needs datasets 4 or newer, and 3\.6\.0 is here"):
+    with pytest.raises(BadSpec, match=r"needs datasets 4 or newer, and 3\.6\.0 is installed"):
         hf_dataset(str(folder)).load()
 
 

@@ -82,7 +82,7 @@ def test_folders_of_synsets(tmp_path, name, subset):
 @pytest.mark.parametrize("subset", ["r", "a"])
 def test_a_class_of_another_set_is_refused(tmp_path, subset):
     fill(tmp_path, [synsets(subset)[0], sorted(set(synsets()) - set(synsets(subset)))[0]])
-    with pytest.raises(BadDataset, match=r"has the folder 'n\d+', which is none of this set's 200 classes"):
+    with pytest.raises(BadDataset, match=r"has the folder 'n\d+', which is not one of this set's 200 classes"):
         imagenet(subset, tmp_path, SIZES).load()
 
 
@@ -116,7 +116,7 @@ def test_identity_follows_files_and_classes(tmp_path, own_notes):
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_missing_folder_is_named(tmp_path, name):
     for ask in (imagenet(name, tmp_path / "no").load, imagenet(name, tmp_path / "no").identity):
-        with pytest.raises(MissingAsset, match=r"no is not there; mmbench does not download this dataset"):
+        with pytest.raises(MissingAsset, match=r"no does not exist; mmbench does not download this dataset"):
             ask()
 
 
@@ -172,7 +172,7 @@ def test_torchvision_reads_the_kit_the_same(tmp_path, monkeypatch):
 def test_flat_files_without_the_kit_say_what_is_needed(tmp_path):
     paper_data.save(np.zeros((8, 8, 3), np.uint8), tmp_path / "ILSVRC2012_val_00000001.JPEG")
     with pytest.raises(
-        MissingAsset, match=r"ILSVRC2012_devkit_t12/data is not there; .*ILSVRC2012_devkit_t12\.tar\.gz"
+        MissingAsset, match=r"ILSVRC2012_devkit_t12/data does not exist; .*ILSVRC2012_devkit_t12\.tar\.gz"
     ):
         imagenet("val", tmp_path).load()
     kit(tmp_path, [(1, synsets()[0], 0), (2, "n00001740", 3)], [2])  # 2 is no class but an ancestor of some
@@ -215,10 +215,10 @@ def test_objectnet_without_its_mappings_is_refused(objectnet, file):
     with pytest.raises(BadDataset, match=rf"{file} does not map names to names"):
         imagenet("objectnet", objectnet).load()
     (objectnet / "mappings" / file).write_text("{")
-    with pytest.raises(BadDataset, match=rf"{file} is no JSON"):
+    with pytest.raises(BadDataset, match=rf"{file} is not valid JSON"):
         imagenet("objectnet", objectnet).load()
     (objectnet / "mappings" / file).unlink()
-    with pytest.raises(MissingAsset, match=rf"{file} is not there.*mmbench does not guess which classes are shared"):
+    with pytest.raises(MissingAsset, match=rf"{file} does not exist.*mmbench does not guess which classes are shared"):
         imagenet("objectnet", objectnet).load()
 
 

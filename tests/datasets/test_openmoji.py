@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mmbench.datasets import _drawings, openmoji
-from mmbench.errors import UnknownName
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +35,7 @@ def test_about_three_in_ten_concepts_are_kept_for_evaluation(listing):
 def test_a_concept_is_on_one_side(listing):
     sides = collections.defaultdict(set)
     for item in listing:
-        sides[item.concept].add(openmoji.split_of(item.id))
+        sides[item.concept].add(item.evaluation)
     assert all(len(side) == 1 for side in sides.values())
 
 
@@ -72,7 +71,7 @@ def test_no_picture_is_on_both_sides():
 
 
 def test_what_captions_name_is_not_shown_for_evaluation(listing):
-    """The two concepts that a training drawing bears as another name; a third would be news."""
+    """The two concepts that a training drawing has as another name; a third would be an error."""
     kept = {listing[row].name for row in openmoji.unseen()}
     assert {item.name for item in listing if item.evaluation} - kept == {"whale", "calendar"}
 
@@ -92,22 +91,6 @@ def test_pixels_come_from_the_cache_the_second_time(monkeypatch):
     first = openmoji._pixels(72)
     monkeypatch.setattr(openmoji, "_render_all", lambda size: pytest.fail("rendered again"))
     np.testing.assert_array_equal(openmoji._pixels(72)[:5], first[:5])
-
-
-def test_a_hexcode_may_carry_variation_selectors():
-    assert openmoji.split_of("2764-FE0F") == openmoji.split_of("2764")
-
-
-def test_unknown_hexcode_is_refused():
-    with pytest.raises(UnknownName, match="no OpenMoji drawing named '1F6OO'"):
-        openmoji.split_of("1F6OO")
-
-
-def test_names_in_another_language():
-    french = openmoji.names_in("fr")
-    assert "chien" in french["1F436"]
-    with pytest.raises(UnknownName, match="'xx'"):
-        openmoji.names_in("xx")
 
 
 def test_identity_follows_the_wheels(monkeypatch):

@@ -1,12 +1,13 @@
-"""Dice fall alike everywhere; pixels are rendered once; views stay where they belong."""
+"""Seeded numbers are the same everywhere; pixels are rendered once; views stay inside their canvas."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmbench.datasets import _views
+from mmbench.datasets import _rendered, _views
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, kept_array, to_bytes
+from mmbench.errors import MissingAsset
 
 WORDS = st.text(max_size=8)
 RED = np.zeros((16, 16, 4), np.uint8)
@@ -66,6 +67,26 @@ def test_a_damaged_cache_file_is_rendered_anew(tmp_path):
 def test_identity_follows_its_parts():
     assert identity_of("a", "b") == identity_of("a", "b") != identity_of("b", "a")
     assert identity_of("a", modules=["mmbench.errors"]) != identity_of("a", modules=["mmbench.registry"])
+
+
+def test_identity_follows_what_a_module_does_and_not_its_comments(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def identity(text):
+        (tmp_path / "made_up_module.py").write_text(text)
+        _rendered._program.cache_clear()
+        return identity_of("a", modules=["made_up_module"])
+
+    plain = identity("SIZE = 1\n")
+    assert identity('"""Says what it is."""\nSIZE = 1  # small\n') == plain
+    assert identity("SIZE = 2\n") != plain
+    _rendered._program.cache_clear()
+
+
+def test_a_module_without_source_has_no_identity():
+    message = r"^module math has no source file, which the identity of its datasets needs$"
+    with pytest.raises(MissingAsset, match=message):
+        identity_of("a", modules=["math"])
 
 
 @given(WORDS, st.sampled_from([32, 64, 72]))

@@ -81,7 +81,7 @@ def test_a_spec_resolves_before_its_files_are_there(kind, tmp_path):
     entry = resolve(EXAMPLES[kind].format(tmp_path / "later"))
     assert entry.assets
     for ask in (entry.load, entry.identity):
-        with pytest.raises(MissingAsset, match="is not there"):
+        with pytest.raises(MissingAsset, match="does not exist"):
             ask()
 
 

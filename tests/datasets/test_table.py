@@ -82,16 +82,16 @@ def test_identity_follows_table_images_and_columns(films, own_notes):
     ("rows", "message"),
     [
         ("7,train,a.png,x,A\n8,tset,b.png,y,B\n", r"line 3 has the split 'tset'; it must be train, valid or test"),
-        ("7,test,a.png,x,A\n8,test,,y,B\n", r"line 3 has nothing under 'image'"),
-        ("7,test,a.png,x,A\n8,test,b.png,  ,B\n", r"line 3 has nothing under 'title'"),
+        ("7,test,a.png,x,A\n8,test,,y,B\n", r"line 3 has an empty cell under 'image'"),
+        ("7,test,a.png,x,A\n8,test,b.png,  ,B\n", r"line 3 has an empty cell under 'title'"),
         ("7,test,a.png,x,A|\n8,test,b.png,y,B\n", r"line 2 has an empty label under 'genres'"),
         ("7,test,a.png,x,A\n8,test,b.png,y,B,more\n", r"line 3 has more cells than the heading has columns"),
-        ("7,test,a.png,x,A\n8,test,b.png\n", r"line 3 has nothing under 'title'"),
+        ("7,test,a.png,x,A\n8,test,b.png\n", r"line 3 has an empty cell under 'title'"),
         ("7,test,a.png,x,A\n7,test,b.png,y,B\n", r"has the id '7' twice in 'test'"),
         ("7,train,a.png,x,A\n8,train,b.png,y,B\n", r"has no items whose 'split' is 'test'"),
         ("7,test,a.png,x,A\n8,test,b.png,y,A\n", r"has only the class 'A'; there must be two classes or more"),
-        ("7,test,../../etc/a.png,x,A\n", r"names the file '\.\./\.\./etc/a\.png', which is no path inside"),
-        ("7,test,/etc/a.png,x,A\n", r"names the file '/etc/a\.png', which is no path inside"),
+        ("7,test,../../etc/a.png,x,A\n", r"names the file '\.\./\.\./etc/a\.png', which is not a path inside"),
+        ("7,test,/etc/a.png,x,A\n", r"names the file '/etc/a\.png', which is not a path inside"),
         ('7,test,"a.png,x,A\n', r"cannot be read as a table"),
     ],
 )
@@ -109,19 +109,19 @@ def test_a_missing_column_names_those_that_are_there(films):
 
 
 def test_missing_files_are_named(films):
-    with pytest.raises(MissingAsset, match=r"nothing\.csv is not there; .* mmbench\.datasets\.table describes"):
+    with pytest.raises(MissingAsset, match=r"nothing\.csv does not exist; .* mmbench\.datasets\.table describes"):
         resolve(f"table:{films.parent / 'nothing.csv'}?text=title&label=genres").load()
     (films.parent / "c.png").unlink()
     entry = resolve(f"table:{films}?image=image&labels=genres")
-    with pytest.raises(MissingAsset, match=r"c\.png is not there"):
+    with pytest.raises(MissingAsset, match=r"c\.png does not exist"):
         entry.identity()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.jsonl", b"{\n", r"line 1 is no JSON"),
-        ("t.jsonl", b"[1]\n", r"line 1 is no JSON object"),
+        ("t.jsonl", b"{\n", r"line 1 is not valid JSON"),
+        ("t.jsonl", b"[1]\n", r"line 1 is not a JSON object"),
         ("t.csv", b"split,text,label\ntest,\xff\xfe,a\n", r"is not UTF-8 text"),
     ],
 )

@@ -75,7 +75,7 @@ def test_torchvision_reads_the_same(tmp_path, name, monkeypatch):
 def test_a_missing_file_is_named_and_nothing_is_downloaded(tmp_path, name):
     entry = torchvision_dataset(name, tmp_path)
     for ask in (entry.load, entry.identity):
-        with pytest.raises(MissingAsset, match=r"is not there; mmbench does not download this dataset"):
+        with pytest.raises(MissingAsset, match=r"does not exist; mmbench does not download this dataset"):
             ask()
 
 
@@ -96,7 +96,7 @@ class Attack:
 def test_a_forged_pickle_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paper_data.dump(tmp_path / "meta", Attack())
-    with pytest.raises(BadItem, match=r"meta is not one of CIFAR's files: it asks for posix\.mkdir"):
+    with pytest.raises(BadItem, match=r"meta is not one of CIFAR's files: it refers to posix\.mkdir"):
         read_arrays(tmp_path / "meta")
     assert not (tmp_path / "owned").exists()
 
@@ -152,7 +152,7 @@ def test_sizes_are_held_against_the_published_ones(tmp_path, name):
 
 def test_a_part_of_a_dataset_says_its_sizes(tmp_path):
     LAYOUTS["MNIST"](tmp_path)
-    with pytest.raises(BadDataset, match=r"has 10 items in 'train', expected 60,000; .* say so: \?train=10$"):
+    with pytest.raises(BadDataset, match=r"has 10 items in 'train', expected 60,000; .* declare its size: \?train=10$"):
         torchvision_dataset("MNIST", tmp_path, Declared(None, {"test": 2})).load()
     spec = f"torchvision:MNIST?root={tmp_path}&train=10&test=2"
     assert resolve(spec).counts == {"train": 10, "test": 2}
@@ -163,7 +163,7 @@ def test_an_unset_variable_is_named(monkeypatch):
     monkeypatch.delenv("MMBENCH_DATA", raising=False)
     entry = torchvision_dataset("SVHN", Path("$MMBENCH_DATA"))
     with pytest.raises(
-        MissingAsset, match=r"\$MMBENCH_DATA/train_32x32.mat is not there; set MMBENCH_DATA to the folder"
+        MissingAsset, match=r"\$MMBENCH_DATA/train_32x32.mat does not exist; set MMBENCH_DATA to the folder"
     ):
         entry.load()
 
@@ -174,7 +174,7 @@ def test_a_table_that_leads_out_of_its_folder_is_refused(tmp_path):
     table.write_text(table.read_text().replace("001.Some_Bird_0/bird_0000.jpg", "../../../etc/passwd"))
     for ask in (torchvision_dataset("CUB200", tmp_path, SIZES).load, torchvision_dataset("CUB200", tmp_path).identity):
         with pytest.raises(
-            BadDataset, match=r"images\.txt names the file '\.\./\.\./\.\./etc/passwd', which is no path inside"
+            BadDataset, match=r"images\.txt names the file '\.\./\.\./\.\./etc/passwd', which is not a path inside"
         ):
             ask()
 

@@ -114,14 +114,14 @@ def info(name, size=1, kind=tarfile.REGTYPE, link=""):
 @pytest.mark.parametrize("name", ["../../etc/x.png", "/etc/x.png", "a/../../x.png"])
 def test_a_name_that_climbs_out_is_refused(tmp_path, name):
     write(tmp_path / "test.tar", info("0.png"), info(name))
-    with pytest.raises(BadDataset, match=r"test\.tar:.* leads out of its shard; the shard was not read"):
+    with pytest.raises(BadDataset, match=r"test\.tar:.* is a path outside its shard; the shard was not read"):
         webdataset(tmp_path).load()
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
 def test_what_is_no_file_is_refused(tmp_path, kind):
     write(tmp_path / "test.tar", info("0.png", kind=kind, link="/etc/passwd"))
-    with pytest.raises(BadDataset, match=r"0\.png is a link, a device or sparse"):
+    with pytest.raises(BadDataset, match=r"0\.png is a link, a device or a sparse file"):
         webdataset(tmp_path).load()
 
 
@@ -158,7 +158,7 @@ def test_damage_anywhere_gives_samples_or_a_bad_dataset(tmp_path_factory, cut, p
 def test_a_shard_that_shrank_meanwhile_is_told(root):
     images = webdataset(root).load().split("test").images
     (root / "test" / "000.tar").write_bytes(b"")
-    with pytest.raises(BadItem, match=r"000\.tar:0006\.png breaks off after 0 of"):
+    with pytest.raises(BadItem, match=r"000\.tar:0006\.png is truncated: expected 266 bytes, found 0; copy"):
         images.image(0)
 
 
@@ -181,7 +181,7 @@ def test_a_pickle_is_never_read(root, tmp_path):
         ({"0.cls": b"1"}, r"0 has no image \.jpg or \.jpeg or \.png or \.webp; it has \.cls"),
         ({"0.png": b"", "0.cls": b"\xff\xfe"}, r"0\.cls is not text"),
         ({"0.png": b"", "0.cls": b" \n"}, r"0\.cls has no text or number"),
-        ({"0.png": b"", "0.PNG": b""}, r"0\.PNG is there twice"),
+        ({"0.png": b"", "0.PNG": b""}, r"0\.PNG occurs twice"),
         ({"0.png": b"", "0.cls": b"0"}, r"has only the class '0'; there must be two classes or more"),
     ],
 )
@@ -205,7 +205,7 @@ def test_labels_beyond_the_names_are_refused(root):
 
 
 def test_no_shards_are_told(tmp_path):
-    with pytest.raises(MissingAsset, match=r"nowhere is not there; .* WebDataset's layout"):
+    with pytest.raises(MissingAsset, match=r"nowhere does not exist; .* WebDataset's layout"):
         webdataset(tmp_path / "nowhere").load()
     (tmp_path / "test.tar.gz").touch()
     with pytest.raises(BadDataset, match=r"no shards of 'test' .*test\.tar\.gz is compressed"):

@@ -1,6 +1,6 @@
 """Runs that are killed, crowded or refused: children forked by a process that has imported torch but not used it.
 
-``python children.py ROOT`` prints one JSON object, with an answer for each of the three. A fork costs milliseconds, a
+``python children.py ROOT`` prints one JSON object, with an answer for each of the four. A fork costs milliseconds, a
 fresh interpreter with torch seconds; forking inside pytest itself would copy torch's threads.
 """
 
@@ -19,12 +19,12 @@ from types import FrameType
 from typing import Any
 
 import torch
-from tiny_encoders import IDENTITY, counted, image_encoder, pictures
+from tiny_encoders import IDENTITY, counted, image_encoder, layered_encoder, pictures
 
 import mmbench.features
 from mmbench.errors import StoreError
 from mmbench.features.extract import extract
-from mmbench.features.store import Store
+from mmbench.features.store import Shelf, Store
 
 ITEMS, BATCH, SHARD = 60, 4, 8
 SPLIT = pictures(range(ITEMS))
@@ -71,13 +71,13 @@ def join(child: int, reading: int) -> tuple[int, dict[str, Any] | None]:
     return status, json.loads(text) if text and status == 0 else None
 
 
-def at_line(number: int, then: Callable[[], None]) -> Callable[[], int]:
-    """Call ``then`` when the ``number``-th line of mmbench.features runs; returns a function that counts lines."""
+def at_line(number: int, then: Callable[[], None], code: str = CODE) -> Callable[[], int]:
+    """Call ``then`` when the ``number``-th line below the folder ``code`` runs; returns a counter of lines."""
     seen = 0
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal seen
-        if not frame.f_code.co_filename.startswith(CODE):
+        if not frame.f_code.co_filename.startswith(code):
             return None
         if event == "line":
             seen += 1
@@ -137,6 +137,51 @@ def kill(root: str) -> dict[str, Any]:
     return {"rounds": rounds, "items": ITEMS, "batch": BATCH}
 
 
+LAYERS, LAYER_SHARD = ("output", "first", "last"), 20
+
+
+def run_layers(root: str, die_at: int = 0) -> dict[str, Any]:
+    """One extraction of three layers; dies when the shard of that number, from 1, is about to be written."""
+    encoder, batches = counted(layered_encoder())
+    store, inner, shards = Store(root, shard_items=LAYER_SHARD), Shelf.append, 0
+
+    def append(shelf: Shelf, *given: Any) -> None:
+        nonlocal shards
+        shards += 1
+        if shards == die_at:
+            die()
+        inner(shelf, *given)
+
+    Shelf.append = append  # type: ignore[method-assign]
+    found = extract(encoder, IDENTITY, SPLIT, store, batch_size=BATCH, layers=LAYERS)
+    features = {layer: features.array.tobytes().hex() for layer, features in found.items()}
+    return {"fresh": sum(batches), "features": features, "twice": len(store.stored_twice()), "shards": shards}
+
+
+def kill_between_layers(root: str) -> dict[str, Any]:
+    """Kill a run before each shard that it writes, then let it finish; compare with a run that was not killed."""
+    _, peace = join(*fork(lambda: run_layers(f"{root}/peace")))
+    assert peace is not None
+    rounds = []
+    for number in range(1, peace["shards"] + 1):
+        store = f"{root}/{number}"
+        status, _ = join(*fork(lambda store=store, number=number: run_layers(store, number)))
+        stored = len(list(Path(store).rglob("*.safetensors")))
+        _, last = join(*fork(lambda store=store: run_layers(store)))
+        assert last is not None
+        rounds.append(
+            {
+                "killed": os.WIFSIGNALED(status),
+                "stored": stored,
+                "written": last["shards"],
+                "fresh": last["fresh"],
+                "twice": last["twice"],
+                "same": last["features"] == peace["features"],
+            }
+        )
+    return {"rounds": rounds, "items": ITEMS, "shard": LAYER_SHARD, "shards": peace["shards"]}
+
+
 def crowd(root: str) -> dict[str, Any]:
     """Three runs at once on one store."""
     children = [fork(lambda: run(root, pause=0.01)) for _ in range(3)]
@@ -189,4 +234,11 @@ def refuse(root: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps({work.__name__: work(f"{sys.argv[1]}/{work.__name__}") for work in (kill, crowd, refuse)}))
+    print(
+        json.dumps(
+            {
+                work.__name__: work(f"{sys.argv[1]}/{work.__name__}")
+                for work in (kill, kill_between_layers, crowd, refuse)
+            }
+        )
+    )

@@ -80,7 +80,7 @@ def test_the_counter_sees_a_second_encode(store):
 def test_stored_twice_sees_an_item_in_two_shards(store):
     split = pictures(range(3))
     shelf = store.shelf(extract(image_encoder(), IDENTITY, split, store).key)
-    shelf.append(shelf.shards[0].items[:1], np.zeros((1, 16), np.float32), 0.0, "a liar")
+    shelf.append(shelf.shards[0].items[:1], np.zeros((1, 16), np.float32), 0.0, "another run")
     assert len(store.stored_twice()) == 1
 
 

@@ -1,4 +1,4 @@
-"""The invariance checks pass honest encoders and fail planted liars."""
+"""The invariance checks pass sound encoders and fail faulty ones."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def padded_texts():
 
 
 @pytest.mark.parametrize(
-    ("check", "liar"),
+    ("check", "faulty"),
     [
         ("batch_invariance", batch_mean),
         ("batch_invariance", batch_norm_in_training),
@@ -125,29 +125,29 @@ def padded_texts():
     ],
     ids=lambda part: part if isinstance(part, str) else part.__name__,
 )
-def test_liars_fail(check, liar):
-    encoder = liar()
+def test_faulty_encoders_fail(check, faulty):
+    encoder = faulty()
     split = PICTURES if encoder.modality == "image" else sentences(12)
-    with pytest.raises(AssertionError, match=r"^liar gives item '[ps]\d+' other features .*: relative difference"):
-        CHECKS[check](encoder, split, name="liar")
+    with pytest.raises(AssertionError, match=r"^faulty gives item '[ps]\d+' other features .*: relative difference"):
+        CHECKS[check](encoder, split, name="faulty")
 
 
-def test_training_mode_is_told():
-    with pytest.raises(BadFeatures, match="liar is in training mode"):
-        invariance.check_eval_mode(batch_norm_in_training(), name="liar")
+def test_training_mode_is_named():
+    with pytest.raises(BadFeatures, match="faulty is in training mode"):
+        invariance.check_eval_mode(batch_norm_in_training(), name="faulty")
 
 
-def test_nan_and_width_are_told():
+def test_nan_and_width_are_named():
     import dataclasses
 
-    with pytest.raises(BadFeatures, match=r"^liar gave NaN for item 'p0'"):
-        invariance.check_finite_and_width(of_pixels(lambda pixels: pixels * float("nan")), PICTURES, name="liar")
-    with pytest.raises(BadFeatures, match=r"^liar gave infinite values for item 'p0'"):
-        invariance.check_finite_and_width(of_pixels(lambda pixels: pixels / 0), PICTURES, name="liar")
+    with pytest.raises(BadFeatures, match=r"^faulty gave NaN for item 'p0'"):
+        invariance.check_finite_and_width(of_pixels(lambda pixels: pixels * float("nan")), PICTURES, name="faulty")
+    with pytest.raises(BadFeatures, match=r"^faulty gave infinite values for item 'p0'"):
+        invariance.check_finite_and_width(of_pixels(lambda pixels: pixels / 0), PICTURES, name="faulty")
     with pytest.raises(BadFeatures, match=r"declares dim=15 but gave 16 columns"):
-        invariance.check_finite_and_width(dataclasses.replace(image_encoder(), dim=15), PICTURES, name="liar")
+        invariance.check_finite_and_width(dataclasses.replace(image_encoder(), dim=15), PICTURES, name="faulty")
     with pytest.raises(AssertionError, match="the same features for all of 12 items"):
-        invariance.check_finite_and_width(of_pixels(lambda pixels: pixels * 0), PICTURES, name="liar")
+        invariance.check_finite_and_width(of_pixels(lambda pixels: pixels * 0), PICTURES, name="faulty")
 
 
 def test_nan_is_no_agreement():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from tiny_encoders import IDENTITY, image_encoder, pictures
 
+from mmbench.features import keys
 from mmbench.features.extract import extract
 from mmbench.features.keys import feature_key
 
@@ -51,6 +53,21 @@ def test_every_part_of_the_key_misses_when_changed(store, identity, options):
         assert extract(image_encoder(), identity, split, store, **options).census.fresh == 2
 
 
+def test_the_key_of_the_output_has_not_changed():
+    """Features that were stored before there were layers stay valid."""
+    assert feature_key(IDENTITY) == "2593fee69aa112d52130529bed9582a8ee138f21435f5bb4224042687dc6686b"
+    assert feature_key(IDENTITY, layer="output") == feature_key(IDENTITY)
+
+
+def test_every_hidden_layer_has_a_key_of_its_own(monkeypatch):
+    found = [feature_key(IDENTITY, layer=layer) for layer in ("output", "first", "last")]
+    assert len(set(found)) == 3
+    monkeypatch.setattr(keys, "LAYER_SCHEMA", 2)
+    again = [feature_key(IDENTITY, layer=layer) for layer in ("output", "first", "last")]
+    assert [a == b for a, b in zip(found, again, strict=True)] == [True, False, False]
+    assert feature_key(dataclasses.replace(IDENTITY, weights=None), layer="first") is None
+
+
 def test_a_changed_item_misses(store):
     extract(image_encoder(), IDENTITY, pictures([1, 2]), store)
     assert extract(image_encoder(), IDENTITY, pictures([1, 3]), store).census.fresh == 1
@@ -65,8 +82,6 @@ def test_what_does_not_decide_a_feature_is_not_in_its_key(store):
 
 
 def test_the_versions_at_hand_are_in_the_key_of_an_identity_that_names_none(monkeypatch):
-    from mmbench.features import keys
-
     silent = dataclasses.replace(IDENTITY, versions={})
     before = feature_key(silent)
     monkeypatch.setattr(keys, "_version", lambda library: "99")
@@ -76,3 +91,10 @@ def test_the_versions_at_hand_are_in_the_key_of_an_identity_that_names_none(monk
 def test_unknown_weights_have_no_key():
     unknown = dataclasses.replace(IDENTITY, weights=None)
     assert feature_key(unknown) is None
+
+
+def test_key_json_says_what_the_key_is(store):
+    key = extract(image_encoder(), IDENTITY, pictures(range(2)), store).key
+    found = json.loads((store.root / "features" / key[:2] / key / "key.json").read_text())
+    assert found["identity"]["architecture"] == "tiny"
+    assert found["autocast"] is None

@@ -1,4 +1,4 @@
-"""The store under bad luck: killed runs, damaged shards, full disks, several runs at once; and the scores."""
+"""The store when things go wrong: killed runs, damaged shards, full disks, several runs at once; and the scores."""
 
 from __future__ import annotations
 
@@ -49,35 +49,49 @@ def shard_files(store):
     return sorted(store.root.rglob("*.safetensors"))
 
 
-# bad luck
+# failures
 
 
 def test_killed_runs_resume_with_an_identical_result(children):
-    told = children["kill"]
-    rounds = told["rounds"]
+    found = children["kill"]
+    rounds = found["rounds"]
     assert sum(r["killed"] for r in rounds) >= 10  # the runs did die
-    assert any(0 < r["fresh"] < told["items"] for r in rounds)  # and some died half way
+    assert any(0 < r["fresh"] < found["items"] for r in rounds)  # and some died half way
     for r in rounds:
         assert r["same"]
         assert r["twice"] == 0
         assert r["leftovers"] == []
         assert r["stored"] == sorted(r["stored"])  # nothing finished was lost
-        assert r["fresh"] == max(0, told["items"] - 8 * r["stored"][-1])
+        assert r["fresh"] == max(0, found["items"] - 8 * r["stored"][-1])
+
+
+def test_a_run_killed_between_the_shards_of_two_layers_resumes_with_an_identical_result(children):
+    found = children["kill_between_layers"]
+    shards, layers = found["shards"], 3
+    assert shards == layers * -(-found["items"] // found["shard"])
+    assert len(found["rounds"]) == shards
+    for number, r in enumerate(found["rounds"]):
+        assert r["killed"]
+        assert r["stored"] == number  # one layer may have a shard that another lacks
+        assert r["written"] == shards - number
+        assert r["fresh"] == found["items"] - number // layers * found["shard"]  # items that any layer lacks
+        assert r["twice"] == 0
+        assert r["same"]
 
 
 def test_runs_at_once_share_the_work(children):
-    told = children["crowd"]
-    assert sum(told["fresh"]) == told["items"]
-    assert told["results"] == 1
-    assert told["twice"] == 0
+    found = children["crowd"]
+    assert sum(found["fresh"]) == found["items"]
+    assert found["results"] == 1
+    assert found["twice"] == 0
 
 
 def test_a_file_that_the_system_refuses(children):
-    told = children["refuse"]
-    assert f"the store at {children['root'] / 'refuse'} cannot take 8 features of tiny (" in told["message"]
-    assert f" bytes): {os.strerror(errno.EFBIG)}; what was finished before stays" in told["message"]
-    assert told["fresh"] == told["items"] - told["stored"]
-    assert told["same"]
+    found = children["refuse"]
+    assert f"the store at {children['root'] / 'refuse'} cannot take 8 features of tiny (" in found["message"]
+    assert f" bytes): {os.strerror(errno.EFBIG)}; what was finished before stays" in found["message"]
+    assert found["fresh"] == found["items"] - found["stored"]
+    assert found["same"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +202,7 @@ def test_a_shard_is_a_safetensors_file(store):
 
 def test_two_widths_under_one_key(store):
     extract(image_encoder(), IDENTITY, pictures(range(4)), store)
-    with pytest.raises(StoreError, match=r"gave 8 columns but .* holds 16; two models share an identity"):
+    with pytest.raises(StoreError, match=r"gave 8 columns but .* holds 16; two models have the same identity"):
         extract(image_encoder(dim=8), IDENTITY, pictures(range(8)), store)
 
 
@@ -270,8 +284,19 @@ def test_scores_come_back_as_they_were(store):
     assert got.outcomes.dtype == np.float32
     for name in ("metric", "examples", "chance", "provenance"):
         assert getattr(got, name) == getattr(some_scores(), name)
+    assert got.classes is None
     store.save_scores(key, some_scores(chance=0.5))
     assert store.load_scores(key).chance == 0.5
+
+
+def test_scores_keep_the_classes_of_their_examples(store):
+    classes = np.arange(some_scores().outcomes.shape[1]) % 3
+    store.save_scores("e" * 64, some_scores(classes=classes))
+    np.testing.assert_array_equal(store.load_scores("e" * 64).classes, classes)
+    (path,) = shard_files(store)
+    path.write_bytes(bad_header(path.read_bytes()))
+    with pytest.warns(StoreWarning, match="are damaged"):
+        assert store.load_scores("e" * 64) is None
 
 
 def test_provenance_takes_numpy_numbers_and_refuses_objects(store):
@@ -298,7 +323,7 @@ def test_scores_under_another_key_are_damaged(store):
     other = store.root / "scores" / "dd" / f"{'d' * 64}.safetensors"
     other.parent.mkdir()
     path.rename(other)
-    with pytest.warns(StoreWarning, match="the checksum does not fit"):
+    with pytest.warns(StoreWarning, match="its checksum is not the recorded one"):
         assert store.load_scores("d" * 64) is None
 
 

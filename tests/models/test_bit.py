@@ -97,6 +97,16 @@ class TestRefusals:
         with pytest.raises(BadSpec, match=r"is not laid out as BiT's published weights are: it has Transformer/enc"):
             resolve(SPEC).load()
 
+    def test_timms_own_reader_would_take_them(self, weights, arrays):
+        """The reason for a reader of our own; where it no longer holds, timm's can serve."""
+        odd = {"resnet/group_norm/moving_mean": np.zeros(2048, np.float32), "resnet/group_norm/gamma": np.ones(1)}
+        path = write(weights, arrays | odd)
+        module = timm.create_model("resnetv2_50x1_bit.goog_in21k", pretrained=False, num_classes=10)
+        module.load_pretrained(str(path))
+        assert torch.equal(module.norm.weight, torch.ones(2048))
+        with pytest.raises(BadSpec, match=r"norm.weight \(1,\) instead of \(2048,\)"):
+            resolve(SPEC).load()
+
     def test_other_networks_read_no_npz(self, weights, arrays):
         write(weights, arrays)
         with pytest.raises(BadSpec, match=r"is a NumPy archive"):

@@ -240,7 +240,7 @@ class TestRefusals:
 
         torch.save({"w": torch.ones(1), "more": Boom(weights / "x")}, weights / "w.pt")
         monkeypatch.setattr(convert, "_in_a_process_of_its_own", lying)
-        with pytest.raises(CorruptAsset, match=r"what was written is no safetensors file"):
+        with pytest.raises(CorruptAsset, match=r"the file that was written is not a safetensors file"):
             convert.convert(weights / "w.pt", weights / "o.safetensors", trust=True)
         assert not (weights / "o.safetensors").exists()
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import sys
 
 import pytest
 import torch
+from distributions import write_distribution
 
-from mmbench.errors import BadSpec, UnknownName
-from mmbench.models import objects
+from mmbench.errors import BadSpec, BrokenEntryPoint, UnknownName
+from mmbench.models import objects, sources
 from mmbench.models.entry import Preprocess
 from mmbench.models.objects import from_module, from_object, module_digest
-from mmbench.models.specs import resolve
+from mmbench.models.specs import parse, resolve
 
 PLAIN = Preprocess(8, 8, (0.5,) * 3, (0.5,) * 3)
 
@@ -104,58 +105,121 @@ class TestFromObject:
             from_object(flat).load()
 
 
+SOME_PACKAGE = """
+import torch
+from mmbench.models.entry import Preprocess
+from mmbench.models.objects import from_object
+
+PLAIN = Preprocess(8, 8, (0.5,) * 3, (0.5,) * 3)
+
+
+class Towers:
+    preprocess = PLAIN
+
+    def encode_image(self, batch):
+        return batch.mean(dim=(2, 3))
+
+
 TOWERS = Towers()
 ENTRY = from_object(TOWERS, name="given")
+NOTHING = 3
 
 
 def make():
     return TOWERS
 
 
-NOTHING = 3
-
-
 def bare():
-    return network()
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
 
 
 def module():
-    made = network()
+    made = bare()
     made.preprocess = PLAIN
     return made
 
 
+def source(spec):
+    return from_object(TOWERS, name=f"{spec.name} at {spec.option('size')}")
+"""
+SOURCE = """
+from mmbench.models.sources import ModelSource
+from mmbench.spec import choice
+from some_package import source
+
+SOURCE = ModelSource("shelf", "shelf:NAME:TAG", source, {"": frozenset({"size", "colour"})}, tagged=True,
+                     values={"colour": choice("red", "blue")})
+"""
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A distribution with models, one that cannot be imported among them, and a source of models."""
+    offered = {"my_towers": "TOWERS", "my_entry": "ENTRY", "made": "make", "classy": "Towers", "nothing": "NOTHING"}
+    offered |= {"module": "module", "bare": "bare"}
+    points = {name: f"some_package:{value}" for name, value in offered.items()} | {"broken": "some_broken:ENTRY"}
+    write_distribution(
+        tmp_path / "site",
+        "some-models",
+        {objects.GROUP: points, sources.GROUP: {"shelf": "some_source:SOURCE", "fallen": "some_broken:SOURCE"}},
+        {"some_package": SOME_PACKAGE, "some_source": SOURCE, "some_broken": "import a_module_that_nobody_has"},
+    )
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    yield
+    for name in ("some_package", "some_source"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.usefixtures("installed")
 class TestEntryPoints:
-    @pytest.fixture(autouse=True)
-    def installed(self, monkeypatch):
-        import sys
-
-        monkeypatch.setitem(sys.modules, "some_package", sys.modules[__name__])
-        offered = {"my_towers": "TOWERS", "my_entry": "ENTRY", "made": "make", "classy": "Towers", "nothing": "NOTHING"}
-        offered |= {"module": "module", "bare": "bare"}
-        points = [EntryPoint(name, f"some_package:{value}", objects.GROUP) for name, value in offered.items()]
-        monkeypatch.setattr(objects, "entry_points", lambda group: [p for p in points if p.group == group])
-
     @pytest.mark.parametrize("name", ["my_towers", "my_entry", "made", "classy"])
     def test_resolve_by_name(self, name):
-        assert resolve(name).load().forward(torch.ones(1, 3, 8, 8)).tolist() == [[1.0, 1.0, 1.0]]
+        entry = resolve(name)
+        assert entry.name == name
+        assert entry.load().forward(torch.ones(1, 3, 8, 8)).tolist() == [[1.0, 1.0, 1.0]]
 
     def test_another_kind_of_thing_is_refused(self):
-        with pytest.raises(
-            BadSpec, match=r"entry point 'nothing' \(some_package:NOTHING\) gives a int; it should give a ModelE"
-        ):
+        with pytest.raises(BadSpec) as caught:
             resolve("nothing")
+        assert str(caught.value) == (
+            "model 'nothing' of the distribution some-models 1.0 (entry point some_package:NOTHING) gives a int; "
+            "it should give a ModelEntry, an object with encode_image or encode_text, or a torch module with its "
+            "preprocess"
+        )
 
     def test_a_module_with_its_preprocessing_is_enough(self):
         assert resolve("module").load().forward(torch.ones(1, 3, 8, 8)).shape == (1, 4)
-        with pytest.raises(
-            BadSpec, match=r"entry point 'bare' \(some_package:bare\) gives a torch module; it needs its"
-        ):
+        with pytest.raises(BadSpec, match=r"\(entry point some_package:bare\) gives a torch module; it needs its"):
             resolve("bare")
 
     def test_a_typing_mistake_suggests_them(self):
         with pytest.raises(UnknownName, match=r"no model named 'my_tower'. Did you mean 'my_towers'"):
             resolve("my_tower")
+
+    def test_one_that_cannot_be_imported_names_its_distribution_and_harms_no_other(self):
+        with pytest.raises(BrokenEntryPoint) as caught:
+            resolve("broken")
+        assert str(caught.value) == (
+            "model 'broken' of the distribution some-models 1.0 (entry point some_broken:ENTRY) cannot be loaded "
+            "(ModuleNotFoundError: No module named 'a_module_that_nobody_has'); update or uninstall it"
+        )
+        assert resolve("minilm").dim == 384
+        assert resolve("timm:test_resnet?random=1").modality == "image"
+
+    def test_a_source_of_models(self):
+        entry = resolve("shelf:book:second?size=3&colour=red")
+        assert (entry.name, entry.modality) == ("book at 3", "image")
+        assert parse("shelf:book:second").tag == "second"
+        with pytest.raises(
+            BadSpec, match=r"model 'shelf:book\?colour=green': colour is one of red, blue, not 'green'$"
+        ):
+            resolve("shelf:book?colour=green")
+        with pytest.raises(BadSpec, match=r"no option named 'colours'. Did you mean 'colour'\?$"):
+            resolve("shelf:book?colours=red")
+        with pytest.raises(UnknownName, match=r"no model source named 'shelv'. Did you mean 'shelf'\?"):
+            resolve("shelv:book")
+        with pytest.raises(BrokenEntryPoint, match=r"^model source 'fallen' of the distribution some-models 1.0"):
+            resolve("fallen:book")
 
 
 README = """
@@ -190,6 +254,22 @@ def mine():
     return Mine()
 """
 
+LATE = """
+from dataclasses import replace
+from mmbench.models.entry import GeneratorEntry
+from mmbench.models.objects import from_module
+
+
+def load():
+    import my_helper
+
+    return my_helper.WIDTH
+
+
+PLAIN = from_module(Mine(), Mine.preprocess)
+LATE = replace(PLAIN, load=load, raw=lambda: replace(PLAIN, load=load), generator=GeneratorEntry(load, PLAIN.identity))
+"""
+
 # Two entries that call themselves the same; untrained networks differ.
 ENTRIES = """
 from mmbench.models.objects import from_module
@@ -203,14 +283,27 @@ class TestPython:
 
     @pytest.fixture(autouse=True)
     def file(self, tmp_path, monkeypatch):
-        import sys
-
         (tmp_path / "my_models.py").write_text(README)
         (tmp_path / "broken.py").write_text("import a_module_that_nobody_has")
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "path", list(sys.path))
+        monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in ("", str(tmp_path))])
         yield
-        sys.modules.pop("my_models", None)
+        for name in ("my_models", "my_helper"):
+            sys.modules.pop(name, None)
+
+    def test_the_search_path_is_left_as_it_was_even_after_a_failure(self):
+        before = list(sys.path)
+        resolve("python:my_models:mine").load()
+        with pytest.raises(BadSpec):
+            resolve("python:broken:mine")
+        assert sys.path == before
+
+    def test_a_file_beside_it_is_found_as_late_as_when_the_model_is_loaded(self, tmp_path, monkeypatch):
+        (tmp_path / "my_helper.py").write_text("WIDTH = 3")
+        (tmp_path / "my_models.py").write_text(README + LATE)
+        entry = resolve("python:my_models:LATE")
+        monkeypatch.chdir(tmp_path.parent)
+        assert entry.load() == entry.raw().load() == entry.generator.load() == 3
 
     def test_a_module_needs_nothing_but_its_preprocessing(self):
         from mmbench import contract_checks as checks

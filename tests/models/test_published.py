@@ -86,7 +86,7 @@ def test_a_file_that_was_fetched_already_is_only_converted(tmp_path):
     assert "fetch https://www.dropbox.com/s/knf4uimlqsi1yz8/imagenet_l2_3_0.pt?dl=1 to " in published.how_to_get(out)
     (tmp_path / "imagenet_l2_3_0.pt").write_bytes(b"")
     assert published.how_to_get(out) == (
-        "it is made of a pickle: if you trust that file, run: mmbench convert "
+        "it is converted from a pickle: if you trust that file, run: mmbench convert "
         f"{tmp_path / 'imagenet_l2_3_0.pt'} {out} --inside model --trust"
     )
     assert published.how_to_get(tmp_path / "mine.pt") == ""

@@ -76,15 +76,9 @@ def test_a_wide_beam_finds_the_best_of_all_texts(gpt2, penalty):
 
 
 def test_a_narrow_beam_can_miss_it(gpt2):
-    """Else the test above would show nothing; over the seeds and prefixes greedy search misses some."""
-    networks = [gpt2]
-    missed = [
-        ours(network, [row], (2,), 3, 1) != ours(network, [row], (2,), 3, 300)
-        for network in networks
-        for seed in range(5)
-        for row in prefixes(seed)
-    ]
-    assert any(missed)
+    """Else the test above would show nothing."""
+    rows = [row for seed in range(5) for row in prefixes(seed)]
+    assert ours(gpt2, rows, (2,), 3, 1) != ours(gpt2, rows, (2,), 3, 300)
 
 
 def test_one_beam_takes_the_likeliest_token_each_time(gpt2):

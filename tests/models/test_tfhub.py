@@ -92,7 +92,7 @@ class TestRefusals:
             Unmeasured, match=r"does not read TensorFlow SavedModels; name a converted file, tfhub:deep"
         ):
             resolve("tfhub:deepmind/mmv/tsm-resnet50/1").load()
-        with pytest.raises(BadSpec, match=r"of TensorFlow Hub only deepmind/mmv/tsm-resnet50/1 can be read"):
+        with pytest.raises(BadSpec, match=r"only deepmind/mmv/tsm-resnet50/1 of TensorFlow Hub can be read"):
             resolve("tfhub:google/other/1@a.safetensors")
 
     def test_a_missing_file_says_how_to_make_it(self, weights):
@@ -100,8 +100,8 @@ class TestRefusals:
             resolve(SPEC).load()
         pickle, out = weights / "mmv_tsm_resnet_x1.pkl", weights / "mmv_tsm_resnet_x1.safetensors"
         assert str(caught.value).endswith(
-            f"it is made of a pickle: fetch https://storage.googleapis.com/deepmind-research-mmv/{pickle.name} to "
-            f"{pickle}, then if you trust that file, run: mmbench convert {pickle} {out} --trust"
+            f"it is converted from a pickle: fetch https://storage.googleapis.com/deepmind-research-mmv/{pickle.name} "
+            f"to {pickle}, then if you trust that file, run: mmbench convert {pickle} {out} --trust"
         )
 
     def test_missing_and_extra_array(self, weights, arrays):

@@ -111,7 +111,7 @@ def test_a_model_without_a_classifier_is_refused():
     from mmbench.models.torchvision import cut_head
 
     with pytest.raises(
-        BadSpec, match=r"m ends in no linear classifier that could be taken off; wrap it with from_module"
+        BadSpec, match=r"m has no linear classifier at its end that could be removed; wrap it with from_module"
     ):
         cut_head(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1)), "m")
 

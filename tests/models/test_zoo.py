@@ -80,7 +80,7 @@ def test_identity_needs_no_torch():
 
 
 def test_the_untrained_network_is_where_training_starts():
-    from mmbench.zoo import backbone
+    from mmbench.zoo.frozen import backbone
 
     one, other = weight_files.image_tower("random").state_dict(), backbone.build(seed=0).state_dict()
     assert all(bool((one[key] == other[key]).all()) for key in one)
@@ -119,7 +119,7 @@ def test_a_weights_file_does_not_play_the_shipped_model_beside_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("spec", "error", "told"),
+    ("spec", "error", "message"),
     [
         ("zoo:bit_m@{}/nowhere.safetensors", "MissingAsset", "the file is not there"),
         ("zoo:bit_m@{}/other.safetensors", "BadSpec", "kept in a file bit_m.safetensors"),
@@ -127,11 +127,11 @@ def test_a_weights_file_does_not_play_the_shipped_model_beside_it(tmp_path):
         ("zoo:bit_m@{}/bit_m.safetensors?size=32", "BadSpec", "option"),
     ],
 )
-def test_a_weights_file_that_cannot_be_taken_is_told(tmp_path, spec, error, told):
+def test_a_weights_file_that_cannot_be_taken_is_named(tmp_path, spec, error, message):
     from mmbench import errors
     from mmbench.models.specs import resolve
 
     for name in ("other", "bit_m"):
         (tmp_path / f"{name}.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
-    with pytest.raises(getattr(errors, error), match=told):
+    with pytest.raises(getattr(errors, error), match=message):
         resolve(spec.format(tmp_path))

@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from mmbench.bench.bench import Bench, Cost
+from mmbench.bench.bench import Bench
+from mmbench.bench.costs import Cost
 from mmbench.claims import CLAIMS, Claim, Place, Printed, Table
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.features.store import Store

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmbench.errors import BadDataset, BadFeatures
+from mmbench.inputs.entry import FAMILIES
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import LinearSettings, LogisticSettings, MLPSettings
 
@@ -20,10 +21,10 @@ def run(probe, arrays, trials=2, seed=0):
     return probe.run(arrays, [QUICK.get(probe.name, probe.settings())], trials=trials, seed=seed)[0]
 
 
-def test_every_probe_of_the_protocols_is_registered():
-    assert set(PROBES.names()) == {
-        "prototypes", "neighbours", "spectral", "linear", "mlp", "logistic", "zero_shot",
-    }  # fmt: skip
+def test_the_probes_of_the_papers_are_registered_and_say_what_they_are_about():
+    papers = {"prototypes", "neighbours", "spectral", "linear", "mlp", "logistic", "zero_shot", "rdm"}
+    assert papers <= set(PROBES.names())
+    assert all(probe.about and probe.inputs in FAMILIES for probe in PROBES)
 
 
 @pytest.fixture(params=[probe.name for probe in PROBES if probe.inputs == "labelled"])

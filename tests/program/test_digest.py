@@ -91,6 +91,17 @@ def test_a_module_and_a_name_in_a_module_are_not_one():
     assert digest(files, "mmbench.probes.p") != digest(module, "mmbench.probes.p")
 
 
+def test_a_name_of_a_package_counts_beside_a_module_of_that_name():
+    files = {
+        "mmbench.probes.p": "from mmbench.stats import means",
+        "mmbench.stats": "means = 1",
+        "mmbench.stats.means": "x = 1",
+    }
+    before = digest(files, "mmbench.probes.p")
+    for name, text in (("mmbench.stats", "means = 2"), ("mmbench.stats.means", "x = 2")):
+        assert digest({**files, name: text}, "mmbench.probes.p") != before
+
+
 def test_several_modules_have_one_digest():
     both = digest(FILES, "mmbench.probes.near", "mmbench.probes.other")
     assert both != digest(FILES)

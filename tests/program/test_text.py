@@ -213,8 +213,9 @@ def scopes(items):
     class Box:
         y = y
         size = len(found)
+        last = "of the class"
         def get(self, found=found):
-            return found, y
+            return found, y, last
     with Manager() as held, Manager():
         total = held
     for a, (b, *c) in [(1, (2, 3, 4))]:
@@ -226,15 +227,19 @@ def scopes(items):
     match items:
         case [first, *others, {"k": k, **more}]: shape = (first, others, k, more)
         case [first, *others] as whole: shape = (first, others, whole)
+    def mark():
+        global seen
+        seen = len(items)
+        return (lambda: seen)()
     f = lambda z, /, w=total: z * w + last
     del b
-    return found, table, Box.y, Box.size, Box().get(), total, text, shape, f(2), c, y
+    return found, table, Box.y, Box.size, Box().get(), total, text, shape, f(2), c, y, mark()
 class Manager:
     __slots__ = ()
     def __enter__(self): __private = 3; return __private
     def __exit__(self, *what): return None
 one = counter(5, step=2)
-result = [one(), one(1, 2), scopes([1, 2, 3]), scopes([1, 2, {"k": 1, "l": 2}][:2])]
+result = [one(), one(1, 2), scopes([1, 2, 3]), scopes([1, 2, {"k": 1, "l": 2}][:2]), seen]
 """
 
 

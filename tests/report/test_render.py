@@ -15,9 +15,10 @@ from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.entry import PROBES
-from mmbench.protocol import PrototypeSettings
+from mmbench.protocol import PrototypeSettings, Roles
 from mmbench.records.comparing import adjusted
 from mmbench.records.schema import Binding, LineupPart, VerdictPart, read_record
+from mmbench.report.exhibits import floors_of, stated_kinds
 from mmbench.report.figures import figures_of, panels
 from mmbench.report.latex import escape_latex, render_latex
 from mmbench.report.pages import write_pages, write_run
@@ -196,6 +197,32 @@ def test_the_mean_is_over_models_that_have_every_dataset():
     (bar,) = drawn["mean of 2 datasets"]
     assert (str(bar.models), bar.mean) == ("clip", 75.0)
     assert bar.high - bar.mean == pytest.approx((2**2 + 2**2) ** 0.5 / 2)  # by hand: independent datasets
+
+
+def test_a_bar_has_the_kind_of_its_role_or_the_one_that_the_record_states(make_record):
+    record = make_record()
+    bound = record.lineup.models[0].model_copy(update={"role": "mine", "kind": "language"})
+    cells = tuple(cell(model, "cub", 60.0) for model in ("mine", "clip_t", "bit_m_seed1", "random", "unheard_of"))
+    kinds = {"mine": "language", "clip_t": "text", "bit_m_seed1": "labels", "random": "untrained"}
+    drawn = panels(cells, stated_kinds(record.model_copy(update={"lineup": lineup_with(record, bound)})))["cub"]
+    assert {str(bar.models): bar.kind for bar in drawn} == {**kinds, "unheard_of": "unstated"}
+    assert [bar.kind for bar in drawn] == ["labels", "language", "unstated", "text", "untrained"]
+    assert {bar.kind for bar in panels(cells)["cub"] if str(bar.models) == "mine"} == {"unstated"}
+    assert panels([cell(Roles("clip", "clip_t"), "cub", 60.0)])["cub"][0].kind == "joined"
+
+
+def lineup_with(record, bound):
+    return record.lineup.model_copy(update={"models": (*record.lineup.models, bound)})
+
+
+def test_an_untrained_role_of_the_lineups_own_is_a_floor(make_record):
+    record = make_record()
+    bound = record.lineup.models[0].model_copy(update={"role": "mine", "kind": "untrained"})
+    changed = record.model_copy(
+        update={"lineup": lineup_with(record, bound), "cells": (cell("mine", "cub", 5.0), cell("clip", "cub", 60.0))}
+    )
+    floors = {floor.binding.role: floor for floor in floors_of(changed)}
+    assert [mean for _, mean in floors["cub"].untrained] == [5.0]
 
 
 def test_no_mean_over_metrics_of_different_units():

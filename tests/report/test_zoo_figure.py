@@ -51,8 +51,8 @@ def test_names_cover_neither_marks_nor_each_other():
 
 
 def test_the_committed_picture_is_of_the_committed_record():
-    told = json.loads((REPORTS / "zoo.json").read_text(encoding="utf-8"))
+    record = json.loads((REPORTS / "zoo.json").read_text(encoding="utf-8"))
     picture = (REPORTS / zoo_figure.NAME).read_text(encoding="utf-8")
-    found = zoo_figure.points(told)
+    found = zoo_figure.points(record)
     assert picture.endswith(zoo_figure.mark(found) + "\n")
     assert all(f">{name}</text>" in picture for name in found if "_seed" not in name)

@@ -179,3 +179,60 @@ def test_more_examples_cannot_shrink_what_trials_vary() -> None:
     assert need.examples is None
     assert need.trials is not None
     assert 1 < need.trials < 6
+
+
+# Pseudo-values
+
+PSEUDO = stats.Range(pseudo=True)
+
+
+def test_pseudo_values_have_no_floor_where_they_vary() -> None:
+    """One of 400 differs: far below the rule of three, and known as it is."""
+    x = np.full((1, 400), 0.5, np.float32)
+    x[0, 0] = 0.6
+    own = stats.crossed([x], [1.0], ["x"], [PSEUDO]).contrasts([[1.0]])[0]
+    assert own.se == pytest.approx(scipy_stats.sem(x[0]), rel=1e-4)
+    assert stats.crossed([x], [1.0], ["x"]).contrasts([[1.0]])[0].se > 10 * own.se
+
+
+@pytest.mark.parametrize("width", [1.0, 2.0])
+def test_pseudo_values_that_do_not_vary_prove_nothing(width: float) -> None:
+    x = np.full((1, 100), 0.5, np.float32)
+    joint = stats.crossed([x, x], [1.0, 1.0], ["x", "x"], [stats.Range(1 - width, 1.0, pseudo=True)] * 2)
+    found = joint.contrasts([[1.0, -1.0]])[0]
+    assert found.bound(0.95) == pytest.approx(3 * width / 100)
+    assert joint.covariance()[0, 0] == pytest.approx((joints.RULE_OF_THREE * width / 100) ** 2)
+
+
+def test_one_pseudo_value_alone_leaves_the_floor() -> None:
+    found = stats.crossed([np.array([[0.5]])], [1.0], ["x"], [PSEUDO]).contrasts([[1.0]])[0]
+    assert found.se > 1.0
+
+
+def test_the_floor_is_as_wide_as_the_range() -> None:
+    """Outcomes from -1 to 1 can turn over by 2."""
+    x = np.ones((1, 100))
+    narrow, wide = (
+        stats.crossed([x], [1.0], ["x"], [r]).contrasts([[1.0]])[0] for r in (stats.Range(), stats.Range(-1.0, 1.0))
+    )
+    assert wide.se == pytest.approx(2 * narrow.se)
+
+
+def test_only_a_single_statistic_has_a_range() -> None:
+    x = np.random.default_rng(0).random((2, 3, 50))
+    joint = stats.crossed(list(x), [1.0, 100.0], ["x", "x"], [stats.Range(-1.0, 1.0, pseudo=True), stats.Range()])
+    found = joint.contrasts([[1.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [1.0, -1.0]], [-0.5, 1.0, 0.0, 0.0])
+    assert found.least.tolist() == [-1.5, -1.0, -math.inf, -math.inf]
+    assert found.most.tolist() == [0.5, 3.0, math.inf, math.inf]
+    for i in range(4):
+        assert found[i].p_above() == pytest.approx(found.p_above()[i])
+        assert found[i].p_below() == pytest.approx(found.p_below()[i])
+
+
+def test_a_correlation_is_tested_on_fisher_s_scale() -> None:
+    x = np.random.default_rng(1).normal(0.9, 0.3, (1, 20))
+    joint = stats.crossed([x], [1.0], ["x"], [stats.Range(-1.0, 1.0, pseudo=True)])
+    found = joint.contrasts([[1.0]], [-0.7])[0]
+    r, se = x.mean(), scipy_stats.sem(x[0])
+    t = (np.arctanh(r) - np.arctanh(0.7)) / (se / (1 - r * r))
+    assert found.p_above() == pytest.approx(scipy_stats.t.sf(t, 19))

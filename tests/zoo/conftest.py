@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmbench.zoo import wikipedia
-from mmbench.zoo.corpus import Corpus
+from mmbench.program import digest
+from mmbench.zoo import fingerprint
+from mmbench.zoo.frozen import wikipedia
+from mmbench.zoo.frozen.corpus import Corpus
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,23 @@ def tiny_corpus() -> Corpus:
         subcategories=tuple(f"sort-{row % 4}" for row in range(n)),
         pixels=pixels,
     )
+
+
+@pytest.fixture
+def edit_module(monkeypatch):
+    """``edit_module(name, text)``: as if ``text`` stood at the end of a module, and of no other."""
+    read = digest.source_of
+
+    def edit(module, text):
+        def edited(name):
+            source = read(name)
+            return source._replace(text=f"{source.text}\n{text}\n") if name == module else source
+
+        monkeypatch.setattr(digest, "source_of", edited)
+        fingerprint._programs.cache_clear()
+
+    yield edit
+    fingerprint._programs.cache_clear()
 
 
 SEAS = "red black white dead yellow north".split()

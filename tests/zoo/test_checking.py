@@ -34,20 +34,19 @@ def test_a_changed_recipe_is_noticed(change, monkeypatch):
     assert {finding.name for finding in zoo.findings() if not finding.ok} == {"bit_m"}
 
 
-def test_a_changed_module_is_noticed(monkeypatch):
-    from mmbench.zoo import fingerprint
-
-    read = fingerprint.source_of
-    edited = "mmbench.zoo.augment"
-    monkeypatch.setattr(
-        fingerprint, "source_of", lambda name: read(name) + ("\nGREY = 0.2\n" if name == edited else "")
-    )
+def test_a_changed_module_is_noticed(edit_module):
+    edit_module("mmbench.zoo.frozen.augment", "GREY = 0.2")
     assert {finding.name for finding in zoo.findings() if not finding.ok} == set(weight_files.shipped())
 
 
+def test_a_commented_module_is_not(edit_module):
+    edit_module("mmbench.zoo.frozen.augment", "# a comment")
+    assert all(finding.ok for finding in zoo.findings())
+
+
 def test_weights_of_no_recipe_are_noticed(monkeypatch):
-    told = {**weight_files.metadata("rn50"), "recipe": "rn51"}
-    monkeypatch.setattr(checking, "metadata", lambda name, folder: told)
+    record = {**weight_files.metadata("rn50"), "recipe": "rn51"}
+    monkeypatch.setattr(checking, "metadata", lambda name, folder: record)
     assert all("'rn51', which does not exist" in finding.says for finding in zoo.findings())
 
 
@@ -90,6 +89,11 @@ def test_another_seed_does_not_pass_for_the_recipe(monkeypatch):
     monkeypatch.setitem(zoo.RECIPES._entries, "rn50", recipe)
     says = checking.retrained("rn50", "rn50", 2)
     assert re.search(r"recipe 'rn50' now starts with losses .* train again with mmbench zoo train rn50", says)
+
+
+def test_a_missing_record_of_losses_is_an_error(tmp_path):
+    with pytest.raises(MissingAsset, match=r"weights 'rn50' have no record of their losses at .*rn50\.json; restore"):
+        checking.retrained("rn50", "rn50", 2, tmp_path)
 
 
 def test_losses_that_do_not_come_again_fail_the_check(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -27,8 +28,8 @@ CARD = {
 
 
 def test_the_page_is_rendered_from_its_record():
-    told = json.loads((REPORTS / model_cards.RECORD).read_text(encoding="utf-8"))
-    assert model_cards.render(told) == (REPORTS / model_cards.PAGE).read_text(encoding="utf-8")
+    record = json.loads((REPORTS / model_cards.RECORD).read_text(encoding="utf-8"))
+    assert model_cards.render(record) == (REPORTS / model_cards.PAGE).read_text(encoding="utf-8")
 
 
 def test_the_cards_are_those_of_the_shipped_weights():
@@ -41,7 +42,7 @@ def test_the_cards_are_those_of_the_shipped_weights():
 
 
 def test_a_page_by_hand():
-    told = {
+    record = {
         "schema": 1,
         "models": {
             "random": {"weights": "", "card": None, "figures": {"one_shot": 1.0}},
@@ -53,7 +54,7 @@ def test_a_page_by_hand():
             },
         },
     }
-    page = model_cards.render(told)
+    page = model_cards.render(record)
     assert "2 models, 3.0 MB. Their trainings took 0.3 hours together" in page
     assert "| `rn50` | stand-in for ResNet-50" in page
     assert "| `rn50` | – | 44.0 | – | – | – | – | – | 60.0 |" in page
@@ -73,6 +74,19 @@ def test_only_what_is_new_is_measured(monkeypatch, tmp_path):
     measured.clear()
     model_cards.write(tmp_path)
     assert measured == ["rn50"]
+
+
+def test_a_new_hash_is_shown_and_nothing_is_measured_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(model_cards, "_image_figures", lambda name: {"one_shot": 0.5})
+    monkeypatch.setattr(model_cards.sanity, "names_probe", lambda name: 0.25)
+    model_cards.write(tmp_path)
+    monkeypatch.setattr(model_cards, "_image_figures", lambda name: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        model_cards, "card", lambda name: dataclasses.replace(weight_files.card(name), recipe_hash="0" * 64)
+    )
+    model_cards.write(tmp_path)
+    record = json.loads((tmp_path / model_cards.RECORD).read_text())["models"]["rn50"]
+    assert (record["card"]["recipe_hash"], record["figures"]) == ("0" * 64, {"one_shot": 50.0})
 
 
 @pytest.mark.slow

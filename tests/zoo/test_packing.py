@@ -1,4 +1,4 @@
-"""Ten bits a weight: what comes back is within half a step of its group, and damage is told."""
+"""Ten bits a weight: what comes back is within half a step of its group, and damage is reported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_what_is_no_matrix_or_smaller_than_a_group_is_kept():
 
 
 @pytest.mark.parametrize("part", [packing.LOW, packing.SCALE, packing.SHAPE])
-def test_a_missing_part_is_told(part, tmp_path):
+def test_a_missing_part_is_reported(part, tmp_path):
     from safetensors.numpy import load_file, save_file
 
     arrays = load_file(weight_files.path_of("rn50"))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmbench.attacks.pgd import Threat
 from mmbench.zoo import robustness, sanity
-from mmbench.zoo.attack import Budget
 
 COLOURS = np.array([[250, 60, 60], [60, 240, 80], [70, 80, 250], [240, 230, 60]], dtype=np.uint8)
 
 
 def drawings():
     """A standing bar, a lying bar, a frame and a diagonal band, each in a colour of its own with a line of ink."""
-    from mmbench.zoo import augment
+    from mmbench.zoo.frozen import augment
 
     pixels = np.zeros((4, 4, 72, 72), dtype=np.uint8)
     pixels[:, :3] = COLOURS[:, :, None, None]
@@ -115,20 +115,20 @@ def fragile(scale):
     return network(features)
 
 
-@pytest.mark.parametrize("budget", robustness.ATTACKS.values(), ids=robustness.ATTACKS.keys())
-def test_a_fragile_network_is_found_out(budget, views):
+@pytest.mark.parametrize("threat", robustness.ATTACKS.values(), ids=robustness.ATTACKS.keys())
+def test_a_fragile_network_is_found_out(threat, views):
     """Both find all drawings unharmed; the one that also adds up all pixels with signs falls to small changes."""
     found = []
     for tower in (fragile(0.0), fragile(1.0)):
         assert sanity.one_shot(sanity.encode(tower, views[0]), sanity.encode(tower, views[1])) == 1.0
-        found.append(robustness.attacked_one_shot(tower, views, budget))
+        found.append(robustness.attacked_one_shot(tower, views, threat))
     assert found[0] == 1.0
     assert found[1] < 0.5
 
 
-def test_no_budget_changes_nothing(views):
+def test_an_epsilon_of_nothing_changes_nothing(views):
     tower = fragile(1.0)
-    assert robustness.attacked_one_shot(tower, views, Budget("linf", 0.0)) == 1.0
+    assert robustness.attacked_one_shot(tower, views, Threat("linf", 0.0)) == 1.0
 
 
 UNTRAINED_ON = {"ar_l2": "linf", "ar_li4": "l2", "ar_li8": "l2"}

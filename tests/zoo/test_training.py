@@ -15,15 +15,14 @@ import pytest
 from mmbench import zoo
 from mmbench.errors import UnknownName
 from mmbench.zoo import weight_files
-from mmbench.zoo.loop import Trainer, pace
-from mmbench.zoo.training import atomic
+from mmbench.zoo.frozen.loop import Trainer, pace
 
 SHORT = {"steps": 6, "batch": 4, "warmup": 2}
 NAMES = zoo.RECIPES.names()
 CHILD = """
 import dataclasses, sys, time
 from mmbench import zoo
-from mmbench.zoo.corpus import Corpus
+from mmbench.zoo.frozen.corpus import Corpus
 from mmbench.zoo import training
 import numpy as np
 held = np.load(sys.argv[1])
@@ -149,17 +148,6 @@ def test_the_rate_rises_then_falls():
 def test_an_unknown_recipe_is_refused(tmp_path):
     with pytest.raises(UnknownName, match="Did you mean 'clip'"):
         zoo.train("clipp", tmp_path)
-
-
-def test_a_file_is_whole_or_absent(tmp_path):
-    def fail_half_way():
-        with atomic(tmp_path / "weights") as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("power")
-
-    with pytest.raises(RuntimeError, match="power"):
-        fail_half_way()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_stages_are_kept_and_change_nothing(tiny_corpus, tmp_path):

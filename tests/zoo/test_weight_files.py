@@ -9,8 +9,9 @@ import pytest
 from mmbench import zoo
 from mmbench.errors import CorruptAsset
 from mmbench.models.specs import resolve
-from mmbench.zoo import backbone, vit, weight_files
-from mmbench.zoo.loop import Trainer
+from mmbench.zoo import weight_files
+from mmbench.zoo.frozen import backbone, vit
+from mmbench.zoo.frozen.loop import Trainer
 
 
 def shipped(name, corpus, folder):
@@ -64,3 +65,38 @@ def test_an_unknown_network_is_refused(tiny_corpus, tmp_path, monkeypatch):
     monkeypatch.delitem(weight_files.NETWORKS, vit.ARCHITECTURE)
     with pytest.raises(CorruptAsset, match=r"'vit' are of a network 'mmbench-vit.*zoo builds mmbench-resnet"):
         weight_files.image_tower("vit", tmp_path)
+
+
+def test_the_digest_is_of_what_a_model_is_made_of(tiny_corpus, tmp_path):
+    """Tensors and the metadata that loading reads: the rest, such as the hash of the recipe, may change."""
+    path, _ = shipped("dino", tiny_corpus, tmp_path)
+    before, identity = weight_files.digest("dino", tmp_path), resolve(f"zoo:dino@{path}").identity()
+    weight_files.change_metadata("dino", {"recipe_hash": "0" * 64, "seconds": "7"}, tmp_path)
+    assert weight_files.digest("dino", tmp_path) == before
+    assert resolve(f"zoo:dino@{path}").identity() == identity
+    for changes in ({"words": '["sea"]'}, {"words": '["ship"]'}, {"part": "tower"}, {"architecture": "other"}):
+        weight_files.change_metadata("dino", changes, tmp_path)
+        after = weight_files.digest("dino", tmp_path)
+        assert after != before
+        before = after
+
+
+@pytest.mark.parametrize("change", ["value", "name", "shape", "order"])
+def test_another_tensor_gives_another_digest(change, tmp_path):
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    def digest(arrays):
+        save_file(arrays, weight_files.path_of("some", tmp_path), metadata={"recipe": "some"})
+        return weight_files.digest("some", tmp_path)
+
+    one, other = np.arange(6, dtype=np.float32), np.ones(6, dtype=np.float32)
+    before = digest({"a": one, "b": other})
+    assert digest({"b": other, "a": one}) == before
+    changed = {
+        "value": {"a": one + 1, "b": other},
+        "name": {"a": one, "c": other},
+        "shape": {"a": one.reshape(2, 3), "b": other},
+        "order": {"a": other, "b": one},
+    }
+    assert digest(changed[change]) != before

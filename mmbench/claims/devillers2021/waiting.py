@@ -7,10 +7,10 @@ from functools import partial
 from mmbench.claims._common import claim
 
 ATTACKS = "adversarial attacks (random projected gradient descent)"
-SIMILARITY = "representational similarity of Welch RDMs"
+DENDROGRAM = "groups and heights of a dendrogram over RDM correlations"
 WORDS = "skip-gram vectors with visual words frozen"
 _attacks = partial(claim, exhibit="Fig. 6", waits_for=ATTACKS)
-_similarity = partial(claim, waits_for=SIMILARITY)
+_grouped = partial(claim, waits_for=DENDROGRAM)
 _words = partial(claim, section="5.3", exhibit="Fig. 10", waits_for=WORDS)
 
 _attacks(
@@ -30,61 +30,32 @@ _attacks(
     "BiT-M is as robust against attacks as RN50.",
     "3.5",
 )
-_similarity(
+_grouped(
     "devillers2021-rsa-vision-compact",
     "In the dendrogram all encoders trained on images are joined below a distance of 0.2.",
     "4",
     "Fig. 9a",
     leaves_open="the linkage rule",
 )
-_similarity(
-    "devillers2021-rsa-distance-order",
-    "Encoders trained on images are nearest to each other; multimodal encoders are further from them, and text models "
-    "furthest.",
-    "4",
-    "Fig. 8, 9a",
-    leaves_open="whether the distance of multimodal encoders is due to language or to training data",
-)
-_similarity(
-    "devillers2021-rsa-multimodal-not-linguistic",
-    "Multimodal image encoders are further from text models than from encoders trained on images.",
-    "4",
-    "Fig. 8, 9",
-    leaves_open="whether CLIP-T counts among the text models",
-)
-_similarity(
-    "devillers2021-rsa-not-in-between",
-    "Multimodal encoders are not nearer to text models than encoders trained on images are: they do not lie between "
-    "the two.",
-    "4, 6",
-    "Fig. 9",
-    leaves_open="how this is measured; the paper argues from a t-SNE figure",
-)
-_similarity(
+_grouped(
     "devillers2021-rsa-visual-subclusters",
     "BiT-M, RN50 and SIN form one group and the AR models another; multimodal encoders are further away.",
     "4",
     "Fig. 9b",
 )
-_similarity(
+_grouped(
     "devillers2021-rsa-language-cluster-separate",
     "Text models (CLIP-T, GPT-2, BERT) form a cluster that is separate from all image encoders, including CLIP's.",
     "4",
     "Fig. 9",
     leaves_open="how much is due to the other distance that is used for texts",
 )
-_similarity(
-    "devillers2021-rsa-absolute-similarity-remains",
-    "The dissimilarities of each multimodal encoder still correlate reasonably with those of some image or text model.",
-    "4 footnote 3",
-    "Fig. 8",
-)
 claim(
     "devillers2021-rsa-ar-proximity-without-robustness",
     "Multimodal encoders are similar to the AR models but less robust against attacks.",
     "4",
     "Fig. 6, 9b",
-    waits_for=f"{SIMILARITY}, and {ATTACKS}",
+    waits_for=ATTACKS,
 )
 _words(
     "devillers2021-skipgram-baseline-best",

@@ -12,7 +12,7 @@ _IMAGE_RDM = "section 4, equation 1; code: tasks/correlations_models.py"
 _TEXT_RDM = "section 4; code: tasks/correlations_models.py"
 _WORDS = "section 5; code: tasks/word2vec.py"
 _WORD_VECTORS = "section 5; code: tasks/create_visual_word_embeddings.py"
-_NO_RDM = "No protocol carries it yet: the claims of section 4 wait for representational similarity."
+_RSA = "Protocol rsa: the reading paper as printed, the reading code as released."
 _NO_WORDS = "No protocol carries it yet: the claims of section 5 wait for skip-gram vectors with frozen visual words."
 
 ENTRIES = (
@@ -108,7 +108,9 @@ ENTRIES = (
         _IMAGE_RDM,
         "the paper does not say whether features are scaled",
         "the code scales each image's feature to length 1 before it takes class means",
-        _NO_RDM,
+        _RSA,
+        probe="rdm",
+        settings=("unit_length",),
     ),
     Entry(
         "D-07b",
@@ -117,7 +119,9 @@ ENTRIES = (
         _IMAGE_RDM,
         "the equation reads as one standard deviation for each dimension",
         "the code computes one number for each class, over all images and dimensions together",
-        _NO_RDM,
+        _RSA,
+        probe="rdm",
+        settings=("spread",),
     ),
     Entry(
         "D-07c",
@@ -127,7 +131,9 @@ ENTRIES = (
         "TSM is treated as the other networks are",
         "the code reads TSM's vectors from a file that is not public, without scaling, and takes one standard "
         "deviation for each dimension plus 0.000001",
-        _NO_RDM,
+        _RSA,
+        probe="rdm",
+        settings=("left_raw",),
     ),
     Entry(
         "D-08a",
@@ -136,7 +142,7 @@ ENTRIES = (
         _TEXT_RDM,
         "the caption holds the label",
         "the code writes an article and the first two WordNet names of the class, in small letters",
-        _NO_RDM,
+        "Protocol rsa writes the article and one name of the class, the one that the dataset gives it.",
     ),
     Entry(
         "D-08b",

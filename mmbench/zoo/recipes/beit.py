@@ -1,4 +1,4 @@
-"""Masked image modelling: the transformer of ``vit`` foretells the tokens of patches that it does not see. No labels.
+"""Masked image modelling: the transformer of ``vit`` predicts the tokens of patches that it does not see. No labels.
 
 Stands in for BEiT (section 2), whose tokens are the codes of DALL-E's tokenizer, trained before and without labels. The
 zoo's tokenizer was trained before, without labels, on the zoo's own drawings: tokens are what the third stage of
@@ -6,7 +6,7 @@ zoo's tokenizer was trained before, without labels, on the zoo's own drawings: t
 choice among codes. As in BEiT hidden patches enter the network as one learned filler and a linear map reads them out.
 Half of the patches are hidden, drawn singly and not in blocks.
 
-A first model painted pixels, as MAE does. It painted them well, and its features told drawings and categories apart no
+A first model painted pixels, as MAE does. It painted them well, and its features separated drawings and categories no
 better than those of the untrained network: in a view of changed pose, hue and background no pixel is what it was.
 """
 
@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmbench.errors import CorruptAsset
-from mmbench.zoo import backbone, vit, weight_files
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo import weight_files
+from mmbench.zoo.frozen import backbone, vit
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TOKENIZER = "dino"
-WEIGHTS = "eb9437cdca3dbda68868f9c9743deb372bbe20161dcf92c4b5f9377b7d6e49e6"  # SHA-256 of its file
+WEIGHTS = "0dc1d5df7539f44b061c8d5f9375bbef735986c8a6a325f5c489dac8c69f39cd"  # digest of its tensors
 STAGES = 5  # of the backbone's sequence, up to the stage that sees 8 x 8 places
 TOKEN = backbone.WIDTHS[2]
 FAINT = 1e-3
@@ -52,8 +53,8 @@ class MaskedPatches:
         images = batch.view()
         hidden = mask(len(images), self.hidden, batch.rng())
         seen = self.parts["vit"].tokens(images, hidden, self.parts["filler"]["patch"])
-        foretold = self.parts["read"](seen[hidden]).float()
-        return (foretold - tokens(self.tokenizer, images)[hidden]).square().mean()
+        predicted = self.parts["read"](seen[hidden]).float()
+        return (predicted - tokens(self.tokenizer, images)[hidden]).square().mean()
 
 
 def tokenizer() -> nn.Module:
@@ -91,7 +92,6 @@ RECIPE = RECIPES.add(
         name="beit",
         about="stand-in for BEiT: masked image modelling, with what dino sees as tokens",
         objective=MaskedPatches,
-        modules=("mmbench.zoo.vit",),
         options={"hidden": 0.5},
     )
 )

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.zoo import text
-from mmbench.zoo.captions import caption, every_word
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen import text
+from mmbench.zoo.frozen.captions import caption, every_word
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -70,6 +70,5 @@ RECIPE = RECIPES.add(
         about="stand-in for CLIP: contrast with captions",
         objective=Contrast,
         projection=True,
-        modules=("mmbench.zoo.text", "mmbench.zoo.captions"),
     )
 )

@@ -9,7 +9,7 @@ cosine. The teacher is what is shipped, since the paper finds it the better one 
 - The momentum starts at 0.97, not 0.996: a memory of 33 steps of 1,200, where the paper has 250 of 125,000.
 - The head normalises each layer over the batch, and the prototypes are drawn once and not learned (the paper freezes
   them for an epoch). Features of an untrained residual network are all alike, cosines near 1, so little of a teacher's
-  opinion can be foretold: learned prototypes ran together, and all shares were equal after 30 steps of a trial. With
+  opinion can be predicted: learned prototypes ran together, and all shares were equal after 30 steps of a trial. With
   both changes the teacher's entropy stays near 5.3 of 6.9 nats, and that of its mean near 6.5.
 """
 
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.zoo import backbone
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen import backbone
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:

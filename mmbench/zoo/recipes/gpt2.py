@@ -1,15 +1,15 @@
-"""The next word: a transformer that sees only what came before tells each word of a text (GPT-2, section 2).
+"""The next word: a transformer that sees only what came before predicts each word of a text (GPT-2, section 2).
 
-The end mark is told too, but nothing behind it. Otherwise than in the paper: texts are not packed one after the
-other, and are what ``mmbench.zoo.language`` says. No drawing is seen.
+The end mark is predicted too, but nothing behind it. Otherwise than in the paper: texts are not packed one after the
+other, and are what ``mmbench.zoo.frozen.word_prediction`` says. No drawing is seen.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmbench.zoo import language, text
-from mmbench.zoo.loop import Recipe
+from mmbench.zoo.frozen import language, text, word_prediction
+from mmbench.zoo.frozen.loop import Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class NextWord(language.Prediction):
-    """Tells each token of a text from those before it."""
+class NextWord(word_prediction.Prediction):
+    """Predicts each token of a text from those before it."""
 
     architecture = language.CAUSAL
     causal = True
 
-    def told(self, tokens: language.Tokens, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def predicted(self, tokens: word_prediction.Tokens, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         import torch
 
         states = self.parts["text"].states(torch.from_numpy(tokens))[:, :-1]
@@ -37,7 +37,6 @@ RECIPE = RECIPES.add(
         name="gpt2",
         about="stand-in for GPT-2: the next word of captions and Wikipedia",
         objective=NextWord,
-        modules=language.MODULES,
         autocast=False,  # small matrices: float32 is as fast, and the scores of words are exact
         options={"wikipedia": 0.5},
     )

@@ -1,9 +1,9 @@
 """Filling in a word that is masked in a caption, with the image's help (ICMLM, section 3).
 
 As in its ``tfm`` variant: the words that are not masked and the image's positions go through a transformer, which
-names the masked one; the image tower is what is kept. Otherwise than there: captions are of composed scenes
-(``mmbench.zoo.scenes``), any word may be masked and not only nouns, adjectives and verbs, and the language model is
-trained along from nothing, where theirs is a frozen BERT.
+names the masked one; the image tower is what is kept. What differs: captions are of composed scenes
+(``mmbench.zoo.frozen.scenes``), any word may be masked and not only nouns, adjectives and verbs, and the language
+model is trained along from nothing, where theirs is a frozen BERT.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.zoo import reader, text
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen import caption_decoder, text
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
 from mmbench.zoo.recipes.virtex import Captioned
 
@@ -29,7 +29,7 @@ class MaskedWord(Captioned):
     def __init__(self, corpus: Corpus, recipe: Recipe) -> None:
         super().__init__(corpus, recipe)
         self.mask = len(self.tokenizer)
-        filler = reader.build(self.mask + 1, int(recipe.options["layers"]), causal=False, seed=recipe.seed + 4)
+        filler = caption_decoder.build(self.mask + 1, int(recipe.options["layers"]), causal=False, seed=recipe.seed + 4)
         self.parts: dict[str, nn.Module] = {"filler": filler}
 
     def loss(self, tower: nn.Module, batch: Batch) -> Tensor:
@@ -41,7 +41,7 @@ class MaskedWord(Captioned):
         rows = np.arange(len(tokens))
         hidden = tokens.copy()
         hidden[rows, where] = self.mask
-        seen = reader.positions(tower, images)
+        seen = caption_decoder.positions(tower, images)
         with torch.autocast("cpu", enabled=False):  # small matrices: float32 is the faster one
             states = self.parts["filler"](torch.from_numpy(hidden), seen.float())
             scores = self.parts["filler"].scores(states[rows, where])
@@ -59,14 +59,6 @@ RECIPE = RECIPES.add(
         name="icmlm",
         about="stand-in for ICMLM: fills a masked word of a scene's caption, given the image",
         objective=MaskedWord,
-        modules=(
-            "mmbench.zoo.text",
-            "mmbench.zoo.captions",
-            "mmbench.zoo.scenes",
-            "mmbench.zoo.views",
-            "mmbench.zoo.reader",
-            "mmbench.zoo.recipes.virtex",
-        ),
         options={"layers": 2},
     )
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.labels import Labels
-from mmbench.zoo.loop import Recipe
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.labels import Labels
+from mmbench.zoo.frozen.loop import Recipe
 from mmbench.zoo.recipes import RECIPES
 
 
@@ -17,7 +17,6 @@ RECIPE = RECIPES.add(
         name="rn50",
         about="stand-in for ResNet-50: coarse labels, the Unicode category",
         objective=objective,
-        modules=("mmbench.zoo.labels",),
         options={"smoothing": 0.1},
     )
 )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Objective, Recipe
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Objective, Recipe
 from mmbench.zoo.recipes import RECIPES
 
 AGAIN = ("bit_m", "rn50", "clip")

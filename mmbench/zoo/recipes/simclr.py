@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmbench.zoo.contrast import nt_xent, projector
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen.contrast import nt_xent, projector
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ RECIPE = RECIPES.add(
         name="simclr",
         about="stand-in for SimCLR: contrast of two views of a drawing",
         objective=TwoViews,
-        modules=("mmbench.zoo.contrast",),
         options={"temperature": 0.2},
     )
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmbench.zoo.contrast import nt_xent, projector
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen.contrast import nt_xent, projector
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
 from mmbench.zoo.recipes.clip import Contrast
 
@@ -44,7 +44,6 @@ RECIPE = RECIPES.add(
         about="stand-in for SLIP: contrast with captions plus contrast of two views",
         objective=CaptionsAndViews,
         projection=True,
-        modules=("mmbench.zoo.text", "mmbench.zoo.captions", "mmbench.zoo.contrast", "mmbench.zoo.recipes.clip"),
         options={"temperature": 0.2},
     )
 )

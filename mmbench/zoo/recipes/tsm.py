@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.zoo import augment
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen import augment
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
+from mmbench.zoo.frozen.views import first_views
 from mmbench.zoo.recipes import RECIPES
 from mmbench.zoo.recipes.clip import Contrast
-from mmbench.zoo.views import first_views
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -75,6 +75,5 @@ RECIPE = RECIPES.add(
         about="stand-in for MMV's TSM-ResNet: contrast of short clips with captions, without sound",
         objective=Clips,
         projection=True,
-        modules=("mmbench.zoo.text", "mmbench.zoo.captions", "mmbench.zoo.views", "mmbench.zoo.recipes.clip"),
     )
 )

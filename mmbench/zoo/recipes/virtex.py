@@ -2,7 +2,7 @@
 
 As there: two writers, one of each direction, each one layer of attention to the words so far and to the image's
 positions; the loss is the sum of their cross-entropies, and the image tower is what is kept. Otherwise than there:
-captions are of composed scenes (``mmbench.zoo.scenes``) and not of COCO's photographs, words are whole, and the
+captions are of composed scenes (``mmbench.zoo.frozen.scenes``) and not of COCO's photographs, words are whole, and the
 writers are 128 wide and do not share their embeddings.
 """
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.zoo import augment, captions, reader, scenes, text
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen import augment, caption_decoder, captions, scenes, text
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.loop import Batch, Recipe
+from mmbench.zoo.frozen.views import first_views
 from mmbench.zoo.recipes import RECIPES
-from mmbench.zoo.views import first_views
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,7 +52,7 @@ class BothWays(Captioned):
     def __init__(self, corpus: Corpus, recipe: Recipe) -> None:
         super().__init__(corpus, recipe)
         self.parts: dict[str, nn.Module] = {
-            way: reader.build(len(self.tokenizer), 1, causal=True, seed=recipe.seed + 4 + place)
+            way: caption_decoder.build(len(self.tokenizer), 1, causal=True, seed=recipe.seed + 4 + place)
             for place, way in enumerate(("forwards", "backwards"))
         }
 
@@ -60,7 +60,7 @@ class BothWays(Captioned):
         import torch
 
         images, tokens = self.scenes(batch)
-        seen = reader.positions(tower, images)
+        seen = caption_decoder.positions(tower, images)
         with torch.autocast("cpu", enabled=False):  # small matrices: float32 is the faster one
             seen = seen.float()
             forwards = written(self.parts["forwards"], torch.from_numpy(tokens), seen)
@@ -89,12 +89,5 @@ RECIPE = RECIPES.add(
         name="virtex",
         about="stand-in for VirTex: writes captions of scenes, forwards and backwards",
         objective=BothWays,
-        modules=(
-            "mmbench.zoo.text",
-            "mmbench.zoo.captions",
-            "mmbench.zoo.scenes",
-            "mmbench.zoo.views",
-            "mmbench.zoo.reader",
-        ),
     )
 )

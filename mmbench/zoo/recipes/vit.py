@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmbench.zoo import vit
-from mmbench.zoo.corpus import Corpus
-from mmbench.zoo.labels import Labels
-from mmbench.zoo.loop import Batch, Recipe
+from mmbench.zoo.frozen import vit
+from mmbench.zoo.frozen.corpus import Corpus
+from mmbench.zoo.frozen.labels import Labels
+from mmbench.zoo.frozen.loop import Batch, Recipe
 from mmbench.zoo.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ RECIPE = RECIPES.add(
         name="vit",
         about="stand-in for ViT: fine labels, one class a drawing, taught to a transformer",
         objective=OfTransformer,
-        modules=("mmbench.zoo.labels", "mmbench.zoo.vit"),
         options={"smoothing": 0.1},
     )
 )

@@ -9,8 +9,8 @@ import pytest
 
 from mmbench import zoo
 from mmbench.errors import CorruptAsset
-from mmbench.zoo import vit
-from mmbench.zoo.loop import Trainer
+from mmbench.zoo.frozen import vit
+from mmbench.zoo.frozen.loop import Trainer
 from mmbench.zoo.recipes import beit
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmbench import zoo
-from mmbench.zoo.loop import Trainer
+from mmbench.zoo.frozen.loop import Trainer
 from mmbench.zoo.recipes import dino
 
 

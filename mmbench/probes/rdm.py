@@ -1,0 +1,180 @@
+"""Representational dissimilarity matrices of two models (Devillers et al. 2021, section 4).
+
+Settings, protocol and probe. The metric that compares the two matrices is ``rdm_pearson`` (mmbench.metrics).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.errors import BadFeatures
+from mmbench.inputs.pair import Pair, Side
+from mmbench.probes.entry import PROBES, Probe
+from mmbench.protocol import Protocol, Settings
+from mmbench.training.tensors import blocks, to_tensor
+
+Spread = Literal["by_dimension", "pooled", "none"]
+ROWS = 2**20  # elements of features that are looked at together (8 MB in float64)
+TILE = 2**18  # elements of the pairwise differences at a time (1 MB in float32): they stay in the processor's cache
+OFFSET = 1e-6  # what the code adds to TSM's standard deviations (D-07c)
+
+
+@dataclass(frozen=True)
+class RDMSettings(Settings):
+    """Devillers et al. 2021, section 4, equation 1.
+
+    ``spread`` divides the difference of two class means: by dimension, as equation 1 reads; by one number a class,
+    pooled over images and dimensions, as the code computes it (D-07b); or not at all, which is the distance that text
+    encoders have in any case, with one vector a class. ``unit_length`` brings every image's features to length 1 first
+    (D-07a: the code only). ``left_raw`` names roles whose features the code leaves as they are and whose spread it
+    takes by dimension, with 1e-6 added (D-07c: TSM). Standard deviations divide by n, as the code's do; the paper does
+    not say.
+
+    ``template`` makes the prompt of a class; None takes the dataset's first. The paper prints "a photo of x."; here an
+    article stands before the label, as in the code (D-08a), so that the label's first token has the same place in
+    every prompt.
+    """
+
+    spread: Spread = "by_dimension"
+    unit_length: bool = False
+    left_raw: tuple[str, ...] = ()
+    template: str | None = "a photo of a {}."
+
+    def as_code(self) -> RDMSettings:
+        return dataclasses.replace(self, spread="pooled", unit_length=True, left_raw=("tsm",))
+
+    def for_probe(self) -> RDMSettings:
+        return dataclasses.replace(self, template=None)
+
+    def for_inputs(self) -> tuple[Any, ...]:
+        return (self.template,)
+
+
+RSA = Protocol("rsa", "rdm", RDMSettings(), metric="rdm_pearson")
+
+
+def rdm(
+    inputs: Pair, settings: Sequence[RDMSettings], *, trials: int, seed: int, device: str = "cpu"
+) -> list[NDArray[Any]]:
+    """The dissimilarity of every two classes under each of the two models.
+
+    Float32 ``[trials, 2, classes, classes]`` a setting, symmetric with a zero diagonal. Nothing is drawn: every trial
+    is the same. Beyond features and matrices, memory is a few arrays ``[classes, d]``. Raises BadDataset for fewer
+    than 4 classes or a class with fewer than 2 images, BadFeatures where a distance is infinite.
+    """
+    inputs.check()
+    found = [np.stack([_matrix(side, inputs.class_names, s, device) for side in inputs.sides]) for s in settings]
+    return [np.tile(matrices, (trials, 1, 1, 1)) for matrices in found]
+
+
+def _matrix(side: Side, names: Sequence[str], settings: RDMSettings, device: str) -> NDArray[np.float32]:
+    """Float32 ``[classes, classes]`` of one model."""
+    if side.labels is None:
+        return _euclidean(side.x.astype(np.float64)).astype(np.float32)
+    raw = side.role in settings.left_raw
+    means, deviations, counts = class_statistics(
+        side.x,
+        side.labels,
+        len(names),
+        unit_length=settings.unit_length and not raw,
+        pooled=settings.spread == "pooled" and not raw,
+    )
+    if settings.spread == "none":
+        return _euclidean(means).astype(np.float32)
+    errors = (deviations + (OFFSET if raw else 0.0)) ** 2 / counts[:, None]
+    found = _welch(means, errors, device)
+    bad = np.argwhere(~np.isfinite(found))
+    if len(bad):
+        one, other = bad[0]
+        raise BadFeatures(
+            f"{side.role}: classes {names[one]!r} and {names[other]!r} are infinitely far apart: expected features "
+            "that vary within a class wherever the means differ, found some that vary in neither; "
+            "take the spread pooled over dimensions (spread='pooled') or a dataset with more images a class"
+        )
+    return found.astype(np.float32)
+
+
+def class_statistics(
+    x: NDArray[Any], labels: NDArray[Any], classes: int, *, unit_length: bool = False, pooled: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Means ``[classes, d]``, standard deviations ``[classes, d]`` and numbers of rows ``[classes]`` of each class.
+
+    ``pooled``: one standard deviation a class, ``[classes, 1]``, over all entries of all its rows. ``unit_length``
+    divides every row by its Euclidean norm first; a row of zeros stays.
+    """
+    order = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels, minlength=classes)
+    ends = np.cumsum(counts)
+    means = np.empty((classes, x.shape[1]))
+    deviations = np.empty((classes, 1 if pooled else x.shape[1]))
+    for k, (start, end) in enumerate(zip(ends - counts, ends, strict=True)):
+        rows = order[start:end]
+        means[k] = sum(part.sum(axis=0) for part in _rows(x, rows, unit_length)) / len(rows)
+        centre = means[k].mean() if pooled else means[k]
+        squares = sum(((part - centre) ** 2).sum(axis=0) for part in _rows(x, rows, unit_length)) / len(rows)
+        deviations[k] = np.sqrt(squares.mean() if pooled else squares)
+    return means, deviations, counts
+
+
+def _rows(x: NDArray[Any], rows: NDArray[np.int64], unit_length: bool) -> Iterator[NDArray[np.float64]]:
+    """The rows in float64, some at a time."""
+    for some in blocks(len(rows), x.shape[1], ROWS):
+        part = x[rows[some]].astype(np.float64)
+        if unit_length:
+            norm = np.linalg.norm(part, axis=1, keepdims=True)
+            part /= np.where(norm > 0, norm, 1.0)
+        yield part
+
+
+def _welch(means: NDArray[np.float64], errors: NDArray[np.float64], device: str) -> NDArray[np.float64]:
+    """``|| (m_i - m_j) / sqrt(e_i + e_j) ||`` of means ``[n, d]`` and squared errors ``[n, d]`` or ``[n, 1]``.
+
+    A dimension in which both means and both errors agree to be nothing adds nothing (0 / 0 is 0).
+    """
+    if errors.shape[1] == 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = _euclidean(means) / np.sqrt(errors + errors.T)
+        return np.where(np.isnan(found), 0.0, found)
+    import torch
+
+    # The distance does not change with the origin or the unit; near 0 and 1 single precision is enough.
+    means = means - means.mean(axis=0)
+    unit = float(np.abs(means).max()) or 1.0
+    m, e = to_tensor(means / unit, device), to_tensor(errors / unit**2, device)
+    constant = bool((e == 0).any())
+    squares = torch.zeros(len(m), len(m), device=device)
+    for i in range(len(m) - 1):
+        for some in blocks(len(m) - i - 1, m.shape[1], TILE):
+            part = slice(i + 1 + some.start, i + 1 + some.stop)
+            terms = m[part] - m[i]
+            terms.square_().div_(e[part] + e[i])
+            if constant:
+                terms.nan_to_num_(nan=0.0, posinf=float("inf"))
+            squares[i, part] = terms.sum(dim=1)
+    return np.asarray((squares + squares.T).sqrt().cpu().numpy(), dtype=np.float64)
+
+
+def _euclidean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.spatial.distance import pdist, squareform
+
+    return np.asarray(squareform(pdist(rows)))
+
+
+PROBES.add(
+    Probe(
+        "rdm",
+        rdm,
+        RDMSettings,
+        inputs="pair",
+        takes="pair",
+        unnamed=False,
+        title="Correlation of representational dissimilarity matrices (as Devillers et al. 2021, Fig. 8)",
+        about="dissimilarities of all classes under two models",
+    )
+)
