@@ -262,5 +262,62 @@ def test_rdm(against):
     np.testing.assert_allclose(ours[0][0], theirs, rtol=1e-4)
 
 
+@pytest.mark.parametrize("hidden", [256, None], ids=["mlp", "linear"])
+def test_gradients(benchmark, lines, hidden):
+    """One step of five heads with gradients written out, against the gradients of ``torch.func``, on one thread."""
+    import torch
+
+    from mmbench.training.heads import Heads
+
+    widths, rows = [256, *filter(None, [hidden]), 10], 50 if hidden else 64
+    heads = Heads(widths, range(5), several=False, device="cpu", lr=1e-4)
+    generator = torch.Generator().manual_seed(SEED)
+    x, y = torch.randn(5, rows, 256, generator=generator), torch.randint(10, (5, rows), generator=generator)
+    step, first = _with_torch_func(heads, x, y)
+    heads.step(x, y)
+    size = widths[0] * widths[1]
+    torch.testing.assert_close(heads.slopes[:, :size].reshape(first.shape), first, atol=1e-6, rtol=1e-3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        benchmark.pedantic(heads.step, (x, y), rounds=50, iterations=10, warmup_rounds=2)
+        best = min(_seconds(lambda: [step() for _ in range(10)]) for _ in range(50)) / 10
+    finally:
+        torch.set_num_threads(threads)
+    if benchmark.stats is not None:
+        ratio = best / benchmark.stats.stats.min
+        benchmark.extra_info |= {"against": "torch.func", "against_s": best, "ratio": ratio}
+        name = "gradients, mlp" if hidden else "gradients, linear"
+        lines.append(f"{name:18} {benchmark.stats.stats.min:.5f} s   torch.func {best:.5f} s   ratio {ratio:5.1f}")
+
+
+def _with_torch_func(heads, x, y):
+    """A step like ``heads.step(x, y)``, from the same weights, and the gradient of the first layer's weights."""
+    import torch
+    from torch.func import functional_call, grad, vmap
+    from torch.optim.adam import adam
+
+    layers = [torch.nn.Linear(*reversed(weight.shape[1:])) for weight, _ in heads.layers]
+    module = torch.nn.Sequential(*[part for layer in layers for part in (layer, torch.nn.ReLU())][:-1])
+    weights = {f"{2 * depth}.weight": weight.clone() for depth, (weight, _) in enumerate(heads.layers)}
+    weights |= {f"{2 * depth}.bias": bias[:, 0].clone() for depth, (_, bias) in enumerate(heads.layers)}
+    moments = [[torch.zeros_like(values) for values in weights.values()] for _ in range(2)]
+    steps = [torch.zeros(()) for _ in weights]
+
+    def loss(of_one, x, y):
+        return torch.nn.functional.cross_entropy(functional_call(module, of_one, (x,)), y)
+
+    slopes = vmap(grad(loss))
+
+    def step():
+        found = slopes(weights, x, y)
+        adam(
+            list(weights.values()), [found[name] for name in weights], *moments, [], steps,
+            fused=True, amsgrad=False, maximize=False, beta1=0.9, beta2=0.999, eps=1e-8, **heads.adam,
+        )  # fmt: skip
+
+    return step, slopes(weights, x, y)["0.weight"]
+
+
 def _accuracy(predictions, arrays) -> float:
     return float(np.mean([np.mean(p == arrays.test_y) for p in predictions]))

@@ -2,7 +2,7 @@
 
 A seed's result is that of ``torch.nn.Linear`` (and ReLU) trained alone by ``torch.optim.Adam``, up to rounding: the
 tests hold it to that. The gradients of one or two linear layers are written out. Those of ``torch.func``
-(``stack_module_state``, ``vmap``, ``grad``) take twice the time of a step of the MLP head and five times that of a
+(``vmap`` of ``grad``) take two to three times as long for a step of the MLP head, and five times or more for one of a
 linear head: ``pytest benchmarks/test_timings.py --mmbench-timings -k gradients`` measures it.
 """
 
