@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbench.protocol import CLUSTERING
+from mmbench.probes.spectral import CLUSTERING
 
 pytestmark = pytest.mark.mmbench(CLUSTERING)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mmbench.protocol import MLP_HEAD, NEIGHBOURS
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.probes.neighbours import NEIGHBOURS
 
 pytestmark = pytest.mark.mmbench((MLP_HEAD, NEIGHBOURS.over(shots=(1, 5, 10))))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbench.protocol import LINEAR_PROBE
+from mmbench.probes.linear import LINEAR_PROBE
 
 pytestmark = pytest.mark.mmbench(LINEAR_PROBE)
 

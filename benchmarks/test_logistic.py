@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbench.protocol import LOGISTIC
+from mmbench.probes.logistic import LOGISTIC
 
 pytestmark = pytest.mark.mmbench(LOGISTIC)
 

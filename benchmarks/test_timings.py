@@ -16,17 +16,15 @@ from mmbench.inputs.pair import Pair, Side
 from mmbench.inputs.prompts import Prompted
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES
+from mmbench.probes.logistic import LogisticSettings
+from mmbench.probes.mlp import MLPSettings
+from mmbench.probes.neighbours import NeighbourSettings
+from mmbench.probes.prototypes import PrototypeSettings
 from mmbench.probes.rdm import RDMSettings
-from mmbench.protocol import (
-    ClusteringSettings,
-    LinearSettings,
-    LogisticSettings,
-    MLPSettings,
-    NeighbourSettings,
-    PrototypeSettings,
-    ZeroShotSettings,
-)
+from mmbench.probes.spectral import ClusteringSettings
+from mmbench.probes.zero_shot import ZeroShotSettings
 from mmbench.seeds import trial_seeds
+from mmbench.training.heads import LinearSettings
 
 pytestmark = pytest.mark.timing
 SEED = 0

@@ -24,19 +24,18 @@ Check = tuple[str, Callable[[], None]]
 
 def contract() -> Iterator[Check]:
     """Every check of every entry, as ``(id, check)``; nothing is loaded until a check is called."""
-    from mmbench import protocol as protocols
     from mmbench.claims import CLAIMS
     from mmbench.datasets.entry import DATASETS
     from mmbench.lineups import lineup_names
     from mmbench.models.entry import MODELS
+    from mmbench.protocol import PROTOCOLS
 
     for dataset in DATASETS:
         yield from _named(f"dataset-{dataset.name}", DATASET_CHECKS, dataset)
     for model in MODELS:
         yield from _named(f"model-{model.name}", MODEL_CHECKS, model)
-    for protocol in vars(protocols).values():
-        if isinstance(protocol, protocols.Protocol):
-            yield from _named(f"protocol-{protocol.name}", PROTOCOL_CHECKS, protocol)
+    for protocol in PROTOCOLS:
+        yield from _named(f"protocol-{protocol.name}", PROTOCOL_CHECKS, protocol)
     for claim in CLAIMS:
         yield from _named(f"claim-{claim.id}", CLAIM_CHECKS, claim)
     for check in ZOO_CHECKS:

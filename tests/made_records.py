@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mmbench.protocol import FEW_SHOT, Cell, Roles
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell, Roles
 from mmbench.records.cells import cell_part
 from mmbench.records.schema import Binding, CellPart, LineupPart, VerdictPart
 from mmbench.records.verdicts import adjusted

@@ -117,7 +117,7 @@ class Bench:
     def features(self, models: Models, dataset: str, split: str) -> NDArray[np.float32]:
         """Features ``[n, dim]`` of one split under one role, or under several joined (text first)."""
         from mmbench.inputs.labelled import joined
-        from mmbench.protocol import FEW_SHOT
+        from mmbench.probes.prototypes import FEW_SHOT
 
         return joined(self.source, Cell(FEW_SHOT, Roles.of(models), dataset), split)
 

@@ -34,7 +34,8 @@ from mmbench.forms import (
     Wins,
 )
 from mmbench.forms import Any as AnyOf
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.stats.correlations import spearman
 from mmbench.verdict import Measured, Published, Verdict, judge
 

@@ -24,7 +24,8 @@ from mmbench.calibration.simulation import BOTH, Null, verdicts
 from mmbench.conditions import Linear
 from mmbench.forms import Curve
 from mmbench.metrics import METRICS, Jackknifed, of_sums, ratio_of_sums
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 
 Array = NDArray[np.float64]
 Drawn = tuple[list[NDArray], NDArray]  # predictions of two models, labels

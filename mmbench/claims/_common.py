@@ -12,7 +12,10 @@ from mmbench.claims.claim import CLAIMS, Claim, Place, Printed
 from mmbench.claims.ledger import disagreements_of
 from mmbench.conditions import Extreme, Linear, Term, cell, largest
 from mmbench.forms import POOLED, Above, All, Form
-from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, PRINTED, Cell, Models, Protocol, Roles
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.protocol import PRINTED, Cell, Models, Protocol, Roles
 
 # Roles.
 AR = ("ar_l2", "ar_li4", "ar_li8")

@@ -19,8 +19,12 @@ from mmbench.claims._common import AR, CAPTIONING, DIGITS, FEW_SHOT3, SIN, STAND
 from mmbench.conditions import cell
 from mmbench.forms import BY_BOTH, Above, All, Any, AtMost, Better, Bottom, Chain, Form, Top
 from mmbench.probes.attack import PGD_L2, PGD_LINF
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.probes.retrieval import LINEAR_MAP_RETRIEVAL
-from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, ZERO_SHOT, Protocol, Roles
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.probes.zero_shot import ZERO_SHOT
+from mmbench.protocol import Protocol, Roles
 
 INSTANCES = ("cifar100", "cub")  # drawings and flags, each a class of its own
 CATEGORIES = ("cifar10",)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from mmbench.claims.claim import CLAIMS, Claim, Place, Printed, Table
 from mmbench.forms import Above, Best, OnPar
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 
 STUDY = "planted"
 PROTOCOL = FEW_SHOT.at(shots=5)

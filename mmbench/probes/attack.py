@@ -17,7 +17,7 @@ from mmbench.attacks.pgd import Norm, Threat, pgd, random_change
 from mmbench.errors import BadSpec
 from mmbench.inputs.pixels import Pixels, seed_of
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import Protocol, Settings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
 from mmbench.training.tensors import Tensor, to_tensor
 
@@ -113,6 +113,6 @@ PROBES.add(
         about="projected gradient descent on pixels, through the encoder and a linear head of ours",
     )
 )
-PGD = Protocol("pgd", "attack", AttackSettings(), metric="attack_success", trials=2)
+PGD = PROTOCOLS.add(Protocol("pgd", "attack", AttackSettings(), metric="attack_success", trials=2))
 PGD_LINF = PGD.at(norm="linf", epsilon=0.01)  # of the code's list, the largest below the 4/255 of adversarial training
 PGD_L2 = PGD.at(norm="l2", epsilon=0.5)  # ours: no L2 list is published; 1.75 at 224 pixels, of the 3 of AR-L2

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import LinearSettings
+from mmbench.protocol import PROTOCOLS, Protocol
 from mmbench.seeds import trial_seeds
-from mmbench.training.heads import fit_linear
+from mmbench.training.heads import LinearSettings, fit_linear
 
 
 def linear(
@@ -44,3 +44,4 @@ PROBES.add(
         about="one linear layer by Adam, all seeds in one run",
     )
 )
+LINEAR_PROBE = PROTOCOLS.add(Protocol("linear_probe", "linear", LinearSettings(), trials=5))

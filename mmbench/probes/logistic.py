@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,26 @@ from numpy.typing import NDArray
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import cut_rows, draw_shots
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import LogisticSettings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
+
+
+@dataclass(frozen=True)
+class LogisticSettings(Settings):
+    """Radford et al. 2021: L-BFGS, strength swept on a validation cut, then refitted on all training rows.
+
+    ``shots`` None takes every training row. D-17: the code fixes C = 0.316 and sweeps nothing.
+    """
+
+    shots: int | None = None
+    strengths: tuple[float, ...] = tuple(10.0**e for e in range(-6, 7, 2))
+    steps_per_decade: int = 8
+    max_iter: int = 1000
+    validation: float = 0.2
+
+    def as_code(self) -> LogisticSettings:
+        return dataclasses.replace(self, strengths=(0.316,))
+
 
 Matrix = NDArray[np.float64]
 Rows = tuple[NDArray[Any], NDArray[Any]]
@@ -168,3 +188,4 @@ PROBES.add(
         about="L-BFGS, regularisation swept on validation rows, then refitted",
     )
 )
+LOGISTIC = PROTOCOLS.add(Protocol("logistic", "logistic", LogisticSettings(), trials=1))

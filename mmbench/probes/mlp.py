@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,40 @@ from numpy.typing import NDArray
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import cut_rows
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import MLPSettings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
 from mmbench.training.heads import Heads, rows_at, target
 from mmbench.training.tensors import to_tensor
+
+
+@dataclass(frozen=True)
+class MLPSettings(Settings):
+    """Bielawski 2022, section 5.2: Linear(256), ReLU, Linear; Adam 1e-4, batch 50, early stopping on a validation cut.
+
+    D-10: the code feeds RN50 images that are not normalised (``raw_input`` names the roles). D-11: the code
+    averages F1 over full batches of 50, which drops the remainder of the test set. ``validation`` is the share of the
+    training rows held out for early stopping when the dataset has no validation split (ours).
+    """
+
+    hidden: int = 256
+    learning_rate: float = 1e-4
+    batch_size: int = 50
+    max_epochs: int = 300
+    patience: int = 9
+    validation: float = 0.1
+    raw_input: tuple[str, ...] = ()
+    full_batches_only: bool = False
+
+    def as_code(self) -> MLPSettings:
+        return dataclasses.replace(self, raw_input=("rn50",), full_batches_only=True)
+
+    def for_probe(self) -> MLPSettings:
+        return dataclasses.replace(self, raw_input=(), full_batches_only=False)
+
+    def counted(self, examples: int) -> int:
+        dropped = examples % self.batch_size if self.full_batches_only and examples >= self.batch_size else 0
+        return examples - dropped
+
 
 Rows = tuple[NDArray[Any], NDArray[Any]]
 
@@ -95,3 +127,4 @@ PROBES.add(
         about="one hidden layer by Adam with early stopping",
     )
 )
+MLP_HEAD = PROTOCOLS.add(Protocol("mlp_head", "mlp", MLPSettings(), multilabel_metric="f1_samples", trials=5))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,17 @@ from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import NeighbourSettings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import Tensor, blocks, to_tensor, unit_rows
+
+
+@dataclass(frozen=True)
+class NeighbourSettings(Settings):
+    """Bielawski 2022, section 5.2: 1-NN over all drawn samples. The neighbour metric is not printed; cosine is ours."""
+
+    shots: int = 5
+    neighbours: int = 1
+    metric: Literal["cosine", "euclidean"] = "cosine"
 
 
 def neighbours(
@@ -96,4 +106,7 @@ PROBES.add(
         title="Nearest neighbours, few shots (as Bielawski 2022, Fig. 5.3)",
         about="few-shot nearest drawn rows, many draws",
     )
+)
+NEIGHBOURS = PROTOCOLS.add(
+    Protocol("neighbours", "neighbours", NeighbourSettings(), multilabel_metric="f1_samples", trials=10)
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,19 @@ from numpy.typing import NDArray
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import PrototypeSettings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import Tensor, blocks, to_tensor, unit_rows
+
+
+@dataclass(frozen=True)
+class PrototypeSettings(Settings):
+    """Devillers et al. 2021, section 3.1. D-03: the code scores with the mean of unit vectors, not renormalised."""
+
+    shots: int = 5
+    renormalise: bool = True
+
+    def as_code(self) -> PrototypeSettings:
+        return dataclasses.replace(self, renormalise=False)
 
 
 def prototypes(
@@ -58,3 +71,4 @@ PROBES.add(
         about="few-shot class means over drawn rows, several draws",
     )
 )
+FEW_SHOT = PROTOCOLS.add(Protocol("few_shot", "prototypes", PrototypeSettings(), trials=10))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mmbench.errors import BadFeatures
 from mmbench.inputs.pair import Pair, Side
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import Protocol, Settings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import blocks, to_tensor
 
 Spread = Literal["by_dimension", "pooled", "none"]
@@ -56,7 +56,7 @@ class RDMSettings(Settings):
         return (self.template,)
 
 
-RSA = Protocol("rsa", "rdm", RDMSettings(), metric="rdm_pearson")
+RSA = PROTOCOLS.add(Protocol("rsa", "rdm", RDMSettings(), metric="rdm_pearson"))
 
 
 def rdm(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.mapped import Mapped
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import Protocol, Settings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import blocks, to_tensor, unit_rows
 
 
@@ -45,4 +45,4 @@ PROBES.add(
         about="the nearest text of an image that a linear map brought into the text space",
     )
 )
-LINEAR_MAP_RETRIEVAL = Protocol("linear_map_retrieval", "retrieval", RetrievalSettings(), trials=3)
+LINEAR_MAP_RETRIEVAL = PROTOCOLS.add(Protocol("linear_map_retrieval", "retrieval", RetrievalSettings(), trials=3))

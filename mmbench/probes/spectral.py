@@ -7,8 +7,10 @@ eigenvectors, as many as clusters, divided by those square roots again.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,27 @@ from mmbench.probes.eigen import top_eigenvectors
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.probes.kmeans import kmeans
 from mmbench.probes.labelling import class_first, one_to_one, overlap
-from mmbench.protocol import ClusteringSettings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
 from mmbench.training.tensors import blocks, to_tensor, unit_rows
+
+
+@dataclass(frozen=True)
+class ClusteringSettings(Settings):
+    """Devillers et al. 2021, section 3.2.
+
+    D-04a: the paper says cosine; the code takes its absolute value. Negative cosines are set to 0 in the paper
+    reading, since an affinity cannot be negative (ours). D-04b: the paper names clusters one to one, greedily; the
+    code closes classes but not clusters.
+    """
+
+    affinity: Literal["cosine", "absolute"] = "cosine"
+    labelling: Literal["one_to_one", "class_first"] = "one_to_one"
+    n_init: int = 10
+
+    def as_code(self) -> ClusteringSettings:
+        return dataclasses.replace(self, affinity="absolute", labelling="class_first")
+
 
 Matrix = NDArray[np.float64]
 KEEP = 2**23
@@ -138,3 +158,4 @@ PROBES.add(
         about="clusters of the test rows, named after classes",
     )
 )
+CLUSTERING = PROTOCOLS.add(Protocol("clustering", "spectral", ClusteringSettings(), trials=5))

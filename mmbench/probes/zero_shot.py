@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,26 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.prompts import Prompted
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.protocol import ZeroShotSettings
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import blocks, to_tensor, unit_rows
+
+
+@dataclass(frozen=True)
+class ZeroShotSettings(Settings):
+    """Radford et al. 2021, section 3.1: each prompt normalised, averaged over templates, normalised again.
+
+    ``templates`` None takes the dataset's own. ``ensemble`` False takes the first template alone.
+    """
+
+    templates: tuple[str, ...] | None = None
+    ensemble: bool = True
+    normalise_each: bool = True
+
+    def for_probe(self) -> ZeroShotSettings:
+        return dataclasses.replace(self, templates=None, ensemble=True)
+
+    def for_inputs(self) -> tuple[Any, ...]:
+        return (self.templates, self.ensemble)
 
 
 def zero_shot(
@@ -44,4 +64,8 @@ PROBES.add(
         title="Zero-shot transfer from class names",
         about="nearest class prompt, no training rows",
     )
+)
+ZERO_SHOT = PROTOCOLS.add(Protocol("zero_shot", "zero_shot", ZeroShotSettings(), trials=1))
+ZERO_SHOT_ONE_PROMPT = PROTOCOLS.add(
+    Protocol("zero_shot_one_prompt", "zero_shot", ZeroShotSettings(ensemble=False), trials=1)
 )

@@ -8,16 +8,34 @@ linear head: ``pytest benchmarks/test_timings.py --mmbench-timings -k gradients`
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.protocol import LinearSettings
+from mmbench.protocol import Settings
 from mmbench.training.entry import Checkpoint
 from mmbench.training.tensors import Tensor, blocks, to_tensor
+
+
+@dataclass(frozen=True)
+class LinearSettings(Settings):
+    """Devillers et al. 2021, section 3.3: Adam, 20 epochs. D-05a: batch 64 (README) or 60 (code).
+
+    D-05b (random crops for every model but CLIP) is not reproduced: features are encoded once, without crops.
+    """
+
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    weight_decay: float = 5e-4
+    batch_size: int = 64
+
+    def as_code(self) -> LinearSettings:
+        return dataclasses.replace(self, batch_size=60)
 
 
 class Heads:

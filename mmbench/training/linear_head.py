@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from mmbench.array_checks import check_classes, check_features, check_labels
 from mmbench.errors import BadDataset, Unmeasured
-from mmbench.protocol import LinearSettings, Roles
+from mmbench.protocol import Roles
 from mmbench.source import Source
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights
-from mmbench.training.heads import fit_linear
+from mmbench.training.heads import LinearSettings, fit_linear
 
 
 @dataclass(frozen=True)

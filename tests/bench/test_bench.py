@@ -8,7 +8,12 @@ import pytest
 from mmbench.bench.bench import Bench
 from mmbench.errors import BadFeatures, BadSpec, NotEnoughShots, Unmeasured
 from mmbench.features.store import Store
-from mmbench.protocol import FEW_SHOT, LOGISTIC, MLP_HEAD, NEIGHBOURS, PRINTED, ZERO_SHOT, Cell, Roles
+from mmbench.probes.logistic import LOGISTIC
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.probes.neighbours import NEIGHBOURS
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.zero_shot import ZERO_SHOT
+from mmbench.protocol import PRINTED, Cell, Roles
 
 from ..tiny_lineup import colours, dataset, split, tiny_lineup, words
 

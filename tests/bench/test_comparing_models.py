@@ -16,8 +16,9 @@ from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs.pair import Pair, Side
+from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.probes.rdm import RSA, rdm
-from mmbench.protocol import FEW_SHOT, Cell, Roles
+from mmbench.protocol import Cell, Roles
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,8 @@ from mmbench.conditions import Correlation, Margin, MeanCorrelation, Quorum, cel
 from mmbench.errors import BadSpec
 from mmbench.forms import Above, All, AtLeast, Not, Scope, Top
 from mmbench.metrics import METRICS
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.verdict import Measured, Published, judge
 
 # Datasets whose cells are F1 between 0 and 1 when the protocol has a metric for several labels.

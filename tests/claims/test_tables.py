@@ -9,7 +9,8 @@ from mmbench.claims._captions import FIG_3_14, FIG_3_23
 from mmbench.claims.bielawski2022 import tables
 from mmbench.claims.claim import Table
 from mmbench.claims.devillers2021.printed_numbers import CORRELATIONS
-from mmbench.protocol import MLP_HEAD, Cell, Roles
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.protocol import Cell, Roles
 
 # count, digest of every (model, dataset, value, spread), sum of the values
 INDEPENDENT = {

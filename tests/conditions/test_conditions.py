@@ -24,7 +24,8 @@ from mmbench.conditions import (
     smallest,
     with_cells,
 )
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 
 ROLES = "abcd"
 CELLS = {role: Cell(FEW_SHOT, role, "set") for role in ROLES}

@@ -10,7 +10,8 @@ from mmbench.claims import Claim, Place, Printed, Table
 from mmbench.conditions import Curved, Linear, Quorum, cell, cells_of, constant, with_cells
 from mmbench.errors import BadForm, BadSpec
 from mmbench.forms import BY_BOTH, Curve, Not, Scope, Top
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.scores import joint
 from mmbench.verdict import Measured, Published, judge
 

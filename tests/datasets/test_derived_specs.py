@@ -16,7 +16,8 @@ from mmbench.datasets.masks import MASKS
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.datasets.specs import resolve
 from mmbench.errors import BadDataset, BadSpec, BrokenEntryPoint, MissingAsset, UnknownName
-from mmbench.protocol import FEW_SHOT, Cell, Roles
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell, Roles
 
 FLAGS = "flag of Chile,flag of Cocos (Keeling) Islands, flag of Japan"
 

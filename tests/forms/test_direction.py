@@ -7,7 +7,9 @@ import pytest
 from mmbench.conditions import cell, printed
 from mmbench.errors import BadForm, UnknownName
 from mmbench.forms import BY_BOTH, POOLED, Above, AtMost, Best, Better, Bottom, Chain, Not, Scope, Top
-from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.protocol import Cell
 
 ATTACK = replace(FEW_SHOT, name="attack", metric="attack_success")
 MODELS = ("weak", "middle", "strong")

@@ -30,7 +30,9 @@ from mmbench.forms import (
     Trend,
     Wins,
 )
-from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell, Roles
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.protocol import Cell, Roles
 from mmbench.verdict import Measured, judge
 
 MODELS = ("a", "b", "c", "d")

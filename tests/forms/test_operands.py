@@ -4,7 +4,9 @@ import pytest
 
 from mmbench.conditions import cells_of, constant, mean, printed
 from mmbench.forms import BY_BOTH, Above, AtMost, Best, Bottom, Each, On, Scope, Top, Wins
-from mmbench.protocol import CLUSTERING, FEW_SHOT, PRINTED, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.protocol import PRINTED, Cell
 
 GROUPS = {"pair": ("a", "b")}
 SCOPE = Scope((CLUSTERING,), ("x", "y"), ("a", "b", "c"), GROUPS)

@@ -16,7 +16,8 @@ from mmbench.errors import BadScores, BadSpec
 from mmbench.gate import decision as gate
 from mmbench.gate.decision import DEFAULT_MARGINS, Compared, Decision, Margins, NotComparable, decide, inject
 from mmbench.metrics import METRICS, Metric
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.scores import Scores
 
 POINTS = DEFAULT_MARGINS["accuracy"]

@@ -6,7 +6,7 @@ from mmbench.errors import BadSpec
 from mmbench.gate.comparison import gate_records
 from mmbench.gate.decision import Margins, NotComparable
 from mmbench.gate.pairing import check_outcomes, pair, same_models
-from mmbench.protocol import FEW_SHOT
+from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.records.files import read_record, save_record
 from mmbench.records.outcomes import BadOutcomes
 from mmbench.records.schema import BadRecord, Binding

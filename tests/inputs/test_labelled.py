@@ -10,7 +10,8 @@ from mmbench.errors import BadSpec, UnknownName, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs import labelled
 from mmbench.inputs.entry import FAMILIES
-from mmbench.protocol import FEW_SHOT, Cell, Roles
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell, Roles
 from mmbench.source import require
 
 from ..tiny_lineup import tiny_lineup

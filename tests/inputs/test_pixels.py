@@ -15,7 +15,8 @@ from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.encoders import image_encoder, text_encoder
 from mmbench.models.entry import Identity, ModelEntry, Preprocess
 from mmbench.probes.attack import PGD
-from mmbench.protocol import LINEAR_PROBE, Cell, Roles
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.protocol import Cell, Roles
 
 SIZE, CLASSES, DIM = 4, ("red", "green", "blue"), 12
 HOW = Preprocess(SIZE, SIZE, (0.4, 0.5, 0.6), (0.2, 0.3, 0.4))

@@ -13,7 +13,8 @@ from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs import prompts
 from mmbench.lineups import load_lineup
-from mmbench.protocol import ZERO_SHOT, ZERO_SHOT_ONE_PROMPT, Cell, Roles
+from mmbench.probes.zero_shot import ZERO_SHOT, ZERO_SHOT_ONE_PROMPT
+from mmbench.protocol import Cell, Roles
 
 from ..tiny_lineup import CLASSES, dataset, tiny_lineup
 

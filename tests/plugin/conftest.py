@@ -15,13 +15,14 @@ from mmbench.features.store import Store
 from mmbench.forms import Above
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.entry import Identity, ModelEntry
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.scores import Scores
 from mmbench.session.run_session import RunSession
 
 MODULE = """
 import pytest
-from mmbench.protocol import FEW_SHOT
+from mmbench.probes.prototypes import FEW_SHOT
 
 pytestmark = pytest.mark.mmbench(FEW_SHOT, claims={claims!r})
 

@@ -14,7 +14,7 @@ from mmbench.records.files import read_record
 CLAIM = """
 from mmbench.claims import CLAIMS, Claim, Place
 from mmbench.forms import AtLeast
-from mmbench.protocol import FEW_SHOT
+from mmbench.probes.prototypes import FEW_SHOT
 
 for name, value in (("test-red-from-blue", 90.0), ("test-beyond-reach", 150.0)):
     CLAIMS.add(Claim(name, "An untrained network tells red from blue.", Place("test", "0"), AtLeast("bit_m", value),
@@ -22,7 +22,7 @@ for name, value in (("test-red-from-blue", 90.0), ("test-beyond-reach", 150.0)):
 """
 MODULE = """
 import pytest
-from mmbench.protocol import FEW_SHOT
+from mmbench.probes.prototypes import FEW_SHOT
 
 pytestmark = pytest.mark.mmbench(FEW_SHOT, claims=("test-red-from-blue", "test-beyond-reach"))
 

@@ -6,7 +6,8 @@ import pytest
 
 from mmbench.errors import MissingAsset, NotEnoughShots
 from mmbench.forms import Above
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.records.files import read_record
 
 NEVER = "[[outcome]]\nclaim = 'a'\nevidence = 'measured'\nverdict = '{verdict}'\nestimate = {estimate}\n"

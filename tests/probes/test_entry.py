@@ -8,7 +8,9 @@ import pytest
 from mmbench.errors import BadDataset, BadFeatures
 from mmbench.inputs.entry import FAMILIES
 from mmbench.probes.entry import PROBES
-from mmbench.protocol import LinearSettings, LogisticSettings, MLPSettings
+from mmbench.probes.logistic import LogisticSettings
+from mmbench.probes.mlp import MLPSettings
+from mmbench.training.heads import LinearSettings
 
 QUICK = {
     "linear": LinearSettings(epochs=5, learning_rate=0.05),

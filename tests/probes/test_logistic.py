@@ -9,8 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.logistic import binary_search, choose_strength, fit, logistic, predict
-from mmbench.protocol import LogisticSettings
+from mmbench.probes.logistic import LogisticSettings, binary_search, choose_strength, fit, logistic, predict
 
 
 def sklearn_weights(model):

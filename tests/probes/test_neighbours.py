@@ -10,8 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mmbench.errors import NotEnoughShots
 from mmbench.probes.draws import draw_shots
-from mmbench.probes.neighbours import neighbours
-from mmbench.protocol import NeighbourSettings
+from mmbench.probes.neighbours import NeighbourSettings, neighbours
 
 METRICS = ["cosine", "euclidean"]
 

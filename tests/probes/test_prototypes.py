@@ -12,8 +12,7 @@ from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes import tensors
 from mmbench.probes.draws import draw_shots
-from mmbench.probes.prototypes import prototypes
-from mmbench.protocol import PrototypeSettings
+from mmbench.probes.prototypes import PrototypeSettings, prototypes
 
 PAPER, CODE = PrototypeSettings(shots=5), PrototypeSettings(shots=5).as_code()
 SEEDS = st.integers(0, 2**32 - 1)

@@ -13,8 +13,7 @@ from mmbench.errors import BadDataset
 from mmbench.probes import spectral as module
 from mmbench.probes.eigen import top_eigenvectors
 from mmbench.probes.kmeans import _from_rows, _plus_plus, kmeans
-from mmbench.probes.spectral import embedding, spectral
-from mmbench.protocol import ClusteringSettings
+from mmbench.probes.spectral import ClusteringSettings, embedding, spectral
 
 PAPER, CODE = ClusteringSettings(), ClusteringSettings().as_code()
 

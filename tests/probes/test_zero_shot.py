@@ -9,8 +9,7 @@ from scipy.stats import norm, ortho_group
 
 from mmbench.errors import BadDataset, BadFeatures
 from mmbench.inputs.prompts import Prompted
-from mmbench.probes.zero_shot import zero_shot
-from mmbench.protocol import ZeroShotSettings
+from mmbench.probes.zero_shot import ZeroShotSettings, zero_shot
 
 THREE = ZeroShotSettings()
 EACH_OR_NOT = [THREE, dataclasses.replace(THREE, normalise_each=False)]

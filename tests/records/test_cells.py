@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.records.cells import cell_part, scores_of
 from mmbench.records.outcome_codec import pack
 from mmbench.records.schema import BadRecord, CellPart

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mmbench.protocol import FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.protocol import Cell
 from mmbench.records.schema import RowPart, VerdictPart
 from mmbench.records.verdicts import adjusted, plain, rounded, verdict_part
 from mmbench.verdict.outcome import Part, Row, Verdict

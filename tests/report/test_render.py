@@ -14,7 +14,7 @@ from mmbench.datasets.specs import resolve
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.entry import PROBES
-from mmbench.protocol import PrototypeSettings
+from mmbench.probes.prototypes import PrototypeSettings
 from mmbench.records.schema import VerdictPart
 from mmbench.records.verdicts import adjusted
 from mmbench.report.figures import figures_of

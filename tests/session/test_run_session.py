@@ -11,7 +11,14 @@ from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.features.store import Store
 from mmbench.lineups.roles import MODEL_ROLES
-from mmbench.protocol import CLUSTERING, FEW_SHOT, LINEAR_PROBE, LOGISTIC, MLP_HEAD, NEIGHBOURS, ZERO_SHOT, Roles
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.probes.logistic import LOGISTIC
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.probes.neighbours import NEIGHBOURS
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.probes.zero_shot import ZERO_SHOT
+from mmbench.protocol import Roles
 from mmbench.session.run_session import RunSession
 
 OWN = {role.name for role in MODEL_ROLES if role.own}

@@ -20,9 +20,9 @@ import mmbench.training
 from mmbench.bench import trainings
 from mmbench.datasets.entry import Dataset, Split
 from mmbench.features.store import Store
-from mmbench.protocol import LinearSettings, Roles
+from mmbench.protocol import Roles
 from mmbench.training.entry import Checkpoint
-from mmbench.training.heads import Heads
+from mmbench.training.heads import Heads, LinearSettings
 
 children.CODE = str(Path(mmbench.training.__file__).parent)  # the lines that are counted
 trainings.Checkpoint = functools.partial(Checkpoint, every=0)  # each epoch is kept

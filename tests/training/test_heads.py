@@ -12,10 +12,9 @@ from torch import nn
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.linear import linear
-from mmbench.probes.mlp import fit_mlp, mlp, split
-from mmbench.protocol import LinearSettings, MLPSettings
+from mmbench.probes.mlp import MLPSettings, fit_mlp, mlp, split
 from mmbench.seeds import trial_seeds
-from mmbench.training.heads import fit_linear
+from mmbench.training.heads import LinearSettings, fit_linear
 
 LINEAR = LinearSettings(epochs=4, learning_rate=0.01, batch_size=16)
 MLP = MLPSettings(hidden=16, learning_rate=0.01, batch_size=16, max_epochs=40, patience=3)

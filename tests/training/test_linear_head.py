@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mmbench.errors import BadDataset, BadFeatures, Unmeasured
-from mmbench.protocol import LinearSettings, Roles
+from mmbench.protocol import Roles
 from mmbench.training.entry import TRAININGS, Checkpoint
-from mmbench.training.heads import fit_linear
+from mmbench.training.heads import LinearSettings, fit_linear
 from mmbench.training.linear_head import TrainRows, fit, gather
 
 HERE = Path(__file__).parent

@@ -8,7 +8,9 @@ import pytest
 from mmbench.claims import Claim, Place
 from mmbench.forms import Above, AtLeast, AtMost, Best, Form, OnPar
 from mmbench.metrics import METRICS
-from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell, Roles
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.protocol import Cell, Roles
 from mmbench.scores import Scores
 from mmbench.verdict import Measured, Verdict, judge
 

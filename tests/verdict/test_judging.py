@@ -11,7 +11,9 @@ from mmbench.claims import planted as house
 from mmbench.conditions import cell
 from mmbench.errors import BadScores, Unmeasured
 from mmbench.forms import Above, All, Any, Best, Correlates, Form, Not, OnPar
-from mmbench.protocol import CLUSTERING, FEW_SHOT, Cell
+from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.protocol import Cell
 from mmbench.scores import Scores
 from mmbench.verdict import Measured, Published, Verdict, judge
 

@@ -43,7 +43,9 @@ from mmbench.forms import (
     Top,
     Wins,
 )
-from mmbench.protocol import LINEAR_PROBE, MLP_HEAD, Roles
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.protocol import Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
 TABLES = (TABLE_5_1, TABLE_5_2, TABLE_5_3)

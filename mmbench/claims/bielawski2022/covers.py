@@ -18,7 +18,8 @@ from mmbench.claims._common import (
 from mmbench.claims.bielawski2022.tables import PRIOR_ART, TABLE_5_2
 from mmbench.conditions import printed
 from mmbench.forms import BY_BOTH, Above, All, Best
-from mmbench.protocol import MLP_HEAD, Roles
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.protocol import Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
 _on_covers = partial(claim, protocols=(MLP_HEAD,), published=(TABLE_5_2,))

@@ -18,7 +18,7 @@ from mmbench.claims._common import (
 )
 from mmbench.conditions import cell, constant, printed
 from mmbench.forms import BY_BOTH, BY_PROTOCOL, POOLED, Above, All, AtMost, Best, Bottom, On, Top
-from mmbench.protocol import NEIGHBOURS
+from mmbench.probes.neighbours import NEIGHBOURS
 
 FEW_SHOT = "5.2 Results, Few-shot learning"
 SHOTS = NEIGHBOURS.over(shots=(1, 5, 10))

@@ -8,7 +8,8 @@ from itertools import combinations
 from mmbench.claims._common import CLIP_PAIR, EQ_PCT, HC_TEXT, HC_UNIMODAL_VISION, HC_VISION, PAIRS9, claim, paired
 from mmbench.claims.bielawski2022.tables import TABLE_5_1
 from mmbench.forms import Above, All, AtMost, Best, Form, OnPar, Top
-from mmbench.protocol import MLP_HEAD, Roles
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.protocol import Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
 WITH_BASE, WITH_LARGE = Roles("clip", "bert_base"), Roles("clip", "bert_large")

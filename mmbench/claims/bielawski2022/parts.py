@@ -31,7 +31,8 @@ from mmbench.claims.bielawski2022.few_shot import HUNDRED
 from mmbench.claims.bielawski2022.posters import lead_kept
 from mmbench.claims.bielawski2022.tables import RECENT_FILMS, TABLE_5_1, TABLE_5_2, TABLE_5_3
 from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, Bottom, On, OnPar, Top, Wins
-from mmbench.protocol import MLP_HEAD, Roles
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.protocol import Roles
 
 SMALL_TEXT = ("bert_base", "clip_t")
 PAIRS6 = paired(HC_VISION, SMALL_TEXT)

@@ -23,7 +23,7 @@ from mmbench.claims._common import (
 from mmbench.claims.bielawski2022.tables import PLOTSTER_COUNTS, PRIOR_ART, RECENT_FILMS, TABLE_5_3
 from mmbench.conditions import constant, printed
 from mmbench.forms import BY_BOTH, POOLED, Above, All, AtMost, Best, Form, On, OnPar
-from mmbench.protocol import MLP_HEAD
+from mmbench.probes.mlp import MLP_HEAD
 
 TRANSFER = "5.2 Results, Transfer learning"
 _on_posters = partial(claim, protocols=(MLP_HEAD,), published=(TABLE_5_3,))

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from mmbench.claims._common import numbers
 from mmbench.claims.claim import Place, Printed, Table
-from mmbench.protocol import MLP_HEAD, PRINTED, Cell, Models, Roles
+from mmbench.probes.mlp import MLP_HEAD
+from mmbench.protocol import PRINTED, Cell, Models, Roles
 
 SEEDS = 5
 Entry = tuple[float, float] | None  # mean and standard deviation over SEEDS runs

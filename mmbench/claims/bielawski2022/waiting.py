@@ -6,7 +6,8 @@ from functools import partial
 
 from mmbench.claims._common import LARGE_PCT, STANDARD6, claim
 from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, On
-from mmbench.protocol import LINEAR_PROBE, MLP_HEAD
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.probes.mlp import MLP_HEAD
 
 _predicted = partial(claim, status="predicted")
 _cited = partial(claim, status="cited")

@@ -40,7 +40,9 @@ from mmbench.forms import (
     Top,
     Wins,
 )
-from mmbench.protocol import CLUSTERING, LINEAR_PROBE, Protocol
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.protocol import Protocol
 
 MEAN_OF_SIX = "by each model's mean over the six sets"
 OTHERS_ON_CUB = tuple(name for name in VISION_ONLY if name != "bit_m")

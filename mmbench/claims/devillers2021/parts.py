@@ -6,7 +6,8 @@ from functools import partial
 
 from mmbench.claims._common import FEW_SHOT3, LARGE_PCT, NATURAL, STANDARD6, TASKS5, claim
 from mmbench.forms import BY_BOTH, Above, AtMost, Best, Top
-from mmbench.protocol import CLUSTERING, LINEAR_PROBE
+from mmbench.probes.linear import LINEAR_PROBE
+from mmbench.probes.spectral import CLUSTERING
 
 THREE = ("rn50", "bit_m", "clip")
 _part = partial(claim, datasets=STANDARD6, models=THREE)
