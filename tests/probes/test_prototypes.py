@@ -10,7 +10,7 @@ from scipy.stats import norm, ortho_group
 
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes import tensors
+from mmbench.training import tensors
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.prototypes import PrototypeSettings, prototypes
 
