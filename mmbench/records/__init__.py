@@ -1,1 +1,1 @@
-"""What a run leaves: its schema, its cells, comparing two of them."""
+"""What a run leaves: schema, files and their layout, cells and verdicts, and comparing two records."""
