@@ -137,6 +137,14 @@ def test_a_shift_of_all_features_changes_nothing(seed, setting, by):
     np.testing.assert_allclose(matrix(moved, setting), matrix(side, setting), rtol=2e-3)
 
 
+def test_far_from_zero_no_digit_is_lost():
+    """Quarters, which single precision holds exactly also 2**14 further on."""
+    side = images(0)
+    quarters = np.round(4 * side.x) / 4
+    near, far = (dataclasses.replace(side, x=(quarters + by).astype(np.float32)) for by in (0, 2**14))
+    np.testing.assert_allclose(matrix(far), matrix(near), rtol=1e-6)
+
+
 @hypothesis_settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(1e-6, 1e6))
 def test_the_unit_of_a_dimension_changes_nothing_by_dimension(seed, factor):
