@@ -64,20 +64,20 @@ def no_unseen_drawing_is_trained_on() -> None:
     assert shown.isdisjoint(listing[row].id for row in openmoji.unseen())
 
 
-def no_unseen_concept_is_told() -> None:
+def no_caption_names_an_unseen_concept() -> None:
     """No caption names a drawing or a concept that evaluation shows: captions are made of the corpus's names."""
     from mmbench.datasets import openmoji
     from mmbench.zoo.corpus import training_corpus
 
     corpus, listing = training_corpus(), openmoji.catalogue()
-    told = {
+    named = {
         word.lower() for name, others in zip(corpus.names, corpus.keywords, strict=True) for word in (name, *others)
     }
-    assert told.isdisjoint(listing[row].concept for row in openmoji.unseen())
-    assert told.isdisjoint(listing[row].name.lower() for row in openmoji.unseen())
+    assert named.isdisjoint(listing[row].concept for row in openmoji.unseen())
+    assert named.isdisjoint(listing[row].name.lower() for row in openmoji.unseen())
 
 
-ZOO_CHECKS = [no_unseen_drawing_is_trained_on, no_unseen_concept_is_told]
+ZOO_CHECKS = [no_unseen_drawing_is_trained_on, no_caption_names_an_unseen_concept]
 
 
 # datasets
@@ -216,7 +216,7 @@ def is_placed_and_said(claim: Claim) -> None:
 
 
 def compiles(claim: Claim) -> None:
-    """The form compiles for both kinds of evidence, has leaves, and can say itself."""
+    """The form compiles for both kinds of evidence, has leaves, and has a wording."""
     for evidence in ("published", "measured"):
         node = claim.condition(evidence)
         if node is not None:
