@@ -11,7 +11,7 @@ estimate restricted to the null, Berger & Boos 1994 take the maximum over what i
 - with the observed spread, which noise has widened, and with that spread less the noise's share (method of moments;
   where nothing is left, the verdict stays open);
 - for rank correlations also from means in which items that cannot be distinguished, by all lists or by one, stand in
-  the order that is worst for the claim. Nearly tied true means still have ranks, and the observed ranks need not be those.
+  the order that is worst for the claim. Nearly tied true means still have ranks; the observed ranks may be others.
 
 Simulated (``reports/calibration.md``, and with random truths of 8 and 12 models in 2 and 3 lists): within 5 %, and
 clear cases are decided where the true means spread well beyond their noise.
