@@ -225,7 +225,7 @@ def is_placed_and_said(claim: Claim) -> None:
 
 
 def compiles(claim: Claim) -> None:
-    """The form compiles for both kinds of evidence, has leaves, and can say itself."""
+    """The form compiles for both kinds of evidence, has leaves, and has a wording."""
     for evidence in ("published", "measured"):
         node = claim.condition(evidence)
         if node is not None:

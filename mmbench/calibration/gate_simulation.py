@@ -232,7 +232,7 @@ def among(
 
 
 def unadjusted(p_worse: Array, p_not_worse: Array) -> list[Decided]:
-    """A liar: every cell fails at the full level, however many there are."""
+    """Wrong on purpose: every cell fails at the full level, however many there are."""
     return [
         "fail" if worse <= LEVEL else "pass" if not_worse <= LEVEL else "inconclusive"
         for worse, not_worse in zip(p_worse, p_not_worse, strict=True)
@@ -240,7 +240,7 @@ def unadjusted(p_worse: Array, p_not_worse: Array) -> list[Decided]:
 
 
 def unpaired(base: Scores, candidates: Sequence[Scores]) -> stats.Contrasts:
-    """A liar: base and candidate as if each had its own examples and draws."""
+    """Wrong on purpose: base and candidate as if each had its own examples and draws."""
     outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
     joint = stats.crossed(outcomes, [base.scale] * len(outcomes), list(range(len(outcomes))))
     size = len(candidates)

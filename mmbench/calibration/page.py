@@ -133,8 +133,8 @@ def _runs(name: str, runs: int) -> int:
 
 def render(record: dict[str, Any]) -> str:
     """The page in Markdown."""
-    ours = [row for row in record["coverage"] if "liar" not in row["method"]]
-    liars = [row for row in record["coverage"] if "liar" in row["method"]]
+    ours = [row for row in record["coverage"] if not row["method"].endswith("(wrong)")]
+    wrong = [row for row in record["coverage"] if row["method"].endswith("(wrong)")]
     found = simulation.faults({**record, "coverage": ours})
     lines = [
         "# Calibration of verdicts",
@@ -170,7 +170,7 @@ def render(record: dict[str, Any]) -> str:
         "| method | variance | coverage | flagged |",
         "|---|---|---:|---|",
     ]
-    for row in liars:
+    for row in wrong:
         flagged = "yes" if simulation.faults({"coverage": [row]}) else "no"
         lines.append(f"| {row['method']} | {row['shares']} | {_percent(row['coverage'], row['runs'])} | {flagged} |")
     lines += [

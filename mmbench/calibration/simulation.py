@@ -61,14 +61,14 @@ def crossed_components(outcomes: list[NDArray]) -> Interval:
 
 
 def examples_only(outcomes: list[NDArray]) -> Interval:
-    """A liar: every outcome of every trial taken as independent."""
+    """Wrong on purpose: every outcome of every trial taken as independent."""
     difference = (outcomes[0] - outcomes[1]).ravel()
     half = 1.96 * difference.std(ddof=1) / math.sqrt(difference.size)
     return float(difference.mean() - half), float(difference.mean() + half)
 
 
 def percentile_bootstrap(outcomes: list[NDArray], draws: int = 200) -> Interval:
-    """A liar with few trials: trials and examples resampled, percentiles taken."""
+    """Wrong with few trials: trials and examples resampled, percentiles taken."""
     difference = (outcomes[0] - outcomes[1]).astype(np.float64)
     trials, examples = difference.shape
     rng = np.random.default_rng(int(difference.sum()) + 10_000)
@@ -80,8 +80,8 @@ def percentile_bootstrap(outcomes: list[NDArray], draws: int = 200) -> Interval:
 
 METHODS: dict[str, Method] = {
     "crossed components": crossed_components,
-    "examples only (liar)": examples_only,
-    "percentile bootstrap (liar)": percentile_bootstrap,
+    "examples only (wrong)": examples_only,
+    "percentile bootstrap (wrong)": percentile_bootstrap,
 }
 
 

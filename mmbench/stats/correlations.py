@@ -1,20 +1,20 @@
 """Correlations of uncertain means, held against a threshold: p-values and bounds by redrawing at plausible nulls.
 
-Noise pulls the correlation of the means seen below that of the true means, and redrawing around the means seen pulls
-it down once more. So nothing is read off such redraws. A claim is tested where it is only just false: the means are
-moved until their correlation is at the limit, along the cheapest way in units of their noise, and redrawn there. The
-p-value is the share of redraws in which the correlation lies as far on the claim's side as the one seen.
+Noise makes the correlation of the observed means smaller than that of the true means, and redrawing around the observed
+means makes it smaller again, so such redraws are not used. A claim is tested where it is only just false: the means are
+moved until their correlation is at the limit, by the shortest way in units of their noise, and redrawn there. The
+p-value is the share of redraws in which the correlation lies as far on the claim's side as the observed one.
 
-Which means to move to is not unique, and the largest p-value counts (DiCiccio, Martin & Stern 2001 redraw at an
+Several such means exist, and the largest p-value counts (DiCiccio, Martin & Stern 2001 redraw at an
 estimate restricted to the null, Berger & Boos 1994 take the maximum over what is unknown besides):
 
-- with the spread seen, which noise has widened, and with that spread less the noise's share (method of moments; where
-  nothing is left, noise decides and the verdict stays open);
-- for rank correlations also from means in which items that are not told apart, by all lists or by one, stand in the
-  worst order. Nearly tied truths have ranks all the same, and the ranks of the means seen do not show them.
+- with the observed spread, which noise has widened, and with that spread less the noise's share (method of moments;
+  where nothing is left, the verdict stays open);
+- for rank correlations also from means in which items that cannot be distinguished, by all lists or by one, stand in
+  the order that is worst for the claim. Nearly tied true means still have ranks; the observed ranks may be others.
 
 Simulated (``reports/calibration.md``, and with random truths of 8 and 12 models in 2 and 3 lists): within 5 %, and
-clear cases are settled where the true means spread well beyond their noise.
+clear cases are decided where the true means spread well beyond their noise.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ Method = Literal["pearson", "spearman"]
 Indices = tuple[int, ...]
 
 STEP, FAR = 0.5, 12.0  # standard errors: how means are moved, and how far at most
-BY_ALL, BY_ONE = 0.95, 0.7  # chi-square levels at which lists tell items apart; lower ones miss ties, higher ones power
+BY_ALL, BY_ONE = (
+    0.95,
+    0.7,
+)  # chi-square levels at which lists tell items apart; lower levels miss ties, higher ones lose power
 TIE = 1e-7  # of a list's range, between items drawn together
 FINENESS = 0.004  # of a bound, in units of correlation
 DUST = 1e-9

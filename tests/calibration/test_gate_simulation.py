@@ -83,7 +83,7 @@ def test_a_gate_that_never_fails_is_flagged(found: np.ndarray) -> None:
 
 
 def test_a_gate_that_looks_at_the_mean_of_all_cells_is_flagged(found: np.ndarray) -> None:
-    """A liar that sees a loss on every cell and none on a part of them."""
+    """Wrong on purpose: sees a loss on every cell and none on a part of them."""
 
     def at_large(worse, not_worse):
         return [settle([np.quantile(worse, 0.75)], [1.0])[0]] * len(worse)

@@ -20,7 +20,7 @@ def test_intervals_cover(shares: str, trials: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["examples only (liar)", "percentile bootstrap (liar)"])
+@pytest.mark.parametrize("method", ["examples only (wrong)", "percentile bootstrap (wrong)"])
 def test_the_check_flags_wrong_methods(method: str) -> None:
     """With 3 trials that are all that varies, resampling or ignoring trials gives intervals that are far too narrow."""
     found = faults({"coverage": [coverage(method, "trials only", 3, 100, examples=1500)]})
@@ -74,11 +74,11 @@ def test_the_page_is_rendered_from_the_record() -> None:
         assert fault in calibration.render(record)
 
 
-def test_the_liar_stands_flagged_in_the_record() -> None:
+def test_the_wrong_method_stands_flagged_in_the_record() -> None:
     record = json.loads((REPORTS / "calibration.json").read_text())
-    liars = [row for row in record["coverage"] if row["method"] == "examples only (liar)"]
-    assert len(liars) == len(SHARES)
-    assert all(faults({"coverage": [row]}) for row in liars)
+    wrong = [row for row in record["coverage"] if row["method"] == "examples only (wrong)"]
+    assert len(wrong) == len(SHARES)
+    assert all(faults({"coverage": [row]}) for row in wrong)
 
 
 @pytest.fixture
