@@ -77,9 +77,9 @@ def main(root):
 
             status, _ = join(*fork(doomed))
             killed += status == 9
-            before.append(len(list(Path(store).rglob("*.partial.safetensors"))))
+            before.append(len(list(Path(store).rglob("7.partial.safetensors"))))
         _, last = join(*fork(lambda store=store: run(store)))
-        left = [path.name for path in Path(store).rglob("*.partial.safetensors")]
+        left = [path.name for path in Path(store).rglob("7.partial.safetensors")]
         same = last["weights"] == peace["weights"]
         rounds.append({"killed": killed, "kept": before, "epochs": last["epochs"], "same": same, "left": left})
     return {"all": EPOCHS, "peace": peace["epochs"], "rounds": rounds}
