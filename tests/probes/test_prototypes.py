@@ -10,9 +10,9 @@ from scipy.stats import norm, ortho_group
 
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
-from mmbench.training import tensors
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.prototypes import PrototypeSettings, prototypes
+from mmbench.training import tensors
 
 PAPER, CODE = PrototypeSettings(shots=5), PrototypeSettings(shots=5).as_code()
 SEEDS = st.integers(0, 2**32 - 1)
