@@ -264,5 +264,5 @@ _ours_later(
     datasets=CATEGORIES,
     models=(Roles("clip", "gpt2"), Roles("random", "gpt2")),
     ours="the whole sentence, the map and the prompt; phrased before measuring, after a look at what gpt2 writes "
-    "behind the exact vectors of category names (never the category)",
+    "behind the exact vectors of category names (never that category)",
 )

@@ -28,7 +28,7 @@ def source(tmp_path):
 
 
 def named(size):
-    """Token vectors of 200 new images ``[200, 6]`` by a map that 500 others were fitted to, and those of their names."""
+    """Token vectors ``[200, 6]`` of new images, by a map that 500 others were fitted to, and those of their names."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 700)
     names = (rng.standard_normal((3, 6)) + 2).astype(np.float32) * np.float32(size)
