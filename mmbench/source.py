@@ -16,9 +16,10 @@ from mmbench.protocol import Cell, Roles
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
     from mmbench.models.entry import Encoder, ModelEntry
+    from mmbench.models.generators import Generator
 
 # What several models mean to a probe: none are taken; features joined side by side; an image encoder and a text encoder
-# of one space; or an ordered pair that is compared.
+# (of one space, mapped into one, or a text encoder that also writes); or an ordered pair that is compared.
 Takes = Literal["one", "joined", "image_and_text", "pair"]
 
 
@@ -50,6 +51,17 @@ class Source(Protocol):
 
     def encoder(self, model: ModelEntry) -> Encoder:
         """The loaded encoder, for what features alone cannot give (gradients)."""
+        ...
+
+    def generator(self, model: ModelEntry) -> Generator:
+        """The loaded writer of text, in float32 on ``device``. Raises Unmeasured for a model that writes none."""
+        ...
+
+    def generator_key(self, model: ModelEntry) -> str | None:
+        """The key of what the model writes after given vectors; None when its weights are unknown. Loads nothing.
+
+        Raises Unmeasured for a model that writes no text.
+        """
         ...
 
     def trained(self, name: str, models: Roles, dataset: str, seed: int) -> dict[str, NDArray[Any]]:

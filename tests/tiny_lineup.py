@@ -1,10 +1,12 @@
 """A lineup of toys: images of three colours, an encoder of mean colour, and one of colour words in the same space."""
 
+import dataclasses
+
 import numpy as np
 
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
-from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 
 CLASSES = ("red", "green", "blue")
 PLAIN = Preprocess(size=4, resize=4, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -83,6 +85,45 @@ def words():
         return Encoder("text", 3, torch.nn.Identity().eval(), forward)
 
     return ModelEntry("words", "text", 3, load, lambda: Identity("words-w", "onehot", "last"), space="colour")
+
+
+VOCABULARY = ("<end>", "<start>", "a", "thing", "shows", *CLASSES)
+
+
+def writer(name="writer", *, weights="w"):
+    """A text encoder that also writes: the colour of what it was given, once, and then it ends.
+
+    A token's vector is its place in the vocabulary; a vector of another colour counts for as much as it is long.
+    """
+
+    def load():
+        import torch
+
+        from mmbench.models.generators import from_logits
+
+        table = torch.nn.Embedding.from_pretrained(torch.eye(len(VOCABULARY)))
+        first = VOCABULARY.index(CLASSES[0])
+
+        def logits(vectors):
+            seen = vectors.cumsum(dim=1)
+            ended = torch.full_like(seen[..., :first], -10.0)
+            ended[..., 0] = seen[..., first:].sum(dim=-1) * 10 - 15  # above 1.5 colours seen, the end is likeliest
+            return torch.cat([ended, seen[..., first:]], dim=-1)
+
+        return from_logits(
+            table,
+            len(VOCABULARY),
+            encode=lambda text: [VOCABULARY.index(word) for word in text.split()],
+            decode=lambda tokens: " ".join(VOCABULARY[token] for token in tokens),
+            vectors=table,
+            logits=logits,
+            ends=(0,),
+            room=12,
+            start=(1,),
+        )
+
+    identity = Identity(weights and f"{name}-{weights}", "colours", "next token")
+    return dataclasses.replace(words(), name=name, generator=GeneratorEntry(load, lambda: identity))
 
 
 def bound(cls, role, entry):

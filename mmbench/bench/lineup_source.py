@@ -13,16 +13,20 @@ from numpy.typing import NDArray
 from mmbench.bench.costs import Cost
 from mmbench.bench.trainings import trained, training_key
 from mmbench.errors import Unmeasured
-from mmbench.features.keys import feature_key
+from mmbench.features.keys import digest_of, feature_key, feature_parts
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
 from mmbench.models.entry import OUTPUT
+from mmbench.program import program_digest
 from mmbench.protocol import Cell, Roles
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
     from mmbench.lineups import Lineup
-    from mmbench.models.entry import Encoder, Identity, ModelEntry
+    from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry
+    from mmbench.models.generators import Generator
+
+WRITING = ("mmbench.models.generators", "mmbench.models.search")  # what embeds prompts and searches for a text
 
 
 @dataclass
@@ -38,6 +42,7 @@ class LineupSource:
     costs: list[Cost] = field(default_factory=list)
     _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
+    _generators: dict[str, Generator] = field(default_factory=dict, repr=False)
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
     _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
     _layers: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
@@ -76,6 +81,35 @@ class LineupSource:
     def feature_key(self, model: ModelEntry, layer: str = OUTPUT) -> str | None:
         how = {"device": self.device, "precision": self.precision, "layer": layer}
         return feature_key(self.identity(model), model.modality, **how)
+
+    def generator(self, model: ModelEntry) -> Generator:
+        if model.name not in self._generators:
+            import torch
+
+            found = self._writer(model).load()
+            found.module.to(torch.device(self.device))
+            self._generators[model.name] = found
+        return self._generators[model.name]
+
+    def generator_key(self, model: ModelEntry) -> str | None:
+        name = f"{model.name} as a writer"
+        writer = self._writer(model)
+        if name not in self._identities:
+            self._identities[name] = writer.identity()
+        identity = self._identities[name]
+        if identity.weights is None:
+            return None
+        parts = feature_parts(identity, "text", device=self.device, precision=self.precision)
+        return digest_of(parts | {"writing": program_digest(WRITING, ())})
+
+    def _writer(self, model: ModelEntry) -> GeneratorEntry:
+        if model.generator is None:
+            writers = [role for role, bound in self.lineup.models.items() if bound.entry.generator is not None]
+            raise Unmeasured(
+                f"{model.name} writes no text; a model that does was expected, and of the roles of lineup "
+                f"{self.lineup.name!r} these have one: {', '.join(writers) or 'none'}"
+            )
+        return model.generator
 
     def texts(self, model: ModelEntry, texts: Sequence[str], where: str) -> NDArray[np.float32]:
         from mmbench.datasets.entry import Split

@@ -19,6 +19,7 @@ from mmbench.claims._common import AR, CAPTIONING, DIGITS, FEW_SHOT3, SIN, STAND
 from mmbench.conditions import cell
 from mmbench.forms import BY_BOTH, Above, All, Any, AtMost, Better, Bottom, Chain, Form, Top
 from mmbench.probes.attack import PGD_L2, PGD_LINF
+from mmbench.probes.captioning import CAPTIONED_NAMES
 from mmbench.probes.linear import LINEAR_PROBE
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.probes.retrieval import LINEAR_MAP_RETRIEVAL
@@ -257,4 +258,15 @@ _ours_later(
     datasets=CATEGORIES,
     models=("rn50", *AR),
     ours="the whole sentence, the linear heads and both epsilons; phrased with the models trained, before measuring",
+)
+_ours_later(
+    "matched2026-captions-named-in-writing",
+    "Captions that a language model writes from image features, through a linear map into its token vectors, name the "
+    "category of a drawing more often with CLIP's features than with those of the untrained network.",
+    expect=Above(Roles("clip", "gpt2"), Roles("random", "gpt2")),
+    protocols=(CAPTIONED_NAMES,),
+    datasets=CATEGORIES,
+    models=(Roles("clip", "gpt2"), Roles("random", "gpt2")),
+    ours="the whole sentence, the map and the prompt; phrased before measuring, after a look at what gpt2 writes "
+    "behind the exact vectors of category names (never that category)",
 )

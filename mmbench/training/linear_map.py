@@ -74,17 +74,26 @@ def parts(source: Source, models: Roles, dataset: str) -> list[Any]:
 def fit(inputs: PairedFeatures, s: LinearMapSettings, seed: int, checkpoint: Checkpoint) -> Weights:
     """``weight`` float32 ``[k, d]``, ``bias`` ``[k]``; ``mean``, ``scale`` ``[d]`` of images; ``centre`` ``[k]``.
 
-    Image features are standardised by column. Texts are brought to unit length and centred, since what all texts share
-    would decide every cosine. Initial weights and the order of batches depend on the seed. After ``epochs`` the map is
-    taken as it is: nothing is selected.
+    Texts are brought to unit length and centred, since what all texts share would decide every cosine.
+    """
+    inputs.check()
+    centre = _unit(inputs.text).mean(axis=0)
+    return fit_map(inputs.image, _unit(inputs.text) - centre, s, seed, checkpoint) | {"centre": centre}
+
+
+def fit_map(
+    image: NDArray[np.float32], target: NDArray[np.float32], s: LinearMapSettings, seed: int, checkpoint: Checkpoint
+) -> Weights:
+    """From images to targets ``[n, k]``: ``weight`` float32 ``[k, d]``, ``bias`` ``[k]``; ``mean``, ``scale`` ``[d]``.
+
+    Image features are standardised by column. Initial weights and the order of batches depend on the seed. After
+    ``epochs`` the map is taken as it is: nothing is selected. Targets of about zero mean and unit size suit the rate.
     """
     import torch
 
-    inputs.check()
-    mean, scale = inputs.image.mean(axis=0), inputs.image.std(axis=0) + 1e-6
-    x = torch.from_numpy((inputs.image - mean) / scale)
-    centre = _unit(inputs.text).mean(axis=0)
-    y = torch.from_numpy(_unit(inputs.text) - centre)
+    mean, scale = image.mean(axis=0), image.std(axis=0) + 1e-6
+    x = torch.from_numpy((image - mean) / scale)
+    y = torch.from_numpy(target)
     layer = torch.nn.Linear(x.shape[1], y.shape[1])
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -103,12 +112,11 @@ def fit(inputs: PairedFeatures, s: LinearMapSettings, seed: int, checkpoint: Che
         "bias": layer.bias.detach().numpy(),
         "mean": mean.astype(np.float32),
         "scale": scale.astype(np.float32),
-        "centre": centre,
     }
 
 
 def map_images(weights: Weights, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Image features ``[n, d]`` as vectors ``[n, k]`` of the centred text space."""
+    """Image features ``[n, d]`` as vectors ``[n, k]`` of the centred space that the map was fitted to."""
     found = ((image - weights["mean"]) / weights["scale"]) @ weights["weight"].T + weights["bias"]
     return found.astype(np.float32)
 
