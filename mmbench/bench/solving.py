@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from mmbench.bench.keys import digest, provenance, stages
+from mmbench.bench.keys import code_digest, digest, provenance, stages
 from mmbench.bench.lineup_source import LineupSource
 from mmbench.errors import BadFeatures, MMBenchError, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, Inputs
@@ -79,7 +79,8 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     metric = metric_of(source, cells[0])
     paired_by = inputs.examples(dataset.split("test"))
     rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cells[0]).own_truth
-    made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
+    code = code_digest(probe_of(cells[0].protocol), metric)
+    made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells), "code": code}
     scores = {}
     for cell in cells:
         predicted = solved.predictions[cell.protocol.settings.for_probe()]

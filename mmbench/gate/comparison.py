@@ -14,7 +14,7 @@ import numpy as np
 
 from mmbench.gate.decision import LEVEL, Decision, Margins, decide
 from mmbench.gate.pairing import Pairing, pair, same_models
-from mmbench.records.comparing import Change, compare
+from mmbench.records.comparing import Change, code_differs, compare
 from mmbench.records.schema import Record
 from mmbench.report.names import Names
 from mmbench.words import listed
@@ -108,7 +108,7 @@ def _notes(paired: Pairing, base: Record, candidate: Record, losses: Mapping[str
     for name in ("device", "precision"):
         found = {(a.made_of.get(name), b.made_of.get(name)) for a, b in paired.parts}
         yield from (f"{name} differs: {was} and {now}" for was, now in sorted(found, key=str) if was != now)
-    if base.code and candidate.code and base.code != candidate.code:
+    if any(code_differs(a, b) for a, b in paired.parts):
         yield "the code of probes or metrics differs between the runs"
     old, new = base.versions, candidate.versions
     pairs = [(name, old.get(name, "none"), new.get(name, "none")) for name in old | new]

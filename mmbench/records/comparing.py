@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mmbench.records.schema import Binding, Record, VerdictPart
+from mmbench.records.schema import Binding, CellPart, Record, VerdictPart
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,9 @@ def preprocessing_differs(role: str, base: Record, candidate: Record) -> str:
 
 def _brief(preprocess: Any) -> str:
     return "no images" if preprocess is None else "images"
+
+
+def code_differs(part: CellPart, other: CellPart) -> bool:
+    """Whether two cells were computed by different programs; False where a record does not say by which."""
+    mine, theirs = part.made_of.get("code"), other.made_of.get("code")
+    return bool(mine and theirs and mine != theirs)

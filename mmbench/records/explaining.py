@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmbench.records.comparing import bindings, preprocessing_differs
+from mmbench.records.comparing import bindings, code_differs, preprocessing_differs
 from mmbench.records.outcomes import BadOutcomes
 from mmbench.records.schema import CellPart, Record
 from mmbench.words import listed
@@ -144,7 +144,7 @@ def _probe(part: CellPart, other: CellPart, a: Record, b: Record) -> Step:
     if part.fingerprint != other.fingerprint:
         return Step(stage, "differs", f"settings of {part.protocol}: {_pair(part.fingerprint, other.fingerprint)}")
     mine, theirs = part.made_of.get("predictions"), other.made_of.get("predictions")
-    code = "the code of probes or metrics differs" if a.code and b.code and a.code != b.code else ""
+    code = "the code of probes or metrics differs" if code_differs(part, other) else ""
     if mine and theirs:
         return Step(stage, "same") if mine == theirs else Step(stage, "differs", code or "its predictions")
     return Step(stage, "unknown", code or "no digest of the predictions in both records")

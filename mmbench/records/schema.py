@@ -204,7 +204,7 @@ class CostPart(_Part):
 
 
 class Record(_Part):
-    """All that a run leaves. ``code`` is the digest of the source that turns features into outcomes.
+    """All that a run leaves. ``code`` was one digest of all probes, in schemas 1 and 2; now each cell has its own.
 
     ``encoded`` counts encoded items over all models, ``encoded_twice`` those of them that some model had encoded before
     in the same process (0 unless a stored shard was damaged meanwhile); None in a record that did not count them.

@@ -22,6 +22,7 @@ from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
 from mmbench.report.exhibits import stated_kinds
 from mmbench.report.names import STAR, STARRED, Names
+from mmbench.words import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,9 +180,7 @@ def _figure(name: str, content: Content, record: Record, folder: Path | None) ->
     svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""
     if not svg.rstrip().endswith(mark):
         svg = f"{_draw(content)}\n{mark}"
-    best = "; ".join(
-        f"{panel}: {max(bars, key=lambda b: b.mean).label} highest" for panel, bars in content.panels.items()
-    )
+    best = "; ".join(f"{panel}: {_highest(bars)}" for panel, bars in content.panels.items())
     starred = f" ({STARRED})" if _has_stars(content) else ""
     alt = f"{title}, measured on lineup {record.lineup.name}. {best}{starred}."
     return Figure(name, title, alt, svg.strip())
@@ -260,6 +259,12 @@ def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str
     ax.set_title(name.replace(" (", "\n(", 1), fontsize=7.5, fontweight="bold")
     ax.set_xlabel(unit)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _highest(bars: Sequence[Bar]) -> str:
+    """Which bar of a panel is longest, in words; all of them where several are."""
+    most = max(bar.mean for bar in bars)
+    return f"{listed(dict.fromkeys(bar.label for bar in bars if bar.mean == most))} highest"
 
 
 def _has_stars(content: Content) -> bool:

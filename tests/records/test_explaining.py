@@ -16,6 +16,7 @@ MADE = {
     "predictions": "y1",
     "device": "cpu",
     "precision": "float32",
+    "code": "c1",
 }
 
 
@@ -44,13 +45,13 @@ def test_equal_runs_agree_at_every_stage(make_run):
         ({"features": "f2", "precision": "bf16"}, {}, "features", "precision: float32 and bf16"),
         ({"features": "f2"}, {}, "features", "though weights, architecture and precision are the same"),
         ({"predictions": "y2"}, {}, "probe", "its predictions"),
-        ({"predictions": "y2"}, {"code": "c2"}, "probe", "the code of probes or metrics differs"),
+        ({"predictions": "y2", "code": "c2"}, {}, "probe", "the code of probes or metrics differs"),
         ({"accuracy": 0.5}, {}, "metric", ""),
     ],
 )
 def test_each_stage_is_named_when_it_alone_differs(make_run, changes, roles, stage, why):
     later = {"accuracy": 0.5, "predictions": "y2"} if STAGES.index(stage) < 3 else {}  # whatever follows differs too
-    a, b = make_run([cell()], code="c1"), make_run([cell(**later | changes)], **{"code": "c1"} | roles)
+    a, b = make_run([cell()]), make_run([cell(**later | changes)], **roles)
     (group,) = explain_records(a, b)
     assert (group.step.stage, group.step.state, group.unknown) == (stage, "differs", ())
     assert why in group.step.why
