@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mmbench.verdict import Verdict
 
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
-# A cell that is read back, or too dear to run again, leaves its timer unused on purpose.
+# A cell that is read back, or too slow to run again, leaves its timer unused on purpose.
 UNTIMED = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all")
 
 

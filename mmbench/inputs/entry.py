@@ -34,7 +34,7 @@ class Inputs(Protocol):
         ...
 
     def arrays(self) -> Iterable[NDArray[Any]]:
-        """All arrays that the outcome rests on, in a fixed order: their digest tells where two runs part."""
+        """All arrays that the outcome rests on, in a fixed order: their digest tells where two runs differ."""
         ...
 
 

@@ -15,7 +15,8 @@ from mmbench.models.entry import MODELS, Encoder, Preprocess
 from mmbench.models.hidden import HiddenLayers, Layer, pooled_as, pooled_positions
 from mmbench.models.specs import resolve
 from mmbench.models.timm import layers_of
-from mmbench.zoo import backbone, vit, weight_files
+from mmbench.zoo import weight_files
+from mmbench.zoo.frozen import backbone, vit
 
 PLAIN = Preprocess(64, 64, (0.0,) * 3, (1.0,) * 3)
 
