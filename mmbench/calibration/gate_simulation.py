@@ -76,9 +76,17 @@ VARIANTS = tuple(dict.fromkeys((*RETRAINED, *NOISES, EDGE, *NEAR)))
 
 
 def sizes_of(record: Record) -> tuple[Size, ...]:
-    """Cells of the role that has the most in ``record``. Raises BadSpec when it has none."""
+    """Cells of one role of ``record``, in the metrics whose default margins are simulated.
+
+    The role with the most datasets whose cells can all lose the largest of LOSSES; of those, the one with most cells.
+
+    Outcomes that are 0 or 1, or shares, are planted here; pseudo-values of a statistic are not. Raises BadSpec when no
+    cell is left.
+    """
     by_role: dict[str, list[Size]] = {}
     for cell in record.cells:
+        if cell.metric not in DEFAULT_MARGINS:
+            continue
         scale = METRICS.get(cell.metric).scale
         spread = float(np.std(cell.trials, ddof=1)) if len(cell.trials) > 1 else 0.0
         shape = (cell.probe, cell.dataset, cell.metric, len(cell.trials), cell.examples)
@@ -87,7 +95,7 @@ def sizes_of(record: Record) -> tuple[Size, ...]:
             by_role.setdefault(role, []).append(size)
     if not by_role:
         raise BadSpec(f"record {record.label!r} has no cells to take sizes from")
-    return tuple(by_role[max(by_role, key=lambda role: len(by_role[role]))])
+    return tuple(max(by_role.values(), key=lambda sizes: (len(datasets_with_room(sizes)), len(sizes))))
 
 
 def latest_record(folder: Path = RUNS) -> Path:
