@@ -46,8 +46,8 @@ class Role:
             raise BadSpec(f"role {self.name!r} has the kind {self.kind!r}, expected one of {', '.join(KINDS)}")
 
 
-MODEL_ROLES: Registry[Role] = Registry("model role")
-DATASET_ROLES: Registry[Role] = Registry("dataset role")
+MODEL_ROLES: Registry[Role] = Registry("model role", modules="mmbench.claims")
+DATASET_ROLES: Registry[Role] = Registry("dataset role", modules="mmbench.claims")
 
 
 def kind_of(models: Roles, stated: Mapping[str, Kind] | None = None) -> Kind:
@@ -110,11 +110,10 @@ for _role in (
     Role("random", "an untrained network; in no paper, our lowest score to expect", "untrained", own=True),
 ):
     MODEL_ROLES.add(_role)
-for _name in ("bit_m", "rn50", "clip"):
+_TRAINED_AGAIN: dict[str, Kind] = {"bit_m": "labels", "rn50": "labels", "clip": "language"}
+for _name, _kind in _TRAINED_AGAIN.items():
     for _seed in (1, 2):
-        MODEL_ROLES.add(
-            Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", kind_of(Roles(_name)), own=True)
-        )
+        MODEL_ROLES.add(Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", _kind, own=True))
 
 for _role in (
     Role("mnist", "handwritten digits"),
