@@ -184,9 +184,9 @@ def near(predictions, labels):
     return np.select([away == 0, away == 1], [1.0, 0.25], 0.0).astype(np.float32)
 
 
-METRIC = Metric("lab_near", near, unit="points", scale=10.0, about="ten for the colour, two and a half for its neighbour")
+METRIC = Metric("lab_near", near, unit="points", scale=10.0, about="ten for the colour, 2.5 for its neighbour")
 '''
-CLAIMS = '''
+CLAIMS = """
 from mmbench.claims import claim
 from mmbench.conditions import cell
 from mmbench.forms import Above, AtLeast
@@ -201,8 +201,8 @@ claim("smith2031-painter-names-colours", "The painter writes the name of nearly 
 claim("smith2031-shift-hurts", "Answers moved on by one class are worse.", "4.3",
       expect=Above(cell(PROTOCOL, "painter", "patches"), cell(SHIFTED, "painter", "patches")),
       protocols=(PROTOCOL, SHIFTED), **WHERE)
-'''
-ADDED = '''
+"""
+ADDED = """
 from mmbench.datasets.entry import DATASETS
 from mmbench.inputs.entry import FAMILIES
 from mmbench.metrics import METRICS
@@ -214,7 +214,7 @@ from mmbench.training.entry import TRAININGS
 for registry, entry in ((DATASETS, DATASET), (MODELS, MODEL), (TRAININGS, TRAINING), (FAMILIES, FAMILY),
                         (PROBES, PROBE), (PROTOCOLS, PROTOCOL), (METRICS, METRIC)):
     registry.add(entry)
-'''
+"""
 BENCHMARK = """
 import pytest
 
@@ -258,7 +258,7 @@ POINTS = {
 @pytest.fixture(params=["distribution", "conftest", "benchmark file"])
 def study(request, tmp_path):
     """A folder of hers with benchmark file and lineup, and what must be on the path for it."""
-    folder, path = tmp_path / "study", [str(Path(mmbench.__file__).parents[1])]
+    folder, path = tmp_path / request.param.replace(" ", "_"), [str(Path(mmbench.__file__).parents[1])]
     folder.mkdir()
     (folder / "lineup.toml").write_text(LINEUP)
     (folder / "test_naming.py").write_text(BENCHMARK)
@@ -303,6 +303,8 @@ def test_her_claim_is_collected_measured_judged_and_shown(study):
     pages = [page.read_text() for page in (study[0] / ".mmbench").rglob("*.html")]
     assert any("Colours named in writing" in page for page in pages)
 
+    if study[0].name != "conftest":
+        return
     warm_code, _ = command(study, "pytest", *options, "-k", "painter-names")
     assert warm_code == 0
     newest = max((study[0] / ".mmbench" / "runs").glob("*/*.json"), key=lambda found: found.stat().st_mtime_ns)
