@@ -7,6 +7,9 @@ entry points of installed distributions in ``group``. A distribution offers an e
     my_dataset = "my_package.my_module:ENTRY"
 
 whose name is the entry's name. Its code is imported when that name is asked for, or when all entries are.
+
+Claims come by the dozen, so an entry point of the group ``mmbench.claims`` names a whole module (and is named as one
+likes): it is imported before claims or roles are looked up, and adds them by statements.
 """
 
 from __future__ import annotations
@@ -42,14 +45,21 @@ class Registry(Generic[T]):
     With ``package``, the package's modules are imported on first look-up, so that adding an entry is one
     statement in one file and importing mmbench stays cheap. With ``group``, the entry points of that group are
     entries too: ``convert`` makes an entry of what one gives, and by default it must be an entry, or a function without
-    arguments that returns one, whose ``name`` is the entry point's.
+    arguments that returns one, whose ``name`` is the entry point's. With ``modules``, the entry points of that group
+    name modules that add entries themselves; they are imported before the first look-up, and one that cannot be
+    imported is left out with a warning.
     """
 
     def __init__(
-        self, kind: str, package: str | None = None, group: str | None = None, convert: Convert[T] | None = None
+        self,
+        kind: str,
+        package: str | None = None,
+        group: str | None = None,
+        convert: Convert[T] | None = None,
+        modules: str | None = None,
     ) -> None:
         self.kind = kind
-        self._package = package
+        self._package, self._modules = package, modules
         self._group, self._convert = group, convert or self._as_it_is
         self._entries: dict[str, T] = {}
         self._offered: dict[EntryPoint, T] = {}
@@ -104,12 +114,13 @@ class Registry(Generic[T]):
         return name in self._entries or name in self._points()
 
     def _discover(self) -> None:
-        if self._package is None:
-            return
-        package, self._package = importlib.import_module(self._package), None
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"{package.__name__}.{module.name}")
+        if self._package is not None:
+            package, self._package = importlib.import_module(self._package), None
+            for module in pkgutil.iter_modules(package.__path__):
+                if not module.name.startswith("_"):
+                    importlib.import_module(f"{package.__name__}.{module.name}")
+        if self._modules is not None:
+            _import_offered(self._modules)
 
     def _points(self) -> dict[str, tuple[EntryPoint, ...]]:
         """The entry points by name, without those whose name an entry of ours has, of which a warning is given."""
@@ -194,6 +205,24 @@ def _entry_points(group: str, path: tuple[str, ...]) -> dict[str, tuple[EntryPoi
     for point in importlib.metadata.entry_points(group=group):
         found.setdefault(point.name, []).append(point)
     return {name: tuple(found[name]) for name in sorted(found)}
+
+
+_IMPORTED: set[EntryPoint] = set()  # several registries share a group of modules
+
+
+def _import_offered(group: str) -> None:
+    """Import the module of each entry point of ``group``, once; one that fails is left out with a warning."""
+    for points in _entry_points(group, tuple(sys.path)).values():
+        for point in points:
+            if point in _IMPORTED:
+                continue
+            _IMPORTED.add(point)  # before the import: the module may look up entries itself
+            try:
+                point.load()
+            except Exception as error:  # whatever another's code raises when it is imported
+                why = f"{type(error).__name__}: {error}"
+                text = f"{group} {point.name!r} of {_source(point)} cannot be imported ({why}); update or uninstall it"
+                warnings.warn(text, stacklevel=4)
 
 
 def _source(point: EntryPoint) -> str:

@@ -179,3 +179,47 @@ class TestEntryPoints:
         assert "late" not in things
         monkeypatch.syspath_prepend(tmp_path / "late")
         assert things.get("late").name == "late"
+
+
+class TestModules:
+    """Modules that distributions offer for all that they add."""
+
+    @pytest.fixture
+    def shelf(self, tmp_path, monkeypatch):
+        """A module with the registry ``THINGS``, which takes the modules of the group ``GROUP``."""
+        (tmp_path / "module_shelf.py").write_text(
+            "from mmbench.registry import Registry\nfrom offered_things import Thing\n"
+            f"THINGS = Registry('thing', modules={GROUP!r})\nOTHERS = Registry('other', modules={GROUP!r})\n"
+        )
+        (tmp_path / "offered_things.py").write_text(OFFERED)
+        monkeypatch.syspath_prepend(tmp_path)
+        import module_shelf  # type: ignore[import-not-found]
+
+        yield module_shelf
+        for name in ("module_shelf", "offered_things", "offered_shelf"):
+            sys.modules.pop(name, None)
+
+    def offer(self, folder, monkeypatch, name, source):
+        write_distribution(folder, "shelves", {GROUP: {name: "offered_shelf"}}, {"offered_shelf": source})
+        monkeypatch.syspath_prepend(folder)
+
+    def test_one_is_imported_once_before_the_first_look_up_of_either_registry(self, shelf, tmp_path, monkeypatch):
+        source = (
+            "from module_shelf import OTHERS, THINGS, Thing\n"
+            "THINGS.add(Thing('one'))\nassert 'one' in THINGS\nOTHERS.add(Thing('two'))\n"
+        )
+        self.offer(tmp_path / "new", monkeypatch, "good", source)
+        assert "offered_shelf" not in sys.modules
+        assert "two" in shelf.OTHERS
+        assert shelf.THINGS.names() == ["one"]
+
+    def test_a_broken_one_is_named_and_leaves_the_rest(self, shelf, tmp_path, monkeypatch):
+        shelf.THINGS.add(shelf.Thing("mine"))
+        self.offer(tmp_path / "new", monkeypatch, "bad", "1 / 0")
+        with pytest.warns(UserWarning, match="cannot be imported") as caught:
+            assert shelf.THINGS.names() == ["mine"]
+        assert [str(each.message) for each in caught] == [
+            f"{GROUP} 'bad' of the distribution shelves 1.0 (entry point offered_shelf) cannot be imported "
+            "(ZeroDivisionError: division by zero); update or uninstall it"
+        ]
+        assert shelf.THINGS.names() == ["mine"]  # a second warning would be an error here

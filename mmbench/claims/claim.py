@@ -128,4 +128,4 @@ class Claim:
         return not self.waits_for and node is not None and all(c.protocol.probe != "none" for c in cells_of(node))
 
 
-CLAIMS: Registry[Claim] = Registry("claim", package="mmbench.claims")
+CLAIMS: Registry[Claim] = Registry("claim", package="mmbench.claims", modules="mmbench.claims")

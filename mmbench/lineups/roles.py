@@ -1,7 +1,8 @@
 """The roles: names by which claims call models and datasets, with what each stands for in the papers.
 
 A study, or a user's own module of claims, adds one with ``MODEL_ROLES.add(Role(...))`` or
-``DATASET_ROLES.add(Role(...))``. What a report must know about a role is a field here.
+``DATASET_ROLES.add(Role(...))``: all studies are imported before a role is looked up. What a report must know about a
+role is a field here.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Role:
             raise BadSpec(f"role {self.name!r} has the kind {self.kind!r}, expected one of {', '.join(KINDS)}")
 
 
-MODEL_ROLES: Registry[Role] = Registry("model role")
-DATASET_ROLES: Registry[Role] = Registry("dataset role")
+MODEL_ROLES: Registry[Role] = Registry("model role", package="mmbench.claims", modules="mmbench.claims")
+DATASET_ROLES: Registry[Role] = Registry("dataset role", package="mmbench.claims", modules="mmbench.claims")
 
 
 def kind_of(models: Roles, stated: Mapping[str, Kind] | None = None) -> Kind:
@@ -110,11 +111,10 @@ for _role in (
     Role("random", "an untrained network; in no paper, our lowest score to expect", "untrained", own=True),
 ):
     MODEL_ROLES.add(_role)
-for _name in ("bit_m", "rn50", "clip"):
+_TRAINED_AGAIN: dict[str, Kind] = {"bit_m": "labels", "rn50": "labels", "clip": "language"}
+for _name, _kind in _TRAINED_AGAIN.items():
     for _seed in (1, 2):
-        MODEL_ROLES.add(
-            Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", kind_of(Roles(_name)), own=True)
-        )
+        MODEL_ROLES.add(Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", _kind, own=True))
 
 for _role in (
     Role("mnist", "handwritten digits"),

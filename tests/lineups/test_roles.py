@@ -22,10 +22,8 @@ KIND = {
 
 
 def test_every_role_has_the_kind_of_its_training():
-    found = {}
-    for role in MODEL_ROLES:
-        found.setdefault(role.kind, set()).add(role.name)
-    assert found == KIND
+    found = {kind: {MODEL_ROLES.get(name).kind for name in names} for kind, names in KIND.items()}
+    assert found == {kind: {kind} for kind in KIND}
     assert untrained_models() == {"random"}
 
 
