@@ -94,7 +94,6 @@ class RunSession:
 
     options: dict[str, Any]
     expected: Path
-    offline: bool = False
     used: dict[Cell, Scores] = field(default_factory=dict)
     lost: dict[Cell, str] = field(default_factory=dict)
     _bench: Bench | None = None
@@ -105,28 +104,21 @@ class RunSession:
     _started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
     @classmethod
-    def open(cls, *, expected: Path, offline: bool = False, **options: Any) -> RunSession:
-        return cls(options, expected, offline)
+    def open(cls, *, expected: Path, **options: Any) -> RunSession:
+        return cls(options, expected)
 
     @property
     def bench(self) -> Bench:
         """Opened on first use; raises BadSpec or UnknownName for a lineup, role or spec that cannot be read."""
         if self._bench is None:
-            from mmbench.assets import set_offline
             from mmbench.bench.bench import Bench
 
-            if self.offline:
-                set_offline(True)
             self._bench = Bench.open(progress=False, **self.options)
         return self._bench
 
     @property
     def lineup(self) -> Lineup:
         return self.bench.lineup
-
-    @property
-    def opened(self) -> bool:
-        return self._bench is not None
 
     # what can be asked
 
