@@ -136,7 +136,7 @@ class RunSession:
     def _asked(self, protocols: Sequence[Protocol]) -> dict[tuple[Roles, str], None]:
         """Pairs that some claim asks of the protocols' probes and that the lineup can play."""
         probes = {protocol.probe for protocol in protocols}
-        cells = (cell for claim in CLAIMS if claim.study != "planted" for cell in cells_asked(claim, "measured"))
+        cells = (cell for claim in CLAIMS if not claim.made_up for cell in cells_asked(claim, "measured"))
         wanted = (cell for cell in cells if cell.protocol.probe in probes and self._plays(cell))
         return {(cell.models, cell.dataset): None for cell in wanted}
 
@@ -196,7 +196,7 @@ class RunSession:
 
             node = claim.condition("measured", reading)
             if node is not None:
-                self.bench.plan(cell for cell in cells_of(node) if cell.protocol.probe != "none" and self._plays(cell))
+                self.bench.plan(cell for cell in cells_of(node) if not cell.protocol.printed_only and self._plays(cell))
 
     def _plays(self, cell: Cell) -> bool:
         return all(self._has_model(role) for role in cell.models) and self._has_dataset(cell.dataset)

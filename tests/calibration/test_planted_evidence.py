@@ -33,7 +33,7 @@ def measured_bounds(cell: Cell) -> tuple[float, float]:
 
 def printed_bounds(printed: dict[Cell, Printed]):
     def bounds(cell: Cell) -> tuple[float, float]:
-        if cell.protocol.probe != "none":
+        if not cell.protocol.printed_only:
             return 0.0, scale_of(cell)
         value = printed[cell].value
         return min(0.0, 2 * value), max(2 * abs(value), 1.0)
