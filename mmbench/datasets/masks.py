@@ -35,7 +35,7 @@ class Mask:
     about: str = ""
 
 
-MASKS: Registry[Mask] = Registry("mask")
+MASKS: Registry[Mask] = Registry("mask", group="mmbench.masks")
 
 
 def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "", about: str = "") -> Mask:

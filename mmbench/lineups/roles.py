@@ -1,7 +1,8 @@
 """The roles: names by which claims call models and datasets, with what each stands for in the papers.
 
 A study, or a user's own module of claims, adds one with ``MODEL_ROLES.add(Role(...))`` or
-``DATASET_ROLES.add(Role(...))``. What a report must know about a role is a field here.
+``DATASET_ROLES.add(Role(...))``; a distribution offers one as an entry point of the group ``mmbench.model_roles`` or
+``mmbench.dataset_roles``. What a report must know about a role is a field here.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Role:
             raise BadSpec(f"role {self.name!r} has the kind {self.kind!r}, expected one of {', '.join(KINDS)}")
 
 
-MODEL_ROLES: Registry[Role] = Registry("model role")
-DATASET_ROLES: Registry[Role] = Registry("dataset role")
+MODEL_ROLES: Registry[Role] = Registry("model role", group="mmbench.model_roles")
+DATASET_ROLES: Registry[Role] = Registry("dataset role", group="mmbench.dataset_roles")
 
 
 def kind_of(models: Roles, stated: Mapping[str, Kind] | None = None) -> Kind:

@@ -69,7 +69,7 @@ class Metric:
             )
 
 
-METRICS: Registry[Metric] = Registry("metric", package="mmbench.metrics")
+METRICS: Registry[Metric] = Registry("metric", package="mmbench.metrics", group="mmbench.metrics")
 
 # The metric in which a dataset's ceilings are given, by its task.
 USUAL = {"single": "accuracy", "multi": "f1_samples"}
