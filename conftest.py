@@ -3,10 +3,11 @@
 import os
 from importlib.util import find_spec
 
+from mmbench.two_workers import let_waiting_threads_sleep
+
 pytest_plugins = ["pytester"]
 
-# Before anything loads torch: OpenMP's threads soon sleep while they wait. See Bench.open.
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+let_waiting_threads_sleep()  # the plugin does it for a run of benchmarks; most tests load torch without such a run
 
 if find_spec("hypothesis"):  # the tests need it, benchmarks do not
     from hypothesis import settings

@@ -16,7 +16,6 @@ from mmbench.inputs.pair import Pair, Side
 from mmbench.inputs.prompts import Prompted
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES
-from mmbench.probes.logistic import LogisticSettings
 from mmbench.probes.mlp import MLPSettings
 from mmbench.probes.neighbours import NeighbourSettings
 from mmbench.probes.prototypes import PrototypeSettings
@@ -207,19 +206,6 @@ def _plain(arrays, model, settings, epochs, seed):
             optimiser.step()
     with torch.no_grad():
         return model(torch.from_numpy(arrays.test_x)).argmax(dim=1).numpy()
-
-
-def test_logistic(against, arrays):
-    from sklearn.linear_model import LogisticRegression
-
-    settings = LogisticSettings().as_code()
-
-    def reference():
-        model = LogisticRegression(C=0.316, max_iter=settings.max_iter)
-        return [model.fit(arrays.train_x.astype(float), arrays.train_y).predict(arrays.test_x.astype(float))]
-
-    ours, theirs = against("logistic", [settings], 1, "scikit-learn LogisticRegression", reference)
-    assert (ours[0] == theirs[0]).mean() > 0.99  # both stop at the same slope, a row at the boundary may differ
 
 
 def test_zero_shot(against, arrays):

@@ -11,6 +11,7 @@ collected, torch when a cell must be measured.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import time
@@ -102,8 +103,15 @@ class Session:
     def run(self) -> RunSession:
         """The lineup, the bench and the known outcomes, opened on first use."""
         if self._run is None:
+            from mmbench.assets import offline
             from mmbench.session.run_session import RunSession
+            from mmbench.two_workers import let_waiting_threads_sleep
 
+            let_waiting_threads_sleep()
+            if self.option("offline"):
+                until_the_end = contextlib.ExitStack()
+                until_the_end.enter_context(offline())
+                self.config.add_cleanup(until_the_end.close)
             self._run = RunSession.open(
                 lineup=self.option("lineup") or "embedded",
                 models=self.option("model") or (),
@@ -111,7 +119,6 @@ class Session:
                 store=self.option("store"),
                 device=self.option("device") or "cpu",
                 precision=self.option("precision") or "float32",
-                offline=self.option("offline"),
                 side_by_side=not self.is_worker,  # another worker may be at the next cells already
                 expected=self.config.rootpath / "reports" / "expected",
             )

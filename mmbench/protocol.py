@@ -17,11 +17,12 @@ from typing import Any, Literal
 from mmbench.registry import Registry
 
 Reading = Literal["paper", "code"]
+NO_PROBE = "none"  # the probe of a number that is only printed
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a probe may be told. ``as_code`` holds the fields that the authors' code sets otherwise."""
+    """The settings of a probe. ``as_code`` holds the fields that the authors' code sets otherwise."""
 
     def as_code(self) -> Settings:
         return self
@@ -61,6 +62,11 @@ class Protocol:
     seed: int = 0
     reading: Reading = "paper"
     layer: str = "output"
+
+    @property
+    def printed_only(self) -> bool:
+        """Whether no probe of ours makes the number: papers print it."""
+        return self.probe == NO_PROBE
 
     def over(self, **axes: tuple[Any, ...]) -> tuple[Protocol, ...]:
         """This protocol at every combination of the named settings: ``FEW_SHOT.over(shots=(1, 5, 10))``."""
@@ -148,4 +154,4 @@ class Cell:
 
 
 PROTOCOLS: Registry[Protocol] = Registry("protocol", package="mmbench.probes", group="mmbench.protocols")
-PRINTED = Protocol("printed", "none", PrintedSettings(), trials=1)  # no probe makes it, so it is in no registry
+PRINTED = Protocol("printed", NO_PROBE, PrintedSettings(), trials=1)  # no probe makes it, so it is in no registry

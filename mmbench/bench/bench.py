@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -66,9 +65,6 @@ class Bench:
         """
         from mmbench.lineups import load_lineup
 
-        # Read by GNU's OpenMP when torch loads it: how long threads spin before they sleep. By default so long that a
-        # busy machine slows a run tenfold and more; this short, an idle one loses nothing (measured).
-        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         bound = load_lineup(str(lineup))
         for binding in models:
             bound = bound.bind_model(binding)

@@ -95,7 +95,8 @@ def sizes_of(record: Record) -> tuple[Size, ...]:
             by_role.setdefault(role, []).append(size)
     if not by_role:
         raise BadSpec(f"record {record.label!r} has no cells to take sizes from")
-    return tuple(max(by_role.values(), key=lambda sizes: (len(datasets_with_room(sizes)), len(sizes))))
+    roomy = max(by_role, key=lambda role: (len(datasets_with_room(by_role[role])), len(by_role[role])))
+    return tuple(by_role[roomy])
 
 
 def latest_record(folder: Path = RUNS) -> Path:
@@ -234,25 +235,6 @@ def among(
     after = before.copy()
     after[..., 0] = damaged[:, rows, cells[:, 0]]
     return after, before
-
-
-# Wrong gates, which the check must flag
-
-
-def unadjusted(p_worse: Array, p_not_worse: Array) -> list[Decided]:
-    """Wrong on purpose: every cell fails at the full level, however many there are."""
-    return [
-        "fail" if worse <= LEVEL else "pass" if not_worse <= LEVEL else "inconclusive"
-        for worse, not_worse in zip(p_worse, p_not_worse, strict=True)
-    ]
-
-
-def unpaired(base: Scores, candidates: Sequence[Scores]) -> stats.Contrasts:
-    """Wrong on purpose: base and candidate as if each had its own examples and draws."""
-    outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
-    joint = stats.crossed(outcomes, [base.scale] * len(outcomes), list(range(len(outcomes))))
-    size = len(candidates)
-    return joint.contrasts(np.hstack([np.full((size, 1), -1.0), np.eye(size)]))
 
 
 # The record and its check

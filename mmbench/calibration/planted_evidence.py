@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.claims.claim import Printed
 from mmbench.conditions import Leaf, Linear, Node, Quorum, cells_of
 from mmbench.errors import BadSpec
 from mmbench.metrics import METRICS
@@ -85,13 +84,6 @@ def planted_scores(
         hit = latent < ndtri(np.clip(mean / METRICS.get(name).scale, 0.0, 1.0))
         out[cell] = Scores(hit.astype(np.float32), name, f"planted {cell.dataset}", chance=0.0)
     return out
-
-
-def planted_numbers(
-    means: Mapping[Cell, float], *, std: Callable[[Cell], float | None], n: int = 5
-) -> dict[Cell, Printed]:
-    """The means as a paper would print them, with a standard deviation over ``n`` seeds or, for None, without."""
-    return {cell: Printed(mean, std(cell), None if std(cell) is None else n) for cell, mean in means.items()}
 
 
 # The programme

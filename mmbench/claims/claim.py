@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from mmbench.conditions import Node, cells_of, with_cells
 from mmbench.errors import BadScores
@@ -13,6 +14,7 @@ from mmbench.protocol import Cell, Models, Protocol, Reading
 from mmbench.registry import Registry
 
 EvidenceKind = Literal["published", "measured"]
+PLANTED = "planted"  # the study of claims that are made up for tests
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ class Claim:
         return self.where.study
 
     @property
+    def made_up(self) -> bool:
+        """Whether it is made up for tests, of no paper: left out of catalogues, pages and figures."""
+        return self.study == PLANTED
+
+    @property
     def scope(self) -> Scope:
         return Scope(self.protocols, self.datasets, self.models, self.groups)
 
@@ -117,6 +124,12 @@ class Claim:
             return None
         return with_cells(node, lambda cell: replace(cell, protocol=cell.protocol.code or cell.protocol))
 
+    @functools.cached_property  # compiling all claims takes a quarter of a second, and a collection asks several times
+    def cells(self) -> Mapping[EvidenceKind, tuple[Cell, ...]]:
+        """The cells that the claim rests on under the paper's reading; none when it has no form yet."""
+        nodes = {kind: self.condition(kind) for kind in get_args(EvidenceKind)}
+        return {kind: () if node is None else cells_of(node) for kind, node in nodes.items()}
+
     def printed(self) -> dict[Cell, Printed]:
         """Every printed number of the claim's tables by cell."""
         return {cell: number for table in self.published for cell, number in table.cells.items()}
@@ -125,7 +138,7 @@ class Claim:
     def measurable(self) -> bool:
         """Whether mmbench has every probe the claim needs (a lineup may still lack roles)."""
         node = self.condition("measured")
-        return not self.waits_for and node is not None and all(c.protocol.probe != "none" for c in cells_of(node))
+        return not self.waits_for and node is not None and not any(c.protocol.printed_only for c in cells_of(node))
 
 
 CLAIMS: Registry[Claim] = Registry("claim", package="mmbench.claims", modules="mmbench.claims")

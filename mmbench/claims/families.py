@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
-from mmbench.conditions import cells_of
+from mmbench.claims.claim import PLANTED
 from mmbench.errors import UnknownName
 from mmbench.protocol import Cell, Protocol
 
@@ -13,17 +13,10 @@ OVERVIEW, PRINTED_ONLY, WAITING = "overview", "printed", "waiting"
 SPECIAL = (OVERVIEW, PRINTED_ONLY, WAITING)
 EVIDENCE: tuple[EvidenceKind, ...] = ("published", "measured")
 
-# Compiling every claim takes a quarter of a second, and a collection asks several times.
-_ASKED: dict[tuple[str, str], tuple[Claim, tuple[Cell, ...]]] = {}
-
 
 def cells_asked(claim: Claim, evidence: EvidenceKind) -> tuple[Cell, ...]:
     """The cells that the claim rests on under the paper's reading; empty when it has no form yet."""
-    known = _ASKED.get((claim.id, evidence))
-    if known is None or known[0] is not claim:
-        node = claim.condition(evidence)
-        known = _ASKED[claim.id, evidence] = (claim, () if node is None else cells_of(node))
-    return known[1]
+    return claim.cells[evidence]
 
 
 def family(claim: Claim) -> str:
@@ -34,16 +27,17 @@ def family(claim: Claim) -> str:
     """
     if claim.waits_for or claim.expect is None:
         return WAITING
-    probes = {cell.protocol.probe for kind in EVIDENCE for cell in cells_asked(claim, kind)} - {"none"}
+    asked = [cell for kind in EVIDENCE for cell in cells_asked(claim, kind)]
+    probes = {cell.protocol.probe for cell in asked if not cell.protocol.printed_only}
     if not probes:
         return PRINTED_ONLY
     return OVERVIEW if len(probes) > 1 else probes.pop()
 
 
 def claims_of(families: Iterable[str], *, planted: bool = False) -> list[Claim]:
-    """Registered claims of these families, in the catalogue's order; planted ones (made up, for tests) on demand."""
+    """Registered claims of these families, in the catalogue's order; those made up for tests on demand."""
     wanted = set(families)
-    return [c for c in CLAIMS if (planted or c.study != "planted") and family(c) in wanted]
+    return [c for c in CLAIMS if (planted or not c.made_up) and family(c) in wanted]
 
 
 def kinds_of_evidence(claim: Claim, asked: Sequence[EvidenceKind]) -> list[EvidenceKind]:
@@ -82,10 +76,10 @@ class About:
     def _chosen(self) -> list[Claim]:
         if self.claims is None:
             return claims_of({protocol.probe for protocol in self.protocols})
-        if self.claims == "planted":
-            return [claim for claim in CLAIMS if claim.study == "planted"]
+        if self.claims == PLANTED:
+            return [claim for claim in CLAIMS if claim.made_up]
         if isinstance(self.claims, str):
             if self.claims not in SPECIAL:
-                raise UnknownName("family of claims", self.claims, [*SPECIAL, "planted"])
+                raise UnknownName("family of claims", self.claims, [*SPECIAL, PLANTED])
             return claims_of({self.claims})
         return [CLAIMS.get(name) for name in self.claims]

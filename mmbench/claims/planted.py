@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from mmbench.claims.claim import CLAIMS, Claim, Place, Printed, Table
+from mmbench.claims.claim import CLAIMS, PLANTED, Claim, Place, Printed, Table
 from mmbench.forms import Above, Best, OnPar
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
 
-STUDY = "planted"
 PROTOCOL = FEW_SHOT.at(shots=5)
 MODELS = ("strong", "weak", "twin")
 DATASETS = ("easy", "hard")
@@ -21,7 +20,7 @@ TRUTH = {
 }
 TABLE = Table(
     "Table 0",
-    Place(STUDY, "0", "Table 0"),
+    Place(PLANTED, "0", "Table 0"),
     {cell: Printed(mean, 0.5, 5) for cell, mean in TRUTH.items()},
     spread="5 seeds",
     note="invented numbers",
@@ -31,9 +30,9 @@ TABLE = Table(
 def _claim(name: str, says: str, expect: Above | Best | OnPar, published: tuple[Table, ...] = (TABLE,)) -> Claim:
     return CLAIMS.add(
         Claim(
-            id=f"{STUDY}-{name}",
+            id=f"{PLANTED}-{name}",
             says=says,
-            where=Place(STUDY, "0", "Table 0"),
+            where=Place(PLANTED, "0", "Table 0"),
             expect=expect,
             protocols=(PROTOCOL,),
             datasets=DATASETS,

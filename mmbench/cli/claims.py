@@ -37,7 +37,7 @@ def run_claims(options: argparse.Namespace) -> int:
         row = claim_row(claim, last)
         print(json.dumps(row, indent=1, ensure_ascii=False) if options.json else explain_claim(claim, row))
         return 0
-    chosen = [claim for claim in CLAIMS if claim.study != "planted"]
+    chosen = [claim for claim in CLAIMS if not claim.made_up]
     if options.study:
         studies = {claim.study for claim in chosen}
         if options.study not in studies:

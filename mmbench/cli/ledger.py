@@ -93,5 +93,5 @@ def _claims(entry: Entry) -> tuple[str, ...]:
 
     if not entry.probe:
         return entry.claims
-    asking = (c for c in CLAIMS if c.study != "planted" and any(p.probe == entry.probe for p in c.protocols))
+    asking = (c for c in CLAIMS if not c.made_up and any(p.probe == entry.probe for p in c.protocols))
     return tuple(claim.id for claim in asking)

@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The gate's commands have exit codes of their own: see their --help.
     """
     from mmbench.errors import MMBenchError
+    from mmbench.two_workers import let_waiting_threads_sleep
 
+    let_waiting_threads_sleep()
     options, unknown = build_parser().parse_known_args(arguments)
     if unknown:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")

@@ -217,6 +217,5 @@ SOURCES.add(
         "hf_dataset:DIR|ORG/NAME@COMMIT",
         entry=lambda spec: hf_dataset(spec.name, Columns(**spec.options), spec.declared),
         options=("image", "label", "text", "split", "config"),
-        extra="hf",
     )
 )

@@ -286,6 +286,5 @@ SOURCES.add(
         "imagenet:NAME?root=DIR",
         entry=lambda spec: imagenet(spec.name, spec.root, spec.declared),
         needs=("root",),
-        extra="embedded",
     )
 )

@@ -109,16 +109,6 @@ class Store:
         """(key, item) pairs that this process encoded more than once; empty unless features were lost or had no key."""
         return list(self._twice)
 
-    def stored_twice(self) -> list[tuple[str, str]]:
-        """(key, item) pairs that are stored more than once, because two runs, in any processes, both encoded them."""
-        twice = []
-        for folder in sorted((self.root / "features").glob("??/*/")):
-            shelf = self.shelf(folder.name)
-            shelf.refresh()
-            counts = Counter(bytes(item).hex() for shard in shelf.shards for item in shard.items)
-            twice += [(folder.name, item) for item, n in counts.items() if n > 1]
-        return twice
-
     # scores
 
     def _score_path(self, key: str) -> Path:

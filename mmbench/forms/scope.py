@@ -98,7 +98,7 @@ def higher_is_better(*terms: Term) -> bool:
 
     Raises BadForm when the metrics do not agree: neither a mean over them nor a best has a meaning.
     """
-    protocols = dict.fromkeys(cell.protocol for term in terms for cell in term.cells if cell.protocol.probe != "none")
+    protocols = dict.fromkeys(cell.protocol for term in terms for cell in term.cells if not cell.protocol.printed_only)
     metrics = dict.fromkeys(m for p in protocols for m in (p.metric, p.multilabel_metric) if m)
     high = [name for name in metrics if METRICS.get(name).higher_is_better]
     low = [name for name in metrics if name not in high]

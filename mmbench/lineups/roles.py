@@ -47,8 +47,12 @@ class Role:
             raise BadSpec(f"role {self.name!r} has the kind {self.kind!r}, expected one of {', '.join(KINDS)}")
 
 
-MODEL_ROLES: Registry[Role] = Registry("model role", package="mmbench.claims", modules="mmbench.claims")
-DATASET_ROLES: Registry[Role] = Registry("dataset role", package="mmbench.claims", modules="mmbench.claims")
+MODEL_ROLES: Registry[Role] = Registry(
+    "model role", package="mmbench.claims", group="mmbench.model_roles", modules="mmbench.claims"
+)
+DATASET_ROLES: Registry[Role] = Registry(
+    "dataset role", package="mmbench.claims", group="mmbench.dataset_roles", modules="mmbench.claims"
+)
 
 
 def kind_of(models: Roles, stated: Mapping[str, Kind] | None = None) -> Kind:

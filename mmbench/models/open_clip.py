@@ -252,6 +252,5 @@ SOURCES.add(
         options={"": _IMAGE, "image": _IMAGE, "text": WEIGHT_OPTIONS | {"activation", "unit"}},
         tagged=True,
         values={"activation": choice("gelu", "quick_gelu")},
-        extra="openclip",
     )
 )

@@ -90,7 +90,6 @@ class ModelSource:
     ``options`` gives the known options for each #TOWER, "" being none; a tower that is not among them is refused.
     None leaves both to ``entry``. ``tagged``: a second colon parts the name from a tag. ``values`` says what options of
     this source alone may be.
-    ``extra`` is the optional dependency of mmbench that brings its library, "" for none.
     """
 
     name: str
@@ -99,7 +98,6 @@ class ModelSource:
     options: Mapping[str, frozenset[str]] | None = field(default_factory=lambda: {"": frozenset()})
     tagged: bool = False
     values: Mapping[str, Value] = field(default_factory=dict)
-    extra: str = ""
 
     def resolve(self, spec: ModelSpec) -> ModelEntry:
         """The entry of ``spec``; raises BadSpec for an option or a tower that the source does not have."""

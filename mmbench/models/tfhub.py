@@ -72,6 +72,5 @@ SOURCES.add(
         "tfhub:HANDLE@FILE",
         entry,
         options={"": IMAGE_OPTIONS | {"dim", "sha256"}},
-        extra="embedded",
     )
 )

@@ -158,6 +158,5 @@ SOURCES.add(
         entry,
         options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS},
         tagged=True,
-        extra="embedded",
     )
 )

@@ -185,6 +185,5 @@ SOURCES.add(
         entry,
         options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS},
         tagged=True,
-        extra="embedded",
     )
 )

@@ -337,6 +337,5 @@ SOURCES.add(
         "transformers:DIR_OR_ID[#image]",
         entry,
         options={"": _TEXT, "text": _TEXT, "image": IMAGE_OPTIONS | {"pool", "dim", "sha256"}},
-        extra="embedded",
     )
 )

@@ -41,16 +41,16 @@ def exhibits_of(record: Record) -> tuple[Exhibit, ...]:
     judged = {verdict.claim for verdict in record.verdicts}
     tables: dict[tuple[str, str], Table] = {}
     for claim in CLAIMS:
-        if claim.id in judged and claim.study != "planted":
+        if claim.id in judged and not claim.made_up:
             for table in claim.published:
-                if any(cell.protocol.probe != "none" for cell in table.cells):
+                if not all(cell.protocol.printed_only for cell in table.cells):
                     tables.setdefault((table.place.study, table.name), table)
     measured = {(cell.fingerprint, cell.model, cell.dataset): cell for cell in record.cells}
     return tuple(_exhibit(table, measured) for table in tables.values())
 
 
 def _exhibit(table: Table, measured: dict[tuple[str, str, str], CellPart]) -> Exhibit:
-    cells = [cell for cell in table.cells if cell.protocol.probe != "none"]
+    cells = [cell for cell in table.cells if not cell.protocol.printed_only]
     columns = dict.fromkeys((cell.protocol, cell.dataset) for cell in cells)
     models = dict.fromkeys(cell.models for cell in cells)
     rows = []

@@ -94,7 +94,6 @@ class RunSession:
 
     options: dict[str, Any]
     expected: Path
-    offline: bool = False
     used: dict[Cell, Scores] = field(default_factory=dict)
     lost: dict[Cell, str] = field(default_factory=dict)
     _bench: Bench | None = None
@@ -105,28 +104,21 @@ class RunSession:
     _started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
     @classmethod
-    def open(cls, *, expected: Path, offline: bool = False, **options: Any) -> RunSession:
-        return cls(options, expected, offline)
+    def open(cls, *, expected: Path, **options: Any) -> RunSession:
+        return cls(options, expected)
 
     @property
     def bench(self) -> Bench:
         """Opened on first use; raises BadSpec or UnknownName for a lineup, role or spec that cannot be read."""
         if self._bench is None:
-            from mmbench.assets import set_offline
             from mmbench.bench.bench import Bench
 
-            if self.offline:
-                set_offline(True)
             self._bench = Bench.open(progress=False, **self.options)
         return self._bench
 
     @property
     def lineup(self) -> Lineup:
         return self.bench.lineup
-
-    @property
-    def opened(self) -> bool:
-        return self._bench is not None
 
     # what can be asked
 
@@ -144,7 +136,7 @@ class RunSession:
     def _asked(self, protocols: Sequence[Protocol]) -> dict[tuple[Roles, str], None]:
         """Pairs that some claim asks of the protocols' probes and that the lineup can play."""
         probes = {protocol.probe for protocol in protocols}
-        cells = (cell for claim in CLAIMS if claim.study != "planted" for cell in cells_asked(claim, "measured"))
+        cells = (cell for claim in CLAIMS if not claim.made_up for cell in cells_asked(claim, "measured"))
         wanted = (cell for cell in cells if cell.protocol.probe in probes and self._plays(cell))
         return {(cell.models, cell.dataset): None for cell in wanted}
 
@@ -204,7 +196,7 @@ class RunSession:
 
             node = claim.condition("measured", reading)
             if node is not None:
-                self.bench.plan(cell for cell in cells_of(node) if cell.protocol.probe != "none" and self._plays(cell))
+                self.bench.plan(cell for cell in cells_of(node) if not cell.protocol.printed_only and self._plays(cell))
 
     def _plays(self, cell: Cell) -> bool:
         return all(self._has_model(role) for role in cell.models) and self._has_dataset(cell.dataset)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmbench import stats
 from mmbench.calibration import gate_page, gate_simulation, page
 from mmbench.calibration.gate_simulation import (
     EDGE,
@@ -23,11 +24,9 @@ from mmbench.calibration.gate_simulation import (
     planted,
     rates,
     sizes_of,
-    unadjusted,
-    unpaired,
 )
 from mmbench.errors import BadSpec
-from mmbench.gate.decision import DEFAULT_MARGINS, Margins, decide, gains, settle
+from mmbench.gate.decision import DEFAULT_MARGINS, LEVEL, Margins, decide, gains, settle
 from mmbench.records.files import read_record
 
 REPORTS = gate_simulation.RUNS.parent
@@ -36,6 +35,22 @@ SIZES = sizes_of(RECORD)
 FEW = SIZES[::4]  # a quarter of the cells, for time
 SMALL = (Variant(), Variant(loss=2.0), EDGE, NEAR[0])
 RUNS = 40
+
+
+def unadjusted(p_worse, p_not_worse):
+    """Wrong on purpose: every cell fails at the full level, however many there are."""
+    return [
+        "fail" if worse <= LEVEL else "pass" if not_worse <= LEVEL else "inconclusive"
+        for worse, not_worse in zip(p_worse, p_not_worse, strict=True)
+    ]
+
+
+def unpaired(base, candidates):
+    """Wrong on purpose: base and candidate as if each had its own examples and draws."""
+    outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
+    joint = stats.crossed(outcomes, [base.scale] * len(outcomes), list(range(len(outcomes))))
+    size = len(candidates)
+    return joint.contrasts(np.hstack([np.full((size, 1), -1.0), np.eye(size)]))
 
 
 @pytest.fixture(scope="module")

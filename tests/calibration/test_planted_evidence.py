@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmbench.calibration.planted_evidence import plant, planted_numbers, planted_scores
+from mmbench.calibration.planted_evidence import plant, planted_scores
 from mmbench.claims import CLAIMS, Claim, Printed
 from mmbench.conditions import Correlation, Margin, MeanCorrelation, Quorum, cell, cells_of
 from mmbench.errors import BadSpec
@@ -33,7 +33,7 @@ def measured_bounds(cell: Cell) -> tuple[float, float]:
 
 def printed_bounds(printed: dict[Cell, Printed]):
     def bounds(cell: Cell) -> tuple[float, float]:
-        if cell.protocol.probe != "none":
+        if not cell.protocol.printed_only:
             return 0.0, scale_of(cell)
         value = printed[cell].value
         return min(0.0, 2 * value), max(2 * abs(value), 1.0)
@@ -78,7 +78,8 @@ def test_published_claim_follows_the_planted_numbers(claim: Claim, satisfied: bo
     assert node.truth(means) is satisfied
     # An exact tie can't be shown with a spread, and the paper's own cells without one are planted without.
     bare = asks_for_a_tie(node, means) or any(printed[c].std is None and printed[c].se is None for c in means)
-    numbers = planted_numbers(means, std=lambda c: None if bare else 1e-3 * bounds(c)[1])
+    spread = (lambda c: {}) if bare else (lambda c: {"std": 1e-3 * bounds(c)[1], "n": 5})
+    numbers = {c: Printed(mean, **spread(c)) for c, mean in means.items()}
     verdict = judge(claim, Published(numbers))
     assert verdict.outcome == ("supported" if satisfied else "refuted"), verdict.explain()
     assert verdict.point is bare

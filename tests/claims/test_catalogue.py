@@ -16,11 +16,11 @@ from mmbench.protocol import Roles
 # Sentences of each study that are registered at least.
 STUDIES = {"devillers2021": 49, "bielawski2022": 49, "cyclegan2022": 6, "hu2022": 4, "clip2021": 4, "matched2026": 15}
 EMBEDDED = {"rn50", "bit_m", "clip", "clip_t", "bert_base"}
-CATALOGUE = [claim for claim in CLAIMS if claim.study != "planted"]
+CATALOGUE = [claim for claim in CLAIMS if not claim.made_up]
 
 
 def probed(node):
-    return [cell for cell in cells_of(node) if cell.protocol.probe != "none"]
+    return [cell for cell in cells_of(node) if not cell.protocol.printed_only]
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -7,7 +7,7 @@ import pytest
 
 import mmbench
 from mmbench.claims import CLAIMS
-from mmbench.claims.ledger import CODE, DISAGREEMENTS, LEDGER, disagreements_of, entries, readings
+from mmbench.claims.ledger import DISAGREEMENTS, LEDGER, disagreements_of, entries, readings
 from mmbench.errors import UnknownName
 from mmbench.probes.entry import PROBES
 
@@ -20,6 +20,9 @@ DIFFERENT = {
     for setting, value in vars(probe.settings()).items()
     if getattr(probe.settings().as_code(), setting) != value
 }
+
+
+CODE = re.compile(r"\b[DT]-\d+[a-z]?\b")
 
 
 def files():

@@ -29,7 +29,7 @@ def where_it_holds(whole, cells):
     by_name = {(str(cell.models), cell.dataset): value for cell, value in values.items()}
     for cell in cells:
         if whole.id == "bielawski2022-fewshot-mvsa-needs-more-shots":
-            if cell.protocol.probe == "none" or cell.protocol.settings.shots == 10:
+            if cell.protocol.printed_only or cell.protocol.settings.shots == 10:
                 values[cell] = 33.0
         elif whole.id == "bielawski2022-mvsa-text-models-similar" and cell.models == ("clip", "clip_t"):
             values[cell] = 67.5

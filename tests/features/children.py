@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from tiny_encoders import IDENTITY, counted, image_encoder, layered_encoder, pictures
+from tiny_encoders import IDENTITY, counted, image_encoder, layered_encoder, pictures, stored_twice
 
 import mmbench.features
 from mmbench.errors import StoreError
@@ -43,7 +43,7 @@ def run(root: str, pause: float = 0.0) -> dict[str, Any]:
     encoder.forward = slow
     store = Store(root, shard_items=SHARD)
     features = extract(encoder, IDENTITY, SPLIT, store, batch_size=BATCH)
-    return {"fresh": sum(batches), "features": features.array.tobytes().hex(), "twice": len(store.stored_twice())}
+    return {"fresh": sum(batches), "features": features.array.tobytes().hex(), "twice": len(stored_twice(store))}
 
 
 def fork(work: Callable[[], dict[str, Any]]) -> tuple[int, int]:
@@ -155,7 +155,7 @@ def run_layers(root: str, die_at: int = 0) -> dict[str, Any]:
     Shelf.append = append  # type: ignore[method-assign]
     found = extract(encoder, IDENTITY, SPLIT, store, batch_size=BATCH, layers=LAYERS)
     features = {layer: features.array.tobytes().hex() for layer, features in found.items()}
-    return {"fresh": sum(batches), "features": features, "twice": len(store.stored_twice()), "shards": shards}
+    return {"fresh": sum(batches), "features": features, "twice": len(stored_twice(store)), "shards": shards}
 
 
 def kill_between_layers(root: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadItem
+from mmbench.features.store import Store
 from mmbench.models.entry import Encoder, Identity, Preprocess
 from mmbench.models.hidden import HiddenLayers, Layer
 
@@ -123,3 +125,14 @@ def counted(encoder: Encoder) -> tuple[Encoder, list[int]]:
         return inner(batch)
 
     return dataclasses.replace(encoder, forward=forward), batches
+
+
+def stored_twice(store: Store) -> list[tuple[str, str]]:
+    """(key, item) pairs that are stored more than once, because two runs, in any processes, both encoded them."""
+    twice = []
+    for folder in sorted((store.root / "features").glob("??/*/")):
+        shelf = store.shelf(folder.name)
+        shelf.refresh()
+        counts = Counter(bytes(item).hex() for shard in shelf.shards for item in shard.items)
+        twice += [(folder.name, item) for item, n in counts.items() if n > 1]
+    return twice

@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -7,35 +8,63 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
-from mmbench.errors import NotEnoughShots
+from mmbench.errors import BadDataset, MissingExtra, NotEnoughShots
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.logistic import LogisticSettings, binary_search, choose_strength, fit, logistic, predict
+from mmbench.probes.logistic import (
+    LogisticSettings,
+    binary_search,
+    choose_strength,
+    logistic,
+    predict,
+    refit,
+    regression,
+)
 
 
-def sklearn_weights(model):
-    weights = np.hstack([model.coef_, model.intercept_[:, None]])
-    return weights if len(weights) > 1 else np.vstack([np.zeros_like(weights), weights])
+def sklearn_predictions(train, test_x, strength):
+    """Labels by scikit-learn's solver of another kind, to a tighter tolerance."""
+    model = LogisticRegression(C=strength, solver="newton-cg", tol=1e-8, max_iter=5000)
+    return model.fit(train[0].astype(float), train[1]).predict(test_x.astype(float))
 
 
 @pytest.mark.parametrize("strength", [1e-3, 0.316, 10.0])
 @pytest.mark.parametrize("shape", [(3, 150, 8), (2, 150, 8), (4, 40, 60)], ids=["wide", "two_classes", "few_rows"])
-def test_weights_are_those_of_scikit_learn(gaussians, strength, shape):
+def test_predictions_are_those_of_another_solver(gaussians, strength, shape):
     classes, rows, dim = shape
     arrays = gaussians(classes=classes, train=rows, dim=dim, test=200)
-    x, y = arrays.train_x.astype(float), arrays.train_y
-    theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=5000).fit(x, y)
-    ours = fit(x, y, classes, strength, tolerance=1e-8, max_iter=5000)
-    np.testing.assert_allclose(ours, sklearn_weights(theirs), atol=1e-4, rtol=1e-3)
-    np.testing.assert_array_equal(predict(arrays.test_x, ours), theirs.predict(arrays.test_x.astype(float)))
+    found = logistic(arrays, [LogisticSettings(strengths=(strength,))], trials=1, seed=0)[0][0]
+    np.testing.assert_array_equal(found, sklearn_predictions((arrays.train_x, arrays.train_y), arrays.test_x, strength))
 
 
 def test_a_start_does_not_move_the_optimum(gaussians):
     arrays = gaussians(train=200)
-    cold = fit(arrays.train_x, arrays.train_y, 4, 1.0, tolerance=1e-8)
-    other = fit(arrays.train_x, arrays.train_y, 4, 1e-3)
-    np.testing.assert_allclose(
-        fit(arrays.train_x, arrays.train_y, 4, 1.0, tolerance=1e-8, start=other), cold, atol=1e-4
+    train, setting = (arrays.train_x, arrays.train_y), LogisticSettings()
+    cold = regression(setting, train, 1.0, arrays.class_names)
+    warm = refit(regression(setting, train, 1e-3, arrays.class_names), train, 1.0)
+    np.testing.assert_allclose(warm.coef_, cold.coef_, atol=5e-3)
+    assert refit(warm, train, 1.0).n_iter_ == [0], "a fit starts from the one before"
+
+
+def test_the_limit_of_iterations_ends_a_fit_without_a_warning(gaussians):
+    arrays = gaussians(train=200, spread=0.1)
+    train = (arrays.train_x, arrays.train_y)
+    assert regression(LogisticSettings(max_iter=3), train, 1e6, arrays.class_names).n_iter_ == [3]
+
+
+def test_training_rows_of_one_class_are_refused(gaussians):
+    arrays = dataclasses.replace(gaussians(train=20), train_y=np.full(20, 2))
+    with pytest.raises(BadDataset) as caught:
+        logistic(arrays, [LogisticSettings(strengths=(1.0,))], trials=1, seed=0)
+    assert str(caught.value) == (
+        "logistic regression needs training rows of two classes or more, found only 'class 2'; "
+        "give the training split rows of every class"
     )
+
+
+def test_without_scikit_learn_the_extra_is_named(gaussians, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    with pytest.raises(MissingExtra, match=r"logistic needs scikit-learn; .*pip install 'mmbench\[sklearn\]'"):
+        logistic(gaussians(), [LogisticSettings()], trials=1, seed=0)
 
 
 def test_code_reading_is_scikit_learn_at_its_fixed_strength(gaussians):
@@ -68,11 +97,11 @@ def test_search_takes_the_smallest_strength_on_a_tie():
 def test_no_listed_strength_does_better_on_the_validation_rows(gaussians, spread):
     arrays = gaussians(classes=2, dim=100, train=100, spread=spread)
     train, valid, setting = (arrays.train_x, arrays.train_y), (arrays.test_x, arrays.test_y), LogisticSettings()
-    chosen = choose_strength(train, valid, 2, setting)
+    chosen = choose_strength(train, valid, arrays.class_names, setting)
     assert min(setting.strengths) <= chosen <= max(setting.strengths)
 
     def accuracy(strength):
-        return (predict(valid[0], fit(*train, 2, strength)) == valid[1]).mean()
+        return (predict(regression(setting, train, strength, arrays.class_names), valid[0]) == valid[1]).mean()
 
     # fits of the sweep start warm, so a row at the boundary may fall on the other side
     assert accuracy(chosen) >= max(accuracy(c) for c in setting.strengths) - 1 / len(valid[1])
@@ -82,9 +111,9 @@ def test_swept_probe_is_refitted_on_training_and_validation_rows(gaussians):
     arrays = gaussians(train=60, spread=0.4, test=400)
     own = dataclasses.replace(arrays, valid_x=arrays.test_x[:100], valid_y=arrays.test_y[:100])
     setting = LogisticSettings(strengths=(1e-3, 1e-1, 10.0))
-    strength = choose_strength((own.train_x, own.train_y), (own.valid_x, own.valid_y), 4, setting)
+    strength = choose_strength((own.train_x, own.train_y), (own.valid_x, own.valid_y), own.class_names, setting)
     x, y = np.vstack([own.train_x, own.valid_x]), np.concatenate([own.train_y, own.valid_y])
-    expected = predict(own.test_x, fit(x, y, 4, strength))
+    expected = predict(regression(setting, (x, y), strength, own.class_names), own.test_x)
     np.testing.assert_array_equal(logistic(own, [setting], trials=1, seed=0)[0][0], expected)
 
 

@@ -12,8 +12,6 @@ from mmbench.claims.ledger import devillers_code, other_code, within_papers
 from mmbench.claims.ledger.entry import Entry
 from mmbench.registry import Registry
 
-CODE = re.compile(r"\b[DT]-\d+[a-z]?\b")
-
 LEDGER: Registry[Entry] = Registry("entry of the ledger")
 for _entry in (*devillers_code.ENTRIES, *other_code.ENTRIES, *within_papers.ENTRIES):
     LEDGER.add(_entry)
@@ -47,4 +45,4 @@ def disagreements_of(claim: str) -> tuple[str, ...]:
     return tuple(str(entry) for entry in DISAGREEMENTS if claim in entry.claims)
 
 
-__all__ = ["CODE", "DISAGREEMENTS", "LEDGER", "Entry", "disagreements_of", "entries", "readings"]
+__all__ = ["DISAGREEMENTS", "LEDGER", "Entry", "disagreements_of", "entries", "readings"]
