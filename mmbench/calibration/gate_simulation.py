@@ -78,7 +78,7 @@ VARIANTS = tuple(dict.fromkeys((*RETRAINED, *NOISES, EDGE, *NEAR)))
 def sizes_of(record: Record) -> tuple[Size, ...]:
     """Cells of one role of ``record``, in the metrics whose default margins are simulated.
 
-    The role with the most datasets whose cells can all lose the largest of LOSSES; of those, the one with most cells.
+    The role with the most cells, of those with a dataset whose cells can all lose the largest of LOSSES.
 
     Outcomes that are 0 or 1, or shares, are planted here; pseudo-values of a statistic are not. Raises BadSpec when no
     cell is left.
@@ -95,8 +95,8 @@ def sizes_of(record: Record) -> tuple[Size, ...]:
             by_role.setdefault(role, []).append(size)
     if not by_role:
         raise BadSpec(f"record {record.label!r} has no cells to take sizes from")
-    roomy = max(by_role, key=lambda role: (len(datasets_with_room(by_role[role])), len(by_role[role])))
-    return tuple(by_role[roomy])
+    best = max(by_role, key=lambda role: (bool(datasets_with_room(by_role[role])), len(by_role[role])))
+    return tuple(by_role[best])
 
 
 def latest_record(folder: Path = RUNS) -> Path:
