@@ -1,4 +1,4 @@
-"""Errors that name the thing, the wish and the way out, with the value repeated."""
+"""Errors that name the thing, what was expected, what was found and the way out."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ class Unmeasured(MMBenchError):
 class MissingExtra(MMBenchError):
     """An optional library is not installed; names the extra that brings it."""
 
-    def __init__(self, library: str, extra: str, wish: str) -> None:
-        super().__init__(f"{wish} needs {library}; install it with: pip install 'mmbench[{extra}]'")
+    def __init__(self, library: str, extra: str, owner: str) -> None:
+        super().__init__(f"{owner} needs {library}; install it with: pip install 'mmbench[{extra}]'")

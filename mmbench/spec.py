@@ -33,7 +33,7 @@ from mmbench.errors import BadSpec, UnknownName
 
 @dataclass(frozen=True)
 class Parts:
-    """A specification taken apart. ``marked`` are the marks that were written, so that an empty part can be told."""
+    """A specification taken apart. ``marked`` are the marks that were written: an empty part is not a missing one."""
 
     scheme: str
     name: str

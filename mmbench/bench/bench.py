@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Bench:
     """A lineup measured into a store. ``source`` loads and encodes; ``source.costs`` lists what was paid.
 
-    With ``side_by_side``, probes that are faster so solve two planned groups at a time.
+    With ``side_by_side``, planned groups of probes that allow it are solved two at a time.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Which cells are solved together, and which groups at the same time.
 
-Cells that differ in settings only have the same inputs, so one probe call solves them all. A probe that is faster so
-solves the next planned groups as well, two at a time, each on half of the cores.
+Cells that differ in settings only have the same inputs, so one probe call solves them all. The next planned groups of a
+probe with ``side_by_side`` are solved with them, two at a time, each on half of the cores.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mmbench.inputs.labelled import raw_roles
 from mmbench.protocol import Cell
 from mmbench.two_workers import two_at_a_time
 
-AHEAD = 7  # groups queued behind the current one
+MOST_QUEUED = 7  # groups solved in one go with the one that is asked for
 Group = list[Cell]
 
 
@@ -28,7 +28,7 @@ class Schedule:
     def __init__(self, *, side_by_side: bool = True) -> None:
         self.side_by_side = side_by_side
         self._groups: dict[tuple[Any, ...], dict[Cell, None]] = {}
-        self._alone: set[Cell] = set()  # failed beside another group: solved by themselves when asked for
+        self._separate: set[Cell] = set()  # their queue failed: solved by themselves when asked for
 
     def add(self, cell: Cell) -> None:
         self._groups.setdefault(same_inputs(cell), {})[cell] = None
@@ -40,39 +40,39 @@ class Schedule:
     def solve(
         self, source: LineupSource, cells: Group, wanted: Callable[[Cell], bool]
     ) -> list[tuple[Group, Inputs, Solved]]:
-        """Solve a group, and beside it the next planned groups of the same probe whose cells are still ``wanted``.
+        """Solve a group, and with it the next planned groups of the same probe whose cells are still ``wanted``.
 
-        An error of the group itself is raised; a group beside it that fails is left for when it is asked for.
+        An error of the group itself is raised; another group that fails is left for when it is asked for.
         """
         groups = [(cells, gather(source, cells[0]))]
-        for group in self._beside(source, cells[0], wanted):
+        for group in self._queued(source, cells[0], wanted):
             try:
                 groups.append((group, gather(source, group[0])))
             except MMBenchError:
-                self._alone.update(group)
+                self._separate.update(group)
 
         def work(given: tuple[Group, Inputs]) -> Solved | MMBenchError:
             return solve(*given, source.device)
 
         found = list(map(work, groups) if len(groups) == 1 else two_at_a_time(work, groups))
         if isinstance(found[0], MMBenchError):
-            self._alone.update(cell for group, _ in groups[1:] for cell in group)
+            self._separate.update(cell for group, _ in groups[1:] for cell in group)
             raise found[0]
         solved = []
         for (group, inputs), one in zip(groups, found, strict=True):
             if isinstance(one, MMBenchError):
-                self._alone.update(group)
+                self._separate.update(group)
             else:
                 solved.append((group, inputs, one))
         return solved
 
-    def _beside(self, source: LineupSource, cell: Cell, wanted: Callable[[Cell], bool]) -> list[Group]:
+    def _queued(self, source: LineupSource, cell: Cell, wanted: Callable[[Cell], bool]) -> list[Group]:
         if not self.side_by_side or source.device != "cpu" or not probe_of(cell.protocol).side_by_side:
             return []
-        left = ([c for c in group if c not in self._alone and wanted(c)] for group in self._others(cell))
-        return list(itertools.islice(filter(None, left), AHEAD))
+        left = ([c for c in group if c not in self._separate and wanted(c)] for group in self._other_groups(cell))
+        return list(itertools.islice(filter(None, left), MOST_QUEUED))
 
-    def _others(self, cell: Cell) -> Iterator[Group]:
+    def _other_groups(self, cell: Cell) -> Iterator[Group]:
         own = same_inputs(cell)
         for key, group in self._groups.items():
             if key != own and key[0] == cell.protocol.probe:

@@ -109,39 +109,39 @@ def _check_pinned(where: str) -> None:
         )
 
 
-def _library(wish: str) -> Any:
+def _library(owner: str) -> Any:
     try:
         import datasets
     except ImportError:
-        raise MissingExtra("datasets", "hf", wish) from None
+        raise MissingExtra("datasets", "hf", owner) from None
     if int(datasets.__version__.split(".")[0]) < OLDEST:
         raise BadSpec(
-            f"{wish} needs datasets {OLDEST} or newer, and {datasets.__version__} is installed: older versions can run "
-            "code that comes with a dataset"
+            f"{owner} needs datasets {OLDEST} or newer, and {datasets.__version__} is installed: older versions can "
+            "run code that comes with a dataset"
         )
     return datasets
 
 
 def _read(where: str, wanted: Columns) -> Mapping[str, Any]:
     """The rows of each of their splits."""
-    wish = f"dataset 'hf_dataset:{where}'"
-    library, folder = _library(wish), _folder(where)
+    owner = f"dataset 'hf_dataset:{where}'"
+    library, folder = _library(owner), _folder(where)
     library.disable_progress_bars()
     try:
         if folder is not None:
             found = library.load_from_disk(str(need(folder, LAYOUT)))
         else:
-            snapshot = _snapshot(where, wish)
+            snapshot = _snapshot(where, owner)
             found = library.load_dataset(
                 str(snapshot), wanted.config or None, cache_dir=str(cache_dir() / "hf_datasets")
             )
     except (OSError, ValueError, RuntimeError) as error:
         layout = LAYOUT if folder is not None else "a form that the datasets library reads without code"
-        raise BadDataset(f"{wish} is not in {layout} ({_why(error)})") from error
+        raise BadDataset(f"{owner} is not in {layout} ({_why(error)})") from error
     return found if isinstance(found, dict) else {wanted.split or "test": found}
 
 
-def _snapshot(where: str, wish: str) -> Path:
+def _snapshot(where: str, owner: str) -> Path:
     """The hub's files at the commit, fetched when they are not in the hub's cache yet.
 
     The hub's own client is used, because the datasets library falls back to any cached revision when it has no network.
@@ -155,7 +155,9 @@ def _snapshot(where: str, wish: str) -> Path:
         hint = (
             "mmbench is offline; run once with network" if is_offline() else "check its name and commit, or the network"
         )
-        raise MissingAsset(f"{wish} is not on this machine and could not be fetched ({_why(error)}); {hint}") from error
+        raise MissingAsset(
+            f"{owner} is not on this machine and could not be fetched ({_why(error)}); {hint}"
+        ) from error
 
 
 def _why(error: Exception) -> str:

@@ -169,6 +169,14 @@ def _folders(
 # -- the sets ------------------------------------------------------------------------------------------------------
 
 FOLDERS = "its published layout, a folder a class"
+
+
+def _of_200_classes(subset: str, *, images: int, credit: str) -> Known:
+    """A set of 200 of the classes, a folder a synset."""
+    read = functools.partial(_by_synset, subset=subset)
+    return Known(read, classes=200, images=images, layout=FOLDERS, credit=credit, licence="MIT")
+
+
 NON_COMMERCIAL = "non-commercial research only (ImageNet's terms)"
 KNOWN = {
     "val": Known(
@@ -187,21 +195,15 @@ KNOWN = {
         credit="ImageNet-V2, matched frequency (Recht et al. 2019), https://github.com/modestyachts/ImageNetV2",
         licence="MIT",
     ),
-    "r": Known(
-        functools.partial(_by_synset, subset="r"),
-        classes=200,
+    "r": _of_200_classes(
+        "r",
         images=30_000,
-        layout=FOLDERS,
         credit="ImageNet-R (Hendrycks et al. 2021), https://github.com/hendrycks/imagenet-r",
-        licence="MIT",
     ),
-    "a": Known(
-        functools.partial(_by_synset, subset="a"),
-        classes=200,
+    "a": _of_200_classes(
+        "a",
         images=7_500,
-        layout=FOLDERS,
         credit="ImageNet-A (Hendrycks et al. 2021), https://github.com/hendrycks/natural-adv-examples",
-        licence="MIT",
     ),
     "sketch": Known(
         _by_synset,

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import ClassVar
 
-from mmbench.conditions import Node, all_of, constant, positive
+from mmbench.conditions import Node, Term, all_of, constant, positive
 from mmbench.forms.scope import BY_PROTOCOL, Axis, Form, Operand, Scope, each_words, higher_is_better, names
 from mmbench.protocol import Models, Roles
 
 
 @dataclass(frozen=True)
-class Above(Form):
-    """``a > b + by``: a comparison of numbers, whichever direction is better. See ``Better``."""
+class _Lead(Form):
+    """``a`` ahead of ``b`` by more than ``by``, at each point of the axes ``each``."""
 
     a: Operand
     b: Operand
     by: float = 0.0
     each: tuple[Axis, ...] = BY_PROTOCOL
 
+    relation: ClassVar[str]
+
+    def lead(self, a: Term, b: Term) -> Term:
+        """How far ``a`` is ahead of ``b``."""
+        return a - b
+
     def compile(self, scope: Scope) -> Node:
-        return all_of(positive(at.quantity(self.a) - at.quantity(self.b) - self.by) for at in scope.points(self.each))
+        return all_of(
+            positive(self.lead(at.quantity(self.a), at.quantity(self.b)) - self.by) for at in scope.points(self.each)
+        )
 
     def words(self) -> str:
         lead = f" by more than {self.by:g}" if self.by > 0 else f" less {-self.by:g}" if self.by else ""
-        return f"{self.a!s} above {self.b!s}{lead}{each_words(self.each)}"
+        return f"{self.a!s} {self.relation} {self.b!s}{lead}{each_words(self.each)}"
+
+
+@dataclass(frozen=True)
+class Above(_Lead):
+    """``a > b + by``: a comparison of numbers, whichever direction is better. See ``Better``."""
+
+    relation = "above"
 
 
 @dataclass(frozen=True)
@@ -48,24 +64,13 @@ class AtMost(Form):
 
 
 @dataclass(frozen=True)
-class Better(Form):
+class Better(_Lead):
     """``a`` better than ``b`` by more than ``by``: above it, or below it where the protocols' metric is better low."""
 
-    a: Operand
-    b: Operand
-    by: float = 0.0
-    each: tuple[Axis, ...] = BY_PROTOCOL
+    relation = "better than"
 
-    def compile(self, scope: Scope) -> Node:
-        return all_of(self._at(at) for at in scope.points(self.each))
-
-    def _at(self, at: Scope) -> Node:
-        a, b = at.quantity(self.a), at.quantity(self.b)
-        return positive((a - b if higher_is_better(a, b) else b - a) - self.by)
-
-    def words(self) -> str:
-        lead = f" by more than {self.by:g}" if self.by > 0 else f" less {-self.by:g}" if self.by else ""
-        return f"{self.a!s} better than {self.b!s}{lead}{each_words(self.each)}"
+    def lead(self, a: Term, b: Term) -> Term:
+        return a - b if higher_is_better(a, b) else b - a
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ def interleave(
 ) -> tuple[list[float], list[float]]:
     """Seconds of ``rounds`` calls of each, after ``warm_up`` calls of each that are not counted.
 
-    The order turns round by round (base, candidate, candidate, base, ...), so that a drift of the machine and what one
-    call leaves behind for the next fall on both alike. Raises BadSpec on fewer than five rounds.
+    The order is reversed every round (base, candidate, candidate, base, ...), so that a drift of the machine and what
+    one call leaves behind for the next affect both alike. Raises BadSpec on fewer than five rounds.
     """
     if rounds < FEWEST or warm_up < 0:
         raise BadSpec(f"{rounds} rounds after {warm_up} of warm-up: time at least {FEWEST} rounds")

@@ -39,14 +39,14 @@ def weights_path(file: str) -> Path:
     return path if path.is_absolute() else Path(os.environ.get("MMBENCH_WEIGHTS", ".")) / path
 
 
-def require_file(path: Path, wish: str) -> Path:
+def require_file(path: Path, owner: str) -> Path:
     """``path`` if it is a file; else raises MissingAsset that says what needs it and where it was looked for."""
     if path.is_file():
         return path
     root = os.environ.get("MMBENCH_WEIGHTS")
     where = f"MMBENCH_WEIGHTS={root}" if root else "MMBENCH_WEIGHTS is not set, so a relative path starts here"
     how = published.how_to_get(path)
-    raise MissingAsset(f"{wish} needs {path}; the file is not there ({where})" + (f"; {how}" if how else ""))
+    raise MissingAsset(f"{owner} needs {path}; the file is not there ({where})" + (f"; {how}" if how else ""))
 
 
 def check_page(path: Path) -> None:
@@ -59,10 +59,10 @@ def check_page(path: Path) -> None:
     raise CorruptAsset(f"{path} is an HTML page and no checkpoint; {where}, see what it asks for, and fetch it again")
 
 
-def check_digest(path: Path, stated: str, wish: str) -> None:
+def check_digest(path: Path, stated: str, owner: str) -> None:
     """Raise CorruptAsset unless the file's SHA-256 begins with ``stated``; an empty string states nothing."""
     if stated and not (found := file_digest(path)).startswith(stated):
-        raise CorruptAsset(f"{wish} states sha256={stated}, but {path} has {found}; fetch it again or state another")
+        raise CorruptAsset(f"{owner} states sha256={stated}, but {path} has {found}; fetch it again or state another")
 
 
 def file_digest(path: Path) -> str:
@@ -207,7 +207,7 @@ def read_torchscript(path: Path, trusted: Collection[str]) -> StateDict:
 
 
 def load_strictly(
-    module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, wish: str, *, spare: bool = False
+    module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, owner: str, *, spare: bool = False
 ) -> None:
     """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
 
@@ -219,14 +219,14 @@ def load_strictly(
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     extra = [key for key in state if key not in own]
     if len(missing) > len(own) / 2:
-        raise BadSpec(f"{path} does not hold the weights of {wish}: it lacks {_some(missing)} and has {_some(extra)}")
+        raise BadSpec(f"{path} does not hold the weights of {owner}: it lacks {_some(missing)} and has {_some(extra)}")
     shapes = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
         for key in own
         if key in state and state[key].shape != own[key].shape
     ]
     if shapes:
-        raise BadSpec(f"{path} is of another architecture than {wish}: {_some(shapes)}")
+        raise BadSpec(f"{path} is of another architecture than {owner}: {_some(shapes)}")
     # PyTorch would convert them without a word: whole numbers lack their scale, complex ones lose a part
     kinds = [
         f"{key} {_kind(state[key])}"
@@ -235,12 +235,12 @@ def load_strictly(
     ]
     if kinds:
         raise BadSpec(
-            f"{path} holds {_some(kinds)} where {wish} has floating point weights; save them dense, as float32"
+            f"{path} holds {_some(kinds)} where {owner} has floating point weights; save them dense, as float32"
         )
     if missing:
-        raise CorruptAsset(f"{path} lacks weights that {wish} needs: {_some(missing)}")
+        raise CorruptAsset(f"{path} lacks weights that {owner} needs: {_some(missing)}")
     if extra and not spare:
-        raise CorruptAsset(f"{path} has weights that {wish} does not use: {_some(extra)}")
+        raise CorruptAsset(f"{path} has weights that {owner} does not use: {_some(extra)}")
     module.load_state_dict(state, strict=False)
 
 

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 def convert(file: Path, out: Path, inside: str = "", prefix: str = "", *, trust: bool = False) -> Report:
     """Write the tensors of ``file`` to ``out``; names are the keys on the way to each, joined by dots.
 
-    ``inside`` and ``prefix`` choose as in a specification. Raises BadSpec for a wrong wish, for a file without
+    ``inside`` and ``prefix`` choose as in a specification. Raises BadSpec for wrong options, for a file without
     tensors, and for one that cannot be opened without running its code when ``trust`` is not given; CorruptAsset for
     one that cannot be opened at all.
     """
@@ -120,8 +120,8 @@ def _distrust(file: Path, out: Path, inside: str, error: Exception) -> BadSpec:
 
 def _in_a_process_of_its_own(file: Path, inside: str, prefix: str, place: Path) -> dict[str, Any]:
     """Run this module's ``_child``, isolated from environment, folder and user site; its answer is a file."""
-    wish = {"file": str(file.resolve()), "inside": inside, "prefix": prefix}
-    (place / "wish.json").write_text(json.dumps(wish))
+    request = {"file": str(file.resolve()), "inside": inside, "prefix": prefix}
+    (place / "request.json").write_text(json.dumps(request))
     environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
     # isolated, Python looks into no folder of the caller's, so the path to this package is given
     start = f"import sys; sys.path.append({str(Path(__file__).parents[2])!r}); from mmbench.models import convert"
@@ -173,10 +173,12 @@ def _write(loaded: Any, inside: str, prefix: str, out: Path) -> dict[str, Any]:
 
 def _child(folder: str) -> None:
     place = Path(folder)
-    wish = json.loads((place / "wish.json").read_text())
+    request = json.loads((place / "request.json").read_text())
     answer: dict[str, Any] = {"ran_code": True}
     try:
-        answer |= _write(_opened(Path(wish["file"])), wish["inside"], wish["prefix"], place / "out.safetensors")
+        answer |= _write(
+            _opened(Path(request["file"])), request["inside"], request["prefix"], place / "out.safetensors"
+        )
     except ModuleNotFoundError as error:
         answer = {"error": str(error), "module": (error.name or "").partition(".")[0]}
     except Exception as error:  # whatever the pickle's own code raises

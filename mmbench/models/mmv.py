@@ -25,13 +25,13 @@ _LEAF = {"scale": "weight", "offset": "bias", "w": "weight"}
 _AVERAGE = {"/~/mean_ema": "running_mean", "/~/var_ema": "running_var"}
 
 
-def build(wish: str) -> torch.nn.Module:
+def build(owner: str) -> torch.nn.Module:
     """The untrained network, ``[batch, 3, side, side]`` to ``[batch, 2048]``; raises MissingExtra without timm."""
     try:
         from timm.layers import BatchNormAct2d, Conv2dSame
         from timm.models.resnetv2 import ResNetV2
     except ImportError:
-        raise MissingExtra("timm", "embedded", wish) from None
+        raise MissingExtra("timm", "embedded", owner) from None
     conv = partial(Conv2dSame, bias=False)
     return ResNetV2([3, 4, 6, 3], num_classes=0, stem_type="same", norm_layer=BatchNormAct2d, conv_layer=conv)
 

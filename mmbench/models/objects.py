@@ -168,7 +168,7 @@ def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
     return dataclasses.replace(entry, load=load_here, raw=later, generator=writer)
 
 
-def _entry_of(offered: Any, name: str, wish: str, modality: Modality | None = None) -> ModelEntry:
+def _entry_of(offered: Any, name: str, owner: str, modality: Modality | None = None) -> ModelEntry:
     """An entry of what a user offers, called first when it is a class or a function; raises BadSpec."""
     if not isinstance(offered, ModelEntry) and callable(offered) and not (_encodes(offered) or _is_module(offered)):
         offered = offered()
@@ -181,10 +181,10 @@ def _entry_of(offered: Any, name: str, wish: str, modality: Modality | None = No
     if _is_module(offered):
         preprocess = getattr(offered, "preprocess", None)
         if not isinstance(preprocess, Preprocess):
-            raise BadSpec(f"{wish} gives a torch module; it needs its Preprocess, as the attribute preprocess")
+            raise BadSpec(f"{owner} gives a torch module; it needs its Preprocess, as the attribute preprocess")
         return from_module(offered, preprocess, name=name)
     raise BadSpec(
-        f"{wish} gives a {type(offered).__name__}; it should give a ModelEntry, an object with encode_image or "
+        f"{owner} gives a {type(offered).__name__}; it should give a ModelEntry, an object with encode_image or "
         "encode_text, or a torch module with its preprocess"
     )
 

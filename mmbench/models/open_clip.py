@@ -38,17 +38,13 @@ def entry(spec: ModelSpec) -> ModelEntry:
     if not (spec.tag or spec.file or spec.seed is not None):
         raise BadSpec(f"model {str(spec)!r} names no weights: add :TAG, @FILE or ?random=SEED")
     own = f"open_clip {spec.name} {spec.tag}".strip()
-    source, licence = published.source_of(spec.weights, spec.file, own) if spec.seed is None else (own, "")
-    return ModelEntry(
-        name=str(spec),
+    return specs.entry_of(
+        spec,
+        _load,
+        _identity,
+        own,
         modality="text" if text else "image",
-        dim=spec.number("dim"),
-        load=lambda: _load(spec),
-        identity=lambda: _identity(spec),
-        source=source,
-        licence=licence,
         training="contrast of images and captions",
-        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
         raw=None if text else specs.raw_of(spec, entry),
         space=f"open_clip:{spec.name}:{spec.tag}@{spec.file}",
     )
@@ -56,14 +52,14 @@ def entry(spec: ModelSpec) -> ModelEntry:
 
 def build(spec: ModelSpec) -> torch.nn.Module:
     """The untrained two-tower model with the activation of its training; raises UnknownName, BadSpec."""
-    wish, open_clip = f"model {str(spec)!r}", _library(spec)
+    owner, open_clip = f"model {str(spec)!r}", _library(spec)
     config = open_clip.get_model_config(spec.name)
     if config is None:
         raise UnknownName("open_clip architecture", spec.name, open_clip.list_models())
     own, wanted = bool(config.get("quick_gelu", False)), _activation(spec)
     if own and wanted is False:
         by = spec.tag if spec.tag else "what ?activation=gelu names"
-        raise BadSpec(f"{wish}: {by} was trained with plain GELU, but {spec.name} is built with quick-GELU")
+        raise BadSpec(f"{owner}: {by} was trained with plain GELU, but {spec.name} is built with quick-GELU")
     with _without_root_log():  # it would warn that the weights are random, which is what is asked for here
         return open_clip.create_model(
             spec.name, pretrained=None, force_quick_gelu=own or bool(wanted), pretrained_text=False
@@ -173,17 +169,17 @@ def _text(spec: ModelSpec, module: Any) -> Encoder:
 
 def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
     """Read the weights into the model; refuses OpenAI's own archives under another activation or architecture."""
-    wish = f"model {str(spec)!r}"
+    owner = f"model {str(spec)!r}"
     if checkpoints.is_torchscript(path):
         state = checkpoints.read_torchscript(path, OPENAI_ARCHIVES)
         state = {key: value for key, value in state.items() if key not in _NOT_WEIGHTS}
     else:
         state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
     if checkpoints.file_digest(path) in OPENAI_ARCHIVES and quick_gelu(module) is False:
-        raise BadSpec(f"{wish}: {path} was trained by OpenAI with quick-GELU; write open_clip:{spec.name}:openai@FILE")
+        raise BadSpec(f"{owner}: {path} was trained by OpenAI with quick-GELU; write open_clip:{spec.name}:openai@FILE")
     if quick_gelu(module) is False and _activation(spec) is None and _halves(state):
         raise BadSpec(
-            f"{wish}: {path} holds half-precision weights, as OpenAI's are, and those were trained with quick-GELU; "
+            f"{owner}: {path} holds half-precision weights, as OpenAI's are, and those were trained with quick-GELU; "
             f"if these are OpenAI's, write open_clip:{spec.name}:openai@FILE, else add ?activation=gelu (or quick_gelu)"
         )
     spare = spec.option("spare") == "1"

@@ -30,7 +30,7 @@ DIM = 576
 TOKENS = 256
 MARK = 0  # <|endoftext|>, between the documents of its training
 TURN = 2  # <|im_end|>, which closes a turn of its instruction tuning
-_WISH = "model 'smollm2'"
+_OWNER = "model 'smollm2'"
 
 
 def load(asset: Asset = SMOLLM2) -> Encoder:
@@ -79,19 +79,19 @@ def metadata(path: Path) -> dict[str, Any]:
     try:
         import gguf
     except ImportError:
-        raise MissingExtra("gguf", "gguf", _WISH) from None
+        raise MissingExtra("gguf", "gguf", _OWNER) from None
     try:
         return {key: field.contents() for key, field in gguf.GGUFReader(path).fields.items()}
     except (ValueError, IndexError, KeyError) as error:
-        raise CorruptAsset(f"{_WISH}: gguf cannot read {path} ({error}); delete it to unpack it again") from error
+        raise CorruptAsset(f"{_OWNER}: gguf cannot read {path} ({error}); delete it to unpack it again") from error
 
 
 def language_model(path: Path) -> Any:
     """transformers' causal language model of a GGUF file; raises MissingExtra, or CorruptAsset when weights lack."""
     for library in ("gguf", "accelerate"):
         if find_spec(library) is None:
-            raise MissingExtra(library, "gguf", _WISH)
-    with quiet_reading(path, _WISH, extra="gguf"), contextlib.redirect_stderr(io.StringIO()):  # a bar of its own
+            raise MissingExtra(library, "gguf", _OWNER)
+    with quiet_reading(path, _OWNER, extra="gguf"), contextlib.redirect_stderr(io.StringIO()):  # a bar of its own
         import transformers
 
         options = {"gguf_file": path.name, "local_files_only": True, "output_loading_info": True}
@@ -99,7 +99,7 @@ def language_model(path: Path) -> Any:
             options["quantization_config"] = transformers.GgufConfig(dequantize=True)
         network, report = transformers.AutoModelForCausalLM.from_pretrained(path.parent, **options)
     if wrong := sorted({*report["missing_keys"], *report["mismatched_keys"], *report["unexpected_keys"]}):
-        raise CorruptAsset(f"{_WISH}: {path} does not hold the weights of its network: {', '.join(wrong[:3])}")
+        raise CorruptAsset(f"{_OWNER}: {path} does not hold the weights of its network: {', '.join(wrong[:3])}")
     return network
 
 
@@ -109,7 +109,7 @@ def tokenizer_of(fields: dict[str, Any]) -> Any:
 
     kind = fields["tokenizer.ggml.model"], fields["tokenizer.ggml.pre"]
     if kind != ("gpt2", "smollm"):
-        raise CorruptAsset(f"{_WISH}: its tokenizer is of the kind {kind}; expected ('gpt2', 'smollm')")
+        raise CorruptAsset(f"{_OWNER}: its tokenizer is of the kind {kind}; expected ('gpt2', 'smollm')")
     vocabulary = {token: number for number, token in enumerate(fields["tokenizer.ggml.tokens"])}
     merges = [tuple(pair.split(" ")) for pair in fields["tokenizer.ggml.merges"]]
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))

@@ -21,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
-from mmbench.models import checkpoints
-from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, ModelEntry, Preprocess
+from mmbench.models import checkpoints, published
+from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, VALUES, ModelSpec
 from mmbench.spec import read_options, split
 
@@ -98,10 +98,10 @@ def weights_file(spec: ModelSpec, cached: Callable[[], Path]) -> Path:
 
     Raises MissingAsset when there is none, and CorruptAsset when it has another digest or is an HTML page.
     """
-    wish = f"model {str(spec)!r}"
-    path = checkpoints.require_file(checkpoints.weights_path(spec.file), wish) if spec.file else cached()
+    owner = f"model {str(spec)!r}"
+    path = checkpoints.require_file(checkpoints.weights_path(spec.file), owner) if spec.file else cached()
     checkpoints.check_page(path)
-    checkpoints.check_digest(path, spec.option("sha256"), wish)
+    checkpoints.check_digest(path, spec.option("sha256"), owner)
     return path
 
 
@@ -116,6 +116,36 @@ def require_width(spec: ModelSpec, dim: int) -> None:
     declared = spec.number("dim")
     if declared and declared != dim:
         raise BadFeatures(f"model {str(spec)!r} declares dim={declared} but its encoder gives {dim} columns")
+
+
+def entry_of(
+    spec: ModelSpec,
+    load: Callable[[ModelSpec], Encoder],
+    identity: Callable[[ModelSpec], Identity],
+    library: str,
+    *,
+    published_as: str = "",
+    licence: str = "",
+    **fields: Any,
+) -> ModelEntry:
+    """The entry of ``spec``, with what a specification says of every model: width, file, address and licence.
+
+    ``library`` names the source of weights that are not published under ``published_as`` (by default source, name and
+    tag); ``licence`` is that of weights whose own licence is unknown. ``fields`` are further fields of the entry.
+    """
+    source, known = library, ""
+    if spec.seed is None:
+        source, known = published.source_of(published_as or spec.weights, spec.file, library)
+    return ModelEntry(
+        name=str(spec),
+        dim=spec.number("dim"),
+        load=lambda: load(spec),
+        identity=lambda: identity(spec),
+        source=source,
+        licence=known or licence,
+        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
+        **fields,
+    )
 
 
 def raw_of(spec: ModelSpec, entry: Callable[[ModelSpec], ModelEntry]) -> Callable[[], ModelEntry] | None:

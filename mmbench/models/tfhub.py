@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmbench.errors import BadSpec, Unmeasured
-from mmbench.models import checkpoints, encoders, mmv, published, specs
+from mmbench.models import checkpoints, encoders, mmv, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, ModelSource, ModelSpec
 
@@ -26,18 +26,8 @@ def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``tfhub:`` specification; without FILE its ``load`` raises Unmeasured with what to do instead."""
     if spec.file and spec.name != HANDLE:
         raise BadSpec(f"model {str(spec)!r}: only {HANDLE} of TensorFlow Hub can be read, from a converted file")
-    source, licence = published.source_of(spec.weights, spec.file, f"TensorFlow Hub {spec.name}")
-    return ModelEntry(
-        name=str(spec),
-        modality="image",
-        dim=spec.number("dim"),
-        load=lambda: _load(spec),
-        identity=lambda: _identity(spec),
-        source=source,
-        licence=licence,
-        training="contrast of images with sound and transcripts, in videos",
-        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
-    )
+    training = "contrast of images with sound and transcripts, in videos"
+    return specs.entry_of(spec, _load, _identity, f"TensorFlow Hub {spec.name}", modality="image", training=training)
 
 
 def _identity(spec: ModelSpec) -> Identity:

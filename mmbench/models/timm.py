@@ -26,33 +26,22 @@ def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``timm:`` specification; see ``mmbench.models.specs`` for its options."""
     if spec.tag:
         raise BadSpec(f"model {str(spec)!r}: timm writes tags with a dot: timm:{spec.name}.{spec.tag}")
-    known = published.source_of(spec.weights, spec.file, f"timm {spec.name}")
-    source, licence = known if spec.seed is None else (f"timm {spec.name}", "")
-    return ModelEntry(
-        name=str(spec),
-        modality="image",
-        dim=spec.number("dim"),
-        load=lambda: _load(spec),
-        identity=lambda: _identity(spec),
-        source=source,
-        licence=licence,
-        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
-        raw=specs.raw_of(spec, entry),
-    )
+    raw = specs.raw_of(spec, entry)
+    return specs.entry_of(spec, _load, _identity, f"timm {spec.name}", modality="image", raw=raw)
 
 
-def build(name: str, wish: str) -> torch.nn.Module:
+def build(name: str, owner: str) -> torch.nn.Module:
     """An untrained timm model without its classifier; raises MissingExtra or UnknownName."""
     try:
         import timm
     except ImportError:
-        raise MissingExtra("timm", "embedded", wish) from None
+        raise MissingExtra("timm", "embedded", owner) from None
     if not timm.is_model(name):
         raise UnknownName("timm model", name, timm.list_models()) from None
     try:
         return timm.create_model(name, pretrained=False, num_classes=0)
     except RuntimeError as error:  # timm says so when the architecture has no such tag
-        raise BadSpec(f"{wish}: {error}; see timm.list_pretrained('{name.split('.')[0]}*')") from None
+        raise BadSpec(f"{owner}: {error}; see timm.list_pretrained('{name.split('.')[0]}*')") from None
 
 
 def preprocess_of(module: Any) -> Preprocess:

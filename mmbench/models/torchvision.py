@@ -24,27 +24,24 @@ _HEADS = ("fc", "classifier", "heads", "head")
 
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``torchvision:`` specification; see ``mmbench.models.specs`` for its options."""
-    known = published.source_of(_weights_name(spec), spec.file, f"torchvision {spec.name}")
-    source, licence = known if spec.seed is None else (f"torchvision {spec.name}", "")
-    return ModelEntry(
-        name=str(spec),
+    return specs.entry_of(
+        spec,
+        _load,
+        _identity,
+        f"torchvision {spec.name}",
+        published_as=_weights_name(spec),
+        licence="" if spec.file else "BSD-3-Clause (code); the weights follow ImageNet's terms",
         modality="image",
-        dim=spec.number("dim"),
-        load=lambda: _load(spec),
-        identity=lambda: _identity(spec),
-        source=source,
-        licence=licence or ("" if spec.file else "BSD-3-Clause (code); the weights follow ImageNet's terms"),
-        assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),
         raw=specs.raw_of(spec, entry),
     )
 
 
-def build(name: str, wish: str) -> torch.nn.Module:
+def build(name: str, owner: str) -> torch.nn.Module:
     """An untrained torchvision classifier; raises MissingExtra or UnknownName."""
     try:
         import torchvision
     except ImportError:
-        raise MissingExtra("torchvision", "embedded", wish) from None
+        raise MissingExtra("torchvision", "embedded", owner) from None
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
         raise UnknownName("torchvision model", name, known)
@@ -53,7 +50,7 @@ def build(name: str, wish: str) -> torch.nn.Module:
     return torchvision.models.get_model(name, weights=None, **extra)
 
 
-def cut_head(module: Any, wish: str) -> tuple[str, int]:
+def cut_head(module: Any, owner: str) -> tuple[str, int]:
     """Replace the last linear layer by the identity; its dotted name and input width. Raises BadSpec if it has none."""
     import torch
 
@@ -66,28 +63,28 @@ def cut_head(module: Any, wish: str) -> tuple[str, int]:
             parent, _, leaf = dotted.rpartition(".")
             setattr(module.get_submodule(parent), leaf, torch.nn.Identity())
             return dotted, layer.in_features
-    raise BadSpec(f"{wish} has no linear classifier at its end that could be removed; wrap it with from_module")
+    raise BadSpec(f"{owner} has no linear classifier at its end that could be removed; wrap it with from_module")
 
 
-def preprocess_of(name: str, tag: str, wish: str) -> Preprocess:
+def preprocess_of(name: str, tag: str, owner: str) -> Preprocess:
     """The evaluation preprocessing that torchvision publishes with the weights ``tag`` of ``name``."""
     import torchvision
 
-    transform = _weights_of(name, tag, wish).transforms()
+    transform = _weights_of(name, tag, owner).transforms()
     how = transform.interpolation
     if how not in (torchvision.transforms.InterpolationMode.BILINEAR, torchvision.transforms.InterpolationMode.BICUBIC):
-        raise BadSpec(f"{wish}: torchvision resizes with {how}, which is neither bilinear nor bicubic")
+        raise BadSpec(f"{owner}: torchvision resizes with {how}, which is neither bilinear nor bicubic")
     (size,), (resize,) = transform.crop_size, transform.resize_size
     return Preprocess(size, resize, tuple(transform.mean), tuple(transform.std), how.value)
 
 
-def _weights_of(name: str, tag: str, wish: str) -> Any:
+def _weights_of(name: str, tag: str, owner: str) -> Any:
     import torchvision
 
     weights = torchvision.models.get_model_weights(name)
     wanted = tag or _DEFAULT
     if wanted not in weights.__members__:
-        raise BadSpec(f"{wish}: {UnknownName(f'weights of torchvision {name}', wanted, weights.__members__)}")
+        raise BadSpec(f"{owner}: {UnknownName(f'weights of torchvision {name}', wanted, weights.__members__)}")
     return weights[wanted]
 
 
@@ -110,16 +107,16 @@ def _load(spec: ModelSpec) -> Encoder:
     path = specs.weights_file(spec, lambda: _cached_weights(spec)) if spec.seed is None else None
     import torch
 
-    wish = f"model {str(spec)!r}"
+    owner = f"model {str(spec)!r}"
     with torch.random.fork_rng(devices=[]):
         if spec.seed is not None:
             torch.manual_seed(spec.seed)
-        module = build(spec.name, wish)
-    head, dim = cut_head(module, wish)
-    preprocess = preprocess_of(spec.name, spec.tag, wish)
+        module = build(spec.name, owner)
+    head, dim = cut_head(module, owner)
+    preprocess = preprocess_of(spec.name, spec.tag, owner)
     if path is not None:
         whole = checkpoints.read_tensors(path, spec.option("inside"))
-        _check_normaliser(whole, preprocess, path, wish)
+        _check_normaliser(whole, preprocess, path, owner)
         state = checkpoints.without(checkpoints.below(whole, spec.option("prefix"), path), head)
         spare = spec.option("spare") == "1"
         checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}", spare=spare)
@@ -148,7 +145,7 @@ def layers_of(module: Any) -> dict[str, Layer]:
     return {f"{prefix}{name}": Layer(part, pool) for name, part in parts.named_children() if name not in _HEADS}
 
 
-def _check_normaliser(state: checkpoints.StateDict, preprocess: Preprocess, path: Path, wish: str) -> None:
+def _check_normaliser(state: checkpoints.StateDict, preprocess: Preprocess, path: Path, owner: str) -> None:
     """A file may keep the mean and std of its training beside the network; raises BadSpec when they are not ours.
 
     The robustness library does, as ``normalizer.new_mean`` and ``new_std``, so that attacks act on plain pixels.
@@ -160,19 +157,19 @@ def _check_normaliser(state: checkpoints.StateDict, preprocess: Preprocess, path
             theirs = tuple(round(float(v), 4) for v in value.flatten())
             if len(theirs) != 3 or max(abs(a - b) for a, b in zip(theirs, ours, strict=True)) > 1e-3:
                 raise BadSpec(
-                    f"{wish}: {path} was trained on pixels normalised with {key} = {theirs}, and this model is fed "
+                    f"{owner}: {path} was trained on pixels normalised with {key} = {theirs}, and this model is fed "
                     f"with {ours}; such a network needs from_module and a Preprocess of its own"
                 )
 
 
 def _cached_weights(spec: ModelSpec) -> Path:
     """Torch hub's copy of the named weights, or MissingAsset with the address that torchvision publishes."""
-    wish = f"model {str(spec)!r}"
-    url = published.torch_hub_url(_weights_name(spec)) or _weights_of(spec.name, spec.tag, wish).url
+    owner = f"model {str(spec)!r}"
+    url = published.torch_hub_url(_weights_name(spec)) or _weights_of(spec.name, spec.tag, owner).url
     path = checkpoints.torch_hub_file(url)
     if not path.is_file():
         raise MissingAsset(
-            f"{wish}: the weights are not at {path}; put {url} there, or name a file: torchvision:{spec.name}@FILE"
+            f"{owner}: the weights are not at {path}; put {url} there, or name a file: torchvision:{spec.name}@FILE"
         )
     checkpoints.remember_place(_key(spec), path)
     return path

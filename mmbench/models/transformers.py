@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MissingExtra
-from mmbench.models import checkpoints, encoders, generators, published, specs
+from mmbench.models import checkpoints, encoders, generators, specs
 from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, TEXT_OPTIONS, ModelSource, ModelSpec
 
@@ -35,15 +35,12 @@ def entry(spec: ModelSpec) -> ModelEntry:
     if spec.file:
         raise BadSpec(f"model {str(spec)!r}: name the folder, transformers:DIR; it holds config, weights and tokenizer")
     image = spec.tower == "image"
-    source, licence = published.source_of(spec.weights, "", f"transformers {spec.name}")
-    return ModelEntry(
-        name=str(spec),
+    return specs.entry_of(
+        spec,
+        _load,
+        _identity,
+        f"transformers {spec.name}",
         modality="image" if image else "text",
-        dim=spec.number("dim"),
-        load=lambda: _load(spec),
-        identity=lambda: _identity(spec),
-        source=source,
-        licence=licence,
         raw=specs.raw_of(spec, entry) if image else None,
         generator=None if image else GeneratorEntry(lambda: _load_generator(spec), lambda: _generator_identity(spec)),
     )
@@ -61,7 +58,7 @@ def folder_of(name: str) -> Path | None:
 
 
 def load_text(
-    folder: Path, wish: str, *, pool: str, token: int | None = None, max_length: int = 0, unit: bool = False
+    folder: Path, owner: str, *, pool: str, token: int | None = None, max_length: int = 0, unit: bool = False
 ) -> Encoder:
     """A text encoder from a local folder.
 
@@ -71,8 +68,8 @@ def load_text(
     """
     import torch
 
-    module = _module(folder, wish)
-    tokenizer = _tokenizer(folder, wish)
+    module = _module(folder, owner)
+    tokenizer = _tokenizer(folder, owner)
     if tokenizer.pad_token is None:  # GPT-2 has none; the mask keeps padding out of every pooling
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"
@@ -93,20 +90,22 @@ def load_text(
     return encoders.text_encoder(module, int(module.config.hidden_size), features)
 
 
-def load_generator(folder: Path, wish: str) -> generators.Generator:
+def load_generator(folder: Path, owner: str) -> generators.Generator:
     """A generator from a local folder.
 
     Raises BadSpec for a model that is no causal language model (an encoder, or one that reads in both directions), and
     CorruptAsset when its head or other weights are missing.
     """
-    module = _module(folder, wish, "AutoModelForCausalLM").float().eval()
-    tokenizer = _tokenizer(folder, wish)
+    module = _module(folder, owner, "AutoModelForCausalLM").float().eval()
+    tokenizer = _tokenizer(folder, owner)
     own = module.generation_config.eos_token_id
     ends = tuple(own) if isinstance(own, list) else (own,) if own is not None else (tokenizer.eos_token_id,)
     if ends == (None,):
-        raise BadSpec(f"{wish}: {folder} states no eos_token_id, so no text would end")
+        raise BadSpec(f"{owner}: {folder} states no eos_token_id, so no text would end")
     if _sees_what_follows(module):
-        raise BadSpec(f"{wish}: {folder} reads in both directions; a generator is a causal language model, as GPT-2 is")
+        raise BadSpec(
+            f"{owner}: {folder} reads in both directions; a generator is a causal language model, as GPT-2 is"
+        )
     return generators.from_transformers(
         module,
         encode=lambda text: tokenizer.encode(text, add_special_tokens=False),
@@ -125,10 +124,10 @@ def _sees_what_follows(module: Any) -> bool:
     return not torch.allclose(one, other, atol=1e-5)
 
 
-def load_image(folder: Path, spec: ModelSpec, wish: str) -> Encoder:
+def load_image(folder: Path, spec: ModelSpec, owner: str) -> Encoder:
     """A vision encoder from a local folder: ``cls`` token by default, or the ``mean`` over tokens."""
-    module = _module(folder, wish)
-    preprocess = specs.adjusted(preprocess_of(folder, wish), spec)
+    module = _module(folder, owner)
+    preprocess = specs.adjusted(preprocess_of(folder, owner), spec)
     pool = spec.option("pool", "cls")
 
     def features(batch: torch.Tensor) -> torch.Tensor:
@@ -142,36 +141,36 @@ def load_image(folder: Path, spec: ModelSpec, wish: str) -> Encoder:
     return encoders.image_encoder(module, preprocess, dim, features)
 
 
-def preprocess_of(folder: Path, wish: str) -> Preprocess:
+def preprocess_of(folder: Path, owner: str) -> Preprocess:
     """The preprocessing that ``preprocessor_config.json`` states.
 
     Raises BadSpec when it is not a crop or a squash to a square, CorruptAsset when the file cannot be read or states
     no mean and std.
     """
-    path = checkpoints.require_file(folder / "preprocessor_config.json", wish)
-    config = _processor(path, wish)
+    path = checkpoints.require_file(folder / "preprocessor_config.json", owner)
+    config = _processor(path, owner)
     how = {2: "bilinear", 3: "bicubic"}.get(config.get("resample", 2))
     if how is None or not config.get("do_resize", True):
-        raise BadSpec(f"{wish}: {path} resizes with resample={config.get('resample')}; only 2 and 3 are read")
-    size, resize, fit = _fit(config, path, wish)
-    mean, std = _normalisation(config, path, wish)
+        raise BadSpec(f"{owner}: {path} resizes with resample={config.get('resample')}; only 2 and 3 are read")
+    size, resize, fit = _fit(config, path, owner)
+    mean, std = _normalisation(config, path, owner)
     try:
         return Preprocess(size, resize, mean, std, how, fit)  # type: ignore[arg-type]
     except BadSpec as error:
-        raise BadSpec(f"{wish}: {path} cannot be followed: {error}") from error
+        raise BadSpec(f"{owner}: {path} cannot be followed: {error}") from error
 
 
-def _processor(path: Path, wish: str) -> dict[str, Any]:
+def _processor(path: Path, owner: str) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text())
     except (ValueError, OSError) as error:
-        raise CorruptAsset(f"{wish}: {path} is no JSON ({error}); fetch it again") from error
+        raise CorruptAsset(f"{owner}: {path} is no JSON ({error}); fetch it again") from error
     if not isinstance(config, dict):
-        raise CorruptAsset(f"{wish}: {path} holds a {type(config).__name__} and no image processor; fetch it again")
+        raise CorruptAsset(f"{owner}: {path} holds a {type(config).__name__} and no image processor; fetch it again")
     return config
 
 
-def _fit(config: dict[str, Any], path: Path, wish: str) -> tuple[int, int, str]:
+def _fit(config: dict[str, Any], path: Path, owner: str) -> tuple[int, int, str]:
     """Size, resize and fit; a ``size`` of height and width is a squash, and must be square as features are."""
     size, crop = config.get("size", 224), config.get("crop_size")
     sides = size if isinstance(size, dict) else {"height": size, "width": size}
@@ -183,60 +182,60 @@ def _fit(config: dict[str, Any], path: Path, wish: str) -> tuple[int, int, str]:
     elif sides.get("height") and sides["height"] == sides.get("width") and not config.get("do_center_crop"):
         return sides["height"], sides["height"], "squash"
     raise BadSpec(
-        f"{wish}: {path} has size={size} and crop_size={crop}: neither a centre crop nor a squash to a square"
+        f"{owner}: {path} has size={size} and crop_size={crop}: neither a centre crop nor a squash to a square"
     )
 
 
-def _normalisation(config: dict[str, Any], path: Path, wish: str) -> tuple[Any, Any]:
+def _normalisation(config: dict[str, Any], path: Path, owner: str) -> tuple[Any, Any]:
     """Mean and std of pixels in [0, 1], to which they are scaled first."""
     factor = config.get("rescale_factor", _BYTE) if config.get("do_rescale", True) else 1
     if not isinstance(factor, int | float) or abs(factor / _BYTE - 1) > 1e-3:
-        raise BadSpec(f"{wish}: {path} scales bytes by {factor}; only 1/255, to pixels in [0, 1], is read")
+        raise BadSpec(f"{owner}: {path} scales bytes by {factor}; only 1/255, to pixels in [0, 1], is read")
     if not config.get("do_normalize", True):
         return (0.0,) * 3, (1.0,) * 3
     rows = [config.get("image_mean"), config.get("image_std")]
     if not all(isinstance(row, list) for row in rows):
         raise CorruptAsset(
-            f"{wish}: {path} normalises, with image_mean={rows[0]} and image_std={rows[1]}; give three numbers each, "
+            f"{owner}: {path} normalises, with image_mean={rows[0]} and image_std={rows[1]}; give three numbers each, "
             "as the weights were trained"
         )
     return tuple(rows[0]), tuple(rows[1])  # type: ignore[arg-type]
 
 
-def _tokenizer(folder: Path, wish: str) -> Any:
-    with quiet_reading(folder, wish):
+def _tokenizer(folder: Path, owner: str) -> Any:
+    with quiet_reading(folder, owner):
         from transformers import AutoTokenizer
 
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def _folder(spec: ModelSpec, wish: str) -> Path:
+def _folder(spec: ModelSpec, owner: str) -> Path:
     """The model's folder, its weights of the digest that ``spec`` states; raises MissingAsset, CorruptAsset."""
     folder = folder_of(spec.name)
     if folder is None:
         raise MissingAsset(
-            f"{wish}: neither {checkpoints.weights_path(spec.name)} nor the local hub cache holds it; fetch it with: "
+            f"{owner}: neither {checkpoints.weights_path(spec.name)} nor the local hub cache holds it; fetch it with: "
             f"hf download {spec.name}, or name a folder: transformers:DIR"
         )
-    _check_digest(folder, spec.option("sha256"), wish)
+    _check_digest(folder, spec.option("sha256"), owner)
     return folder
 
 
 def _load_generator(spec: ModelSpec) -> generators.Generator:
-    wish = f"model {str(spec)!r}"
-    found = load_generator(_folder(spec, wish), wish)
+    owner = f"model {str(spec)!r}"
+    found = load_generator(_folder(spec, owner), owner)
     specs.require_width(spec, found.dim)
     return found
 
 
 def _load(spec: ModelSpec) -> Encoder:
-    wish = f"model {str(spec)!r}"
-    folder = _folder(spec, wish)
+    owner = f"model {str(spec)!r}"
+    folder = _folder(spec, owner)
     if spec.tower == "image":
-        return specs.checked(spec, load_image(folder, spec, wish))
+        return specs.checked(spec, load_image(folder, spec, owner))
     options = {"max_length": spec.number("max_length"), "unit": spec.option("unit") == "1"}
     token = spec.number("token") if spec.option("token") else None
-    encoder = load_text(folder, wish, pool=spec.option("pool", "mean"), token=token, **options)  # type: ignore[arg-type]
+    encoder = load_text(folder, owner, pool=spec.option("pool", "mean"), token=token, **options)  # type: ignore[arg-type]
     return specs.checked(spec, encoder)
 
 
@@ -262,12 +261,12 @@ def _weights(spec: ModelSpec) -> str | None:
     return checkpoints.folder_digest(files) if any(p.suffix in (".safetensors", ".bin") for p in files) else None
 
 
-def _check_digest(folder: Path, stated: str, wish: str) -> None:
+def _check_digest(folder: Path, stated: str, owner: str) -> None:
     files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
     if stated and len(files) != 1:
-        raise BadSpec(f"{wish}: sha256= is of one file of weights, and {folder} has {len(files)}")
+        raise BadSpec(f"{owner}: sha256= is of one file of weights, and {folder} has {len(files)}")
     if stated:
-        checkpoints.check_digest(files[0], stated, wish)
+        checkpoints.check_digest(files[0], stated, owner)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -275,7 +274,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in kinds)
 
 
-def _module(folder: Path, wish: str, kind: str = "AutoModel") -> Any:
+def _module(folder: Path, owner: str, kind: str = "AutoModel") -> Any:
     """The model in ``folder`` with every one of its weights found; else raises CorruptAsset naming the first.
 
     ``kind`` is transformers' class: the base model, whose file may hold heads besides, or a model with its head.
@@ -285,7 +284,7 @@ def _module(folder: Path, wish: str, kind: str = "AutoModel") -> Any:
     if not any(folder.glob("*.safetensors")):
         for path in folder.glob("pytorch_model*.bin"):
             checkpoints.read_state_dict(path)  # refused here, with our words, when it holds more than tensors
-    with quiet_reading(folder, wish):
+    with quiet_reading(folder, owner):
         import transformers
 
         options = {"output_loading_info": True, "ignore_mismatched_sizes": True}
@@ -293,22 +292,22 @@ def _module(folder: Path, wish: str, kind: str = "AutoModel") -> Any:
             folder, local_files_only=True, trust_remote_code=False, **options
         )
     if shapes := sorted(str(item[0]) for item in report["mismatched_keys"]):
-        raise BadSpec(f"{wish}: {folder} does not fit its config.json: {', '.join(shapes[:3])} differ in shape")
+        raise BadSpec(f"{owner}: {folder} does not fit its config.json: {', '.join(shapes[:3])} differ in shape")
     missing = [key for key in sorted(report["missing_keys"]) if not key.startswith(_SPARE)]
     if missing:
-        raise CorruptAsset(f"{wish}: {folder} lacks weights that its config.json asks for: {', '.join(missing[:3])}")
+        raise CorruptAsset(f"{owner}: {folder} lacks weights that its config.json asks for: {', '.join(missing[:3])}")
     extra = [
         key
         for key in sorted(report["unexpected_keys"])
         if not any(head in key for head in _HEADS) and not key.startswith(_HEAD_STARTS)
     ]
     if extra:
-        raise CorruptAsset(f"{wish}: {folder} has weights that its config.json does not use: {', '.join(extra[:3])}")
+        raise CorruptAsset(f"{owner}: {folder} has weights that its config.json does not use: {', '.join(extra[:3])}")
     return module
 
 
 @contextlib.contextmanager
-def quiet_reading(place: Path, wish: str, extra: str = "embedded") -> Iterator[None]:
+def quiet_reading(place: Path, owner: str, extra: str = "embedded") -> Iterator[None]:
     """Import and run transformers without its progress bars; raises CorruptAsset for what it cannot read."""
     from safetensors import SafetensorError
 
@@ -316,7 +315,7 @@ def quiet_reading(place: Path, wish: str, extra: str = "embedded") -> Iterator[N
         import transformers
         from transformers.utils import logging
     except ImportError:
-        raise MissingExtra("transformers", extra, wish) from None
+        raise MissingExtra("transformers", extra, owner) from None
     level, bars = transformers.logging.get_verbosity(), logging.is_progress_bar_enabled()
     transformers.logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -324,7 +323,7 @@ def quiet_reading(place: Path, wish: str, extra: str = "embedded") -> Iterator[N
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CorruptAsset(f"{wish}: transformers cannot read {place} ({why})") from error
+        raise CorruptAsset(f"{owner}: transformers cannot read {place} ({why})") from error
     finally:
         transformers.logging.set_verbosity(level)
         if bars:

@@ -48,11 +48,14 @@ def unpack(text: str) -> NDArray[np.float32]:
             raise BadScores(f"outcomes are packed as version {version}, and this mmbench reads version {VERSION}")
         size = 4 * distinct + _body_bytes(trials * examples, distinct)
         if size > MOST_BYTES:
-            raise BadScores(f"outcomes of {trials} trials on {examples} examples are too many to be true")
+            raise BadScores(f"outcomes of {trials} trials on {examples} examples exceed the 1 GiB limit")
         # One byte more than there should be: a text that goes on is noticed without being unpacked.
         rest = stream.decompress(stream.unconsumed_tail, size + 1)
         if len(rest) != size or not stream.eof or stream.unused_data:
-            raise BadScores(f"outcomes hold not the {size} bytes that {trials} trials on {examples} examples take")
+            raise BadScores(
+                f"packed outcomes have the wrong length: expected {size} bytes for {trials} trials on "
+                f"{examples} examples"
+            )
     except (ValueError, binascii.Error, zlib.error, struct.error) as error:
         raise BadScores(f"outcomes cannot be unpacked: {error}") from error
     values, body = np.frombuffer(rest[: 4 * distinct], "<u4"), rest[4 * distinct :]

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from paper_files import flattened, random_state, robustness
+from paper_files import flattened, robustness
+from random_weights import random_state
 from safetensors.torch import load_file
 
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
-from paper_files import random_state
+from random_weights import random_state
 from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 

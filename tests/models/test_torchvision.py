@@ -82,7 +82,7 @@ class TestNormaliser:
         ):
             resolve(self.SPEC).load()
 
-    def test_its_own_is_read_and_raw_pixels_are_a_wish(self, weights, model):
+    def test_its_own_is_read_and_raw_pixels_are_an_option(self, weights, model):
         torch.save(paper_files.robustness(model.state_dict()), weights / "r.pth")
         assert resolve(self.SPEC).load().prepare.preprocess.mean == (0.485, 0.456, 0.406)
         assert resolve(f"{self.SPEC}&pixels=raw").load().prepare.preprocess.mean == (0.0, 0.0, 0.0)

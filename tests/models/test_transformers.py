@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import paper_files
+import paper_text_files
 import pytest
 import torch
 import transformers
@@ -126,8 +126,8 @@ class TestToken:
 
     def test_papers_layouts(self, weights, quiet):
         """BERT has marks around a text and GPT-2 none; both are at the label's first letter here."""
-        paper_files._bert(weights / "b", 768, pretraining=True)
-        paper_files._gpt2(weights / "g")
+        paper_text_files.write_bert(weights / "b", 768, pretraining=True)
+        paper_text_files.write_gpt2(weights / "g")
         for name, at in (("b", 5), ("g", 4)):
             model = transformers.AutoModel.from_pretrained(weights / name).eval()
             tokens = transformers.AutoTokenizer.from_pretrained(weights / name)
@@ -143,7 +143,7 @@ def test_bert_under_its_old_names_is_read_whole(weights, quiet):
     """bert-base-uncased calls its norms' weights gamma and beta; left out, they would be silently new."""
     from safetensors.torch import load_file
 
-    paper_files._bert(weights / "b", 768, pretraining=True)
+    paper_text_files.write_bert(weights / "b", 768, pretraining=True)
     state = load_file(weights / "b" / "model.safetensors")
     assert "bert.embeddings.LayerNorm.gamma" in state
     module = resolve("transformers:b").load().module
