@@ -1,7 +1,7 @@
 """How often the gate is right and wrong, simulated at the sizes of a real record.
 
 A base and a candidate role with as many cells, trials and examples, the same means and the same spread over trials, as
-the role with the most cells of a record. Outcomes are 0 or 1 by the latent model of ``plant.planted_scores``: examples
+the role with the most cells of a record. Outcomes are 0 or 1 by the latent model of ``planted_scores``: examples
 differ in difficulty, trials in luck, and half of both is a model's own. Two trainings of one recipe differ truly: the
 mean of each cell moves with a standard deviation of ``noise`` points a training, half of the variance common to the
 cells of a dataset. A loss takes no cell below chance.

@@ -90,9 +90,9 @@ def unseen() -> tuple[int, ...]:
     drawing (spouting whale, tear-off calendar), and so stand in its captions.
     """
     listing = catalogue()
-    named = {word.lower() for item in listing if not item.evaluation for word in (item.name, *item.keywords)}
+    told = {word.lower() for item in listing if not item.evaluation for word in (item.name, *item.keywords)}
     return tuple(
-        row for row, item in enumerate(listing) if item.evaluation and not named & {item.name.lower(), item.concept}
+        row for row, item in enumerate(listing) if item.evaluation and not told & {item.name.lower(), item.concept}
     )
 
 

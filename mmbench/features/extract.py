@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 
@@ -21,14 +21,13 @@ from mmbench.models.entry import OUTPUT, Encoder, Identity, Modality
 from mmbench.progress import progress_bar
 
 
-@overload
 def extract(
     encoder: Encoder | Callable[[], Encoder],
     identity: Identity,
     split: Split,
     store: Store,
     *,
-    layers: None = None,
+    layers: Sequence[str] = (OUTPUT,),
     modality: Modality = "image",
     name: str | None = None,
     batch_size: int = 64,
@@ -38,50 +37,11 @@ def extract(
     on_bad: Literal["stop", "exclude"] = "stop",
     progress: bool = True,
     prepared_images: PreparedImages | None = None,
-) -> Features: ...
+) -> dict[str, Features]:
+    """Features of every item of ``split`` by layer, in the order of ``layers``.
 
-
-@overload
-def extract(
-    encoder: Encoder | Callable[[], Encoder],
-    identity: Identity,
-    split: Split,
-    store: Store,
-    *,
-    layers: Sequence[str],
-    modality: Modality = "image",
-    name: str | None = None,
-    batch_size: int = 64,
-    device: str = "cpu",
-    precision: str = "float32",
-    workers: int = 0,
-    on_bad: Literal["stop", "exclude"] = "stop",
-    progress: bool = True,
-    prepared_images: PreparedImages | None = None,
-) -> dict[str, Features]: ...
-
-
-def extract(
-    encoder: Encoder | Callable[[], Encoder],
-    identity: Identity,
-    split: Split,
-    store: Store,
-    *,
-    layers: Sequence[str] | None = None,
-    modality: Modality = "image",
-    name: str | None = None,
-    batch_size: int = 64,
-    device: str = "cpu",
-    precision: str = "float32",
-    workers: int = 0,
-    on_bad: Literal["stop", "exclude"] = "stop",
-    progress: bool = True,
-    prepared_images: PreparedImages | None = None,
-) -> Features | dict[str, Features]:
-    """Features of every item of ``split``; each (model, layer, item) is encoded once, also when splits share the item.
-
-    Without ``layers``, the encoder's output. With ``layers``, a dictionary of the named layers' features in that
-    order: one forward pass gives all of them, and an item is encoded when a layer lacks it.
+    Each (model, layer, item) is encoded once, also when splits share the item: one forward pass gives all layers, and
+    an item is encoded when a layer lacks it.
 
     ``encoder`` may be a function that loads it: it is called only when something must be encoded, so that a run with
     everything in the store imports no torch. ``workers`` are decoding threads. An item that cannot be read stops the
@@ -95,13 +55,13 @@ def extract(
     """
     if batch_size < 1 or on_bad not in ("stop", "exclude"):
         raise BadSpec(f"batch_size must be at least 1 and on_bad stop or exclude, got {batch_size} and {on_bad!r}")
-    if isinstance(layers, str) or (layers is not None and not layers):
+    if isinstance(layers, str) or not layers:
         raise BadSpec(f"layers must be a sequence of at least one name, such as ['output'], got {layers!r}")
     if not len(split):
         raise BadDataset("the split has no items, so there is nothing to encode")
     name = name or identity.architecture
     items, bad = item_digests(split, modality)
-    wanted = dict.fromkeys(layers or (OUTPUT,))
+    wanted = dict.fromkeys(layers)
     if identity.weights is None:
         store.warn_unknown_weights(name, identity.architecture)
     targets = [_target(store, identity, modality, device, precision, layer, name) for layer in wanted]
@@ -109,8 +69,7 @@ def extract(
     if bad and on_bad == "stop":
         job.stop(min(bad))
     _fill(job, encoder, modality, progress)
-    found = _gathered(job)
-    return found[OUTPUT] if layers is None else found
+    return _gathered(job)
 
 
 def _target(

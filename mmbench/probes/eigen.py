@@ -22,7 +22,7 @@ def top_eigenvectors(apply: Callable[[Matrix], Matrix], start: Matrix, count: in
     products without that.
     """
     width = start.shape[1]
-    if 12 * width >= len(start):  # the search space would fill much of the whole: 3 to 11 times faster so
+    if 12 * width >= len(start):  # the search space is much of the whole; a dense solver is 3 to 11 times faster
         from scipy.linalg import eigh
 
         dense, wanted = apply(np.eye(len(start))), [len(start) - count, len(start) - 1]

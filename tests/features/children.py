@@ -19,11 +19,10 @@ from types import FrameType
 from typing import Any
 
 import torch
-from tiny_encoders import IDENTITY, counted, image_encoder, layered_encoder, pictures, stored_twice
+from tiny_encoders import IDENTITY, counted, extract, image_encoder, layered_encoder, pictures, stored_twice
 
 import mmbench.features
 from mmbench.errors import StoreError
-from mmbench.features.extract import extract
 from mmbench.features.store import Shelf, Store
 
 ITEMS, BATCH, SHARD = 60, 4, 8

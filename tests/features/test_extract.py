@@ -15,6 +15,7 @@ import pytest
 from tiny_encoders import (
     IDENTITY,
     counted,
+    extract,
     image_encoder,
     pictures,
     prepare,
@@ -25,7 +26,6 @@ from tiny_encoders import (
 
 from mmbench.errors import BadDataset, BadFeatures, BadItem, BadSpec
 from mmbench.features.encode import encode_rows
-from mmbench.features.extract import extract
 from mmbench.features.items import item_digests
 from mmbench.features.keys import feature_key
 from mmbench.features.prepared_images import PreparedImages
@@ -104,9 +104,8 @@ def test_a_warm_run_imports_no_torch(store):
     extract(text_encoder(), TEXT, split, store, modality="text")
     script = f"""
 import dataclasses, sys
-from mmbench.features.extract import extract
 from mmbench.features.store import Store
-from tiny_encoders import IDENTITY, sentences
+from tiny_encoders import IDENTITY, extract, sentences
 identity = dataclasses.replace(IDENTITY, architecture="letters", preprocess=None)
 got = extract(lambda: 1 / 0, identity, sentences(5), Store({str(store.root)!r}), modality="text")
 assert got.census.fresh == 0 and got.array.shape == (5, 8)

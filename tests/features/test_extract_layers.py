@@ -9,6 +9,7 @@ import pytest
 from tiny_encoders import (
     IDENTITY,
     counted,
+    extract,
     image_encoder,
     layered_encoder,
     pictures,
@@ -18,7 +19,6 @@ from tiny_encoders import (
 )
 
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
-from mmbench.features.extract import extract
 from mmbench.features.keys import feature_key
 from mmbench.features.store import Shelf, Store, StoreWarning
 from mmbench.models.hidden import HiddenLayers, Layer

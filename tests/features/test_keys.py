@@ -6,10 +6,9 @@ import dataclasses
 import json
 
 import pytest
-from tiny_encoders import IDENTITY, image_encoder, pictures
+from tiny_encoders import IDENTITY, extract, image_encoder, pictures
 
 from mmbench.features import keys
-from mmbench.features.extract import extract
 from mmbench.features.keys import feature_key
 
 

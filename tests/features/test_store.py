@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_encoders import IDENTITY, counted, image_encoder, pictures
+from tiny_encoders import IDENTITY, counted, extract, image_encoder, pictures
 
 from mmbench.errors import StoreError
 from mmbench.features import shards
 from mmbench.features import store as store_module
-from mmbench.features.extract import extract
 from mmbench.features.store import Store, StoreWarning, default_root
 from mmbench.scores import Scores
 

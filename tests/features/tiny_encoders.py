@@ -14,6 +14,7 @@ import numpy as np
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadItem
+from mmbench.features import extract as extracting
 from mmbench.features.store import Store
 from mmbench.models.entry import Encoder, Identity, Preprocess
 from mmbench.models.hidden import HiddenLayers, Layer
@@ -136,3 +137,10 @@ def stored_twice(store: Store) -> list[tuple[str, str]]:
         counts = Counter(bytes(item).hex() for shard in shelf.shards for item in shard.items)
         twice += [(folder.name, item) for item, n in counts.items() if n > 1]
     return twice
+
+
+def extract(*given: Any, layers: Any = None, **options: Any) -> Any:
+    """``mmbench.features.extract.extract``; without ``layers``, the features of the output alone."""
+    if layers is None:
+        return extracting.extract(*given, **options)["output"]
+    return extracting.extract(*given, layers=layers, **options)

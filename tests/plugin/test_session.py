@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mmbench import assets
 from mmbench.claims import CLAIMS
 from mmbench.claims.families import EVIDENCE, kinds_of_evidence
 
@@ -142,3 +143,19 @@ def test_a_users_own_fixtures_of_these_names_win(pytester):
     )
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
     assert not (pytester.path / ".mmbench").exists()
+
+
+def test_offline_lasts_as_long_as_the_run(pytester, monkeypatch):
+    monkeypatch.delenv("MMBENCH_OFFLINE", raising=False)
+    pytester.makepyfile(
+        """
+        from mmbench import assets
+
+        def test_it(request):
+            assert request.config.pluginmanager.get_plugin("mmbench-session").run
+            assert assets.is_offline()
+        """
+    )
+    pytester.runpytest_inprocess("--mmbench-offline").assert_outcomes(passed=1)
+    assert not assets.is_offline()
+    pytester.runpytest_inprocess().assert_outcomes(failed=1)
