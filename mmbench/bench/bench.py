@@ -147,7 +147,14 @@ class Bench:
     def _measure(self, cells: list[Cell]) -> None:
         """Solve a group, and the groups that the scheduler puts beside it, and store every cell."""
         for group, inputs, solved in self._schedule.solve(self.source, cells, self._wanted):
-            for cell, scores in score(self.source, group, inputs, solved).items():
+            try:
+                scored = score(self.source, group, inputs, solved)
+            except MMBenchError:
+                if group is cells:
+                    raise
+                self._schedule.leave(group)  # beside the one that was asked for: said when it is asked for itself
+                continue
+            for cell, scores in scored.items():
                 key = self._key(cell)
                 if key is not None:
                     self.store.save_scores(key, scores)
@@ -158,4 +165,8 @@ class Bench:
         return cell_key(self.source, cell, probe_of(cell.protocol), metric_of(self.source, cell))
 
     def _wanted(self, cell: Cell) -> bool:
-        return cell not in self._failed and not self._recall(cell)
+        """Whether the cell could be measured beside another; what is wrong with it is said when it is asked for."""
+        try:
+            return cell not in self._failed and not self._recall(cell)
+        except MMBenchError:
+            return False

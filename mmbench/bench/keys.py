@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mmbench.inputs.entry import FAMILIES, Inputs
 from mmbench.inputs.labelled import models_of
 from mmbench.metrics import Metric
 from mmbench.metrics.jackknife import Jackknifed
-from mmbench.program import program_digest
+from mmbench.program import code_of
 from mmbench.protocol import Cell
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> 
 
 def code_digest(probe: Probe, metric: Metric) -> str:
     """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do."""
-    judged = (metric.outcome, metric.outcome.statistic) if isinstance(metric.outcome, Jackknifed) else (metric.outcome,)
-    functions = (probe.run, FAMILIES.get(probe.inputs).gather, *judged)
-    modules = tuple(dict.fromkeys(function.__module__ for function in functions))
-    return program_digest(modules, ROOMS)
+    outcome = metric.outcome
+    functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, outcome]
+    if not isinstance(outcome, Jackknifed):
+        return code_of(functions, ROOMS)
+    also = [outcome.leave_one_out, *([outcome.spread] if outcome.spread else [])]
+    return code_of([*functions, outcome.statistic], ROOMS, also)
 
 
 def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:

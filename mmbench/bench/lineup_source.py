@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmbench.bench.costs import Cost
 from mmbench.bench.trainings import trained, training_key
-from mmbench.errors import Unmeasured
+from mmbench.errors import UnknownName, Unmeasured
 from mmbench.features.keys import digest_of, feature_key, feature_parts
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
@@ -22,6 +22,7 @@ from mmbench.protocol import Cell, Roles
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+    from mmbench.features.results import Features
     from mmbench.lineups import Lineup
     from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry
     from mmbench.models.generators import Generator
@@ -132,21 +133,31 @@ class LineupSource:
         if unstored in self._unstored:
             return self._unstored[unstored]
         name = f"{model.name} on {where}"
-        layers = extract(
-            lambda: self.encoder(model),
-            self.identity(model),
-            split,
-            self.store,
-            modality=model.modality,
-            batch_size=self.batch_size,
-            device=self.device,
-            precision=self.precision,
-            progress=self.progress,
-            prepared_images=self._prepared,
-            layers=self._layers_of(model, layer),
-            name=name,
-        )
-        found = layers[layer]
+
+        def extracted(layers: Sequence[str]) -> dict[str, Features]:
+            return extract(
+                lambda: self.encoder(model),
+                self.identity(model),
+                split,
+                self.store,
+                modality=model.modality,
+                batch_size=self.batch_size,
+                device=self.device,
+                precision=self.precision,
+                progress=self.progress,
+                prepared_images=self._prepared,
+                layers=layers,
+                name=name,
+            )
+
+        noted = self._layers_of(model, layer)
+        try:
+            found = extracted(noted)[layer]
+        except UnknownName:  # before anything is encoded; another cell may have asked for the layer that is unknown
+            known = [each for each in noted if each == layer or each == OUTPUT or each in self.encoder(model).layers]
+            if len(known) == len(noted):
+                raise
+            found = extracted(known)[layer]
         fresh = found.census.fresh
         self.costs.append(Cost("features", name, found.seconds, fresh > 0, fresh))
         if found.key is None:

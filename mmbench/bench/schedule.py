@@ -37,6 +37,10 @@ class Schedule:
         """``cell``, then the planned cells that one probe call solves with it."""
         return [cell, *(other for other in self._groups.get(same_inputs(cell), {}) if other != cell)]
 
+    def leave(self, group: Group) -> None:
+        """Solve these cells by themselves from now on, since they failed beside others."""
+        self._separate.update(group)
+
     def solve(
         self, source: LineupSource, cells: Group, wanted: Callable[[Cell], bool]
     ) -> list[tuple[Group, Inputs, Solved]]:
@@ -49,19 +53,19 @@ class Schedule:
             try:
                 groups.append((group, gather(source, group[0])))
             except MMBenchError:
-                self._separate.update(group)
+                self.leave(group)
 
         def work(given: tuple[Group, Inputs]) -> Solved | MMBenchError:
             return solve(*given, source.device)
 
         found = list(map(work, groups) if len(groups) == 1 else two_at_a_time(work, groups))
         if isinstance(found[0], MMBenchError):
-            self._separate.update(cell for group, _ in groups[1:] for cell in group)
+            self.leave([cell for group, _ in groups[1:] for cell in group])
             raise found[0]
         solved = []
         for (group, inputs), one in zip(groups, found, strict=True):
             if isinstance(one, MMBenchError):
-                self._separate.update(group)
+                self.leave(group)
             else:
                 solved.append((group, inputs, one))
         return solved

@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench.keys import code_digest, digest, provenance, stages
 from mmbench.bench.lineup_source import LineupSource
-from mmbench.errors import BadFeatures, MMBenchError, Unmeasured
+from mmbench.errors import BadFeatures, BadScores, MMBenchError, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, Inputs
 from mmbench.metrics import METRICS, Metric
 from mmbench.protocol import Cell, Protocol, Settings
@@ -73,6 +74,17 @@ def solve(cells: list[Cell], inputs: Inputs, device: str) -> Solved | MMBenchErr
     return Solved(dict(zip(settings, found, strict=True)), time.perf_counter() - started)
 
 
+def outcomes_of(metric: Metric, predicted: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+    """The metric's outcomes. Raises BadScores unless there is one for each trial and example."""
+    found, expected = np.asarray(metric.outcome(predicted, truth)), (len(predicted), len(truth))
+    if found.shape != expected:
+        raise BadScores(
+            f"metric {metric.name}: expected one outcome for each trial and example, {list(expected)}, got shape "
+            f"{list(found.shape)}; a statistic over all examples is written outcome=jackknifed(statistic)"
+        )
+    return found
+
+
 def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
     """Turn a group's predictions into scores, with what they are made from."""
     dataset = source.dataset(cells[0].dataset)
@@ -86,7 +98,7 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
         kept = cell.protocol.settings.counted(len(inputs.truth))
         scores[cell] = Scores(
-            metric.outcome(predicted, inputs.truth)[:, :kept],
+            outcomes_of(metric, predicted, inputs.truth)[:, :kept],
             metric.name,
             examples=paired_by if kept == len(inputs.truth) else f"{paired_by}:{kept}",
             chance=metric.chance(inputs.truth),

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mmbench.bench.costs import Cost
 from mmbench.features.keys import digest_of
 from mmbench.features.store import Store, StoreWarning
-from mmbench.program import program_digest
+from mmbench.program import code_of
 from mmbench.protocol import Roles
 from mmbench.source import Source, require_count
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights, check_weights
@@ -38,8 +38,8 @@ def training_key(source: Source, name: str, models: Roles, dataset: str) -> str 
     if any(part is None for part in parts):
         return None
     settings = {"type": type(training.settings).__name__, **asdict(training.settings)}
-    code = program_digest(training.fit.__module__, ROOMS)
-    return digest_of({"schema": SCHEMA, "settings": settings, "inputs": list(parts), "code": code})
+    made_of = {"name": name, "settings": settings, "inputs": list(parts)}
+    return digest_of({"schema": SCHEMA, "code": code_of((training.fit, training.gather), ROOMS), **made_of})
 
 
 def trained(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from mmbench.array_checks import check_classes, check_features, check_labels
 from mmbench.datasets.entry import Split
 from mmbench.datasets.prompts import prompt_texts
-from mmbench.errors import BadDataset, Unmeasured
+from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
+from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
 from mmbench.source import Source, require_kinds
 
@@ -69,8 +70,12 @@ def texts_of(source: Source, cell: Cell) -> tuple[tuple[str, ...], ...]:
 
 
 def gather(source: Source, cell: Cell) -> Prompted:
-    """Test features and encoded prompts. Raises Unmeasured unless the roles share a space."""
+    """Test features and encoded prompts. Raises Unmeasured where roles share no space, BadSpec at a hidden layer."""
     require_kinds(source, cell.models, ("image", "text"))
+    if cell.protocol.layer != OUTPUT:
+        raise BadSpec(
+            f"{cell}: images and prompts share a space at the output only, not at layer {cell.protocol.layer!r}"
+        )
     image, text = (source.model(role) for role in cell.models)
     if image.space != text.space or not image.space:
         raise Unmeasured(

@@ -14,7 +14,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmbench.errors import MissingAsset
 from mmbench.program.text import PACKAGE, Template, template
@@ -42,6 +42,37 @@ def program_digest(module: str | Sequence[str], rooms: Collection[str]) -> str:
     MissingAsset when a given module has no source.
     """
     return _remembered((module,) if isinstance(module, str) else tuple(module), frozenset(rooms))
+
+
+def code_of(
+    functions: Sequence[Callable[..., Any]], rooms: Collection[str], also: Sequence[Callable[..., Any]] = ()
+) -> str:
+    """``program_digest`` of the modules that define ``functions``, and those of ``also`` that these do not reach.
+
+    What ``functools.partial`` gives to a function counts as well: the module of a partial object says nothing.
+    """
+    given: list[str] = []
+    modules = tuple(dict.fromkeys(_unwrapped(function, given).__module__ for function in functions))
+    further = dict.fromkeys(_unwrapped(function, given).__module__ for function in also)
+    if further:
+        reached = _reached(modules, frozenset(rooms))
+        modules += tuple(module for module in further if module not in reached)
+    digest = program_digest(modules, rooms)
+    return hashlib.sha256("\0".join([digest, *given]).encode()).hexdigest() if given else digest
+
+
+def _unwrapped(function: Callable[..., Any], given: list[str]) -> Callable[..., Any]:
+    """The function inside of ``functools.partial``; what it is given is added to ``given``."""
+    while isinstance(function, functools.partial):
+        given.append(repr((function.args, sorted(function.keywords.items()))))
+        function = function.func
+        given.append(getattr(function, "__qualname__", ""))
+    return function
+
+
+@functools.cache
+def _reached(modules: tuple[str, ...], rooms: frozenset[str]) -> frozenset[str]:
+    return frozenset(modules_of(modules, rooms))
 
 
 @functools.cache

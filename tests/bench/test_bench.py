@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mmbench.bench.bench import Bench
-from mmbench.errors import BadFeatures, BadSpec, NotEnoughShots, Unmeasured
+from mmbench.errors import BadFeatures, BadScores, BadSpec, NotEnoughShots, UnknownName, Unmeasured
 from mmbench.features.store import Store
+from mmbench.metrics import METRICS, Metric
 from mmbench.probes.logistic import LOGISTIC
 from mmbench.probes.mlp import MLP_HEAD
 from mmbench.probes.neighbours import NEIGHBOURS
@@ -211,3 +212,44 @@ def test_a_broken_cell_beside_another_fails_when_it_is_asked_for(bench):
     assert few.scores(asked).outcomes.size
     with pytest.raises(BadFeatures, match="NaN"):
         few.scores(beside)
+
+
+def test_a_planned_cell_of_an_unknown_layer_does_not_take_its_neighbours_down(bench):
+    good, unknown = Cell(FEW_SHOT, "clip", "cifar10"), Cell(FEW_SHOT.at_layer("attic"), "clip", "cifar10")
+    planned = bench()
+    planned.plan([good, unknown])
+    assert planned.scores(good).mean > 90
+    with pytest.raises(UnknownName, match=r"no layer of colours on cifar10/train named 'attic'\. Known: output\."):
+        planned.scores(unknown)
+
+
+def test_a_planned_cell_of_an_unbound_role_does_not_take_its_neighbours_down(bench):
+    good, unbound = Cell(MLP_HEAD, "clip", "cifar10"), Cell(MLP_HEAD, "bit_m", "cifar10")
+    planned = bench()
+    planned.plan([good, unbound])
+    assert planned.scores(good).outcomes.size
+    with pytest.raises(Unmeasured, match="model role 'bit_m' is not bound"):
+        planned.scores(unbound)
+
+
+def test_a_metric_outside_its_bounds_is_named_and_spoils_no_cell_beside_it(bench, monkeypatch):
+    seven = Metric("sevens", lambda predictions, labels: np.full(predictions.shape, 7, np.float32), "%", 100.0)
+    monkeypatch.setitem(METRICS._entries, "sevens", seven)
+    good = Cell(MLP_HEAD, "clip", "cifar10")
+    wrong = Cell(dataclasses.replace(MLP_HEAD, name="wrong", metric="sevens"), "clip", "cifar10")
+    planned = bench()
+    planned.plan([good, wrong])
+    assert planned.scores(good).outcomes.size
+    with pytest.raises(BadScores, match="metric sevens: expected outcomes from 0 to 1, found 7 to 7"):
+        planned.scores(wrong)
+    assert planned.fresh(wrong)
+
+
+def test_a_metric_gives_one_outcome_for_each_trial_and_example(bench, monkeypatch):
+    flat = Metric("flat", lambda predictions, labels: (predictions == labels).mean(axis=1), "%", 100.0)
+    monkeypatch.setitem(METRICS._entries, "flat", flat)
+    cell = Cell(dataclasses.replace(FEW_SHOT, name="flat", metric="flat"), "clip", "cifar10")
+    with pytest.raises(
+        BadScores, match=r"metric flat: expected one outcome for each trial and example, \[10, 53\], got shape \[10\]"
+    ):
+        bench().scores(cell)

@@ -52,6 +52,17 @@ def test_settings_dataset_and_models_are_in_the_key(source, monkeypatch):
     assert source.training_key("linear_map", PAIR, "cifar10") != key
 
 
+def test_two_trainings_of_one_module_have_two_keys(source, monkeypatch):
+    def fit(inputs, settings, seed, checkpoint):
+        return {"weight": np.zeros((3, 3), np.float32)}
+
+    fit.__module__ = TRAININGS.get("linear_map").fit.__module__
+    zeros = dataclasses.replace(TRAININGS.get("linear_map"), name="zeros", fit=fit)
+    monkeypatch.setitem(TRAININGS._entries, "zeros", zeros)
+    assert source.trained("linear_map", PAIR, "cifar10", 7)["weight"].any()
+    assert not source.trained("zeros", PAIR, "cifar10", 7)["weight"].any()
+
+
 def test_unknown_weights_are_fitted_and_never_stored(tmp_path):
     source = LineupSource(tiny_lineup(weights=None), Store(tmp_path / "store"), progress=False)
     assert source.training_key("linear_map", PAIR, "cifar10") is None

@@ -60,6 +60,12 @@ def test_a_template_without_a_place_for_the_name_is_refused(tmp_path):
         prompts.gather(source(tmp_path, templates=("a photo",)), CELL)
 
 
+def test_a_hidden_layer_is_refused(tmp_path):
+    hidden = Cell(ZERO_SHOT.at_layer("stage1"), CELL.models, CELL.dataset)
+    with pytest.raises(BadSpec, match="share a space at the output only, not at layer 'stage1'"):
+        prompts.gather(source(tmp_path), hidden)
+
+
 def test_encoders_of_two_spaces_are_refused(tmp_path):
     strange = source(tmp_path)
     entry = dataclasses.replace(strange.model("clip_t"), space="another")

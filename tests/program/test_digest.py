@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import pytest
 
 from mmbench.errors import MissingAsset
-from mmbench.program import modules_of, program_digest
+from mmbench.program import canonical, code_of, modules_of, program_digest
 from mmbench.program.digest import Source, digest_of, programs
 
 ROOMS = {"probes", "stats"}
@@ -161,3 +162,19 @@ def test_the_real_modules():
 def test_a_module_without_source_is_an_error(name):
     with pytest.raises(MissingAsset, match=f"module '{name}' has no Python source that can be read"):
         program_digest(name, ROOMS)
+
+
+def test_a_partial_function_counts_with_its_module_and_what_it_is_given():
+    here = program_digest(__name__, ROOMS)
+    assert code_of([digest], ROOMS) == here
+    given = [code_of([functools.partial(digest, module=name)], ROOMS) for name in ("a", "b", "b")]
+    assert given[0] != given[1] == given[2]
+    assert here not in given
+    assert code_of([functools.partial(digest)], ROOMS) != code_of([functools.partial(edited)], ROOMS)
+
+
+def test_further_functions_count_where_they_are_not_reached():
+    first, reached, further = program_digest, canonical, pytest.raises
+    rooms = {"program"}
+    assert code_of([first], rooms, [reached]) == code_of([first], rooms)
+    assert code_of([first], rooms, [further]) == program_digest((first.__module__, further.__module__), rooms)
