@@ -10,6 +10,7 @@ import pytest
 from mmbench.bench.bench import Bench
 from mmbench.bench.costs import Cost
 from mmbench.claims import CLAIMS, Claim, Place, Printed, Table
+from mmbench.contract_checks import contract
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.features.store import Store
 from mmbench.forms import Above
@@ -123,6 +124,7 @@ class Stage:
 def loaded():
     """Modules that a run inside a test would import: pytester forgets those at its end, and numpy loads only once."""
     list(CLAIMS)  # discovered before any claim is staged
+    list(contract())  # so is every other kind of entry: a module that is forgotten and imported again registers nothing
     for name in (
         "matplotlib.backends.backend_svg",
         "matplotlib.figure",
