@@ -1,4 +1,4 @@
-"""What a cell's scores are stored under, and digests that tell where two runs part."""
+"""What a cell's scores are stored under, and digests that tell where two runs differ."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def code_digest(probe: Probe, metric: Metric) -> str:
 
 
 def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:
-    """Digests of what a cell is made from, stage by stage, to find where two runs part."""
+    """Digests of what a cell is made from, stage by stage, to find where two runs differ."""
     from mmbench.features.extract import item_digests
 
     dataset = source.dataset(cell.dataset)

@@ -32,7 +32,7 @@ WRITING = ("mmbench.models.generators", "mmbench.models.search")  # what embeds 
 
 @dataclass
 class LineupSource:
-    """A ``Source`` (mmbench.inputs.entry) over a lineup and a store. ``costs`` lists what was paid."""
+    """A ``Source`` (mmbench.source) over a lineup and a store. ``costs`` lists what was paid."""
 
     lineup: Lineup
     store: Store
