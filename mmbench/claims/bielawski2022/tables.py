@@ -161,34 +161,28 @@ RECENT_FILMS = Table(
     note="F1 of heads trained on Plotster; no spread printed; the Plotster scores beside them are those of Table 5.3",
 )
 
-PLOTSTER_COUNTS = Table(
-    "films in Plotster",
-    Place("bielawski2022", "5.2 Datasets"),
-    numbers(
-        {
-            ("films", "plotster"): 207_902,
-            ("films", "plotster train"): 189_185,
-            ("films", "plotster test"): 18_717,
-            ("films", "older crawl"): 10_594,
-            ("films", "older crawl, in plotster"): 10_554,
-            ("percent", "older crawl, in plotster"): 99.6,
-        }
-    ),
-)
 
-SIZES = Table(
-    "sizes of the encoders",
-    Place("bielawski2022", "5.2 Models"),
-    numbers(
-        {
-            ("parameters", "clip_t"): 80e6,
-            ("parameters", "bert_base"): 110e6,
-            ("parameters", "bert_large"): 300e6,
-            ("width", "clip"): 1024,
-            ("width", "clip_t"): 1024,
-            ("width", "rn50 and bit_m"): 2048,
-            ("width", "bert_large"): 1024,
-            ("width", "bert_base"): 768,
-        }
-    ),
-)
+def _numbers(name: str, section: str, values: dict[tuple[str, str], float]) -> Table:
+    """Printed numbers without spread, as one table."""
+    return Table(name, Place("bielawski2022", section), numbers(values))
+
+
+_FILMS = {
+    ("films", "plotster"): 207_902,
+    ("films", "plotster train"): 189_185,
+    ("films", "plotster test"): 18_717,
+    ("films", "older crawl"): 10_594,
+    ("films", "older crawl, in plotster"): 10_554,
+    ("percent", "older crawl, in plotster"): 99.6,
+}
+PLOTSTER_COUNTS = _numbers("films in Plotster", "5.2 Datasets", _FILMS)
+
+_PARAMETERS = {("parameters", "clip_t"): 80e6, ("parameters", "bert_base"): 110e6, ("parameters", "bert_large"): 300e6}
+_WIDTHS = {
+    ("width", "clip"): 1024,
+    ("width", "clip_t"): 1024,
+    ("width", "rn50 and bit_m"): 2048,
+    ("width", "bert_large"): 1024,
+    ("width", "bert_base"): 768,
+}
+SIZES = _numbers("sizes of the encoders", "5.2 Models", _PARAMETERS | _WIDTHS)
