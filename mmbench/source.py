@@ -105,6 +105,12 @@ def require_count(what: str, models: Roles, takes: Takes) -> None:
         )
 
 
+def require_output(cell: Cell, because: str) -> None:
+    """Raise BadSpec, which says ``because``, for a cell at a hidden layer."""
+    if cell.protocol.layer != OUTPUT:
+        raise BadSpec(f"{cell}: {because} only, not layer {cell.protocol.layer!r}")
+
+
 def require_kinds(source: Source, models: Roles, wanted: Sequence[str]) -> None:
     """Raise Unmeasured unless the roles are encoders of these kinds, in this order."""
     found = [source.model(role).modality for role in models]

@@ -286,10 +286,15 @@ def _load_trained_on(parent: DatasetEntry, tested_on: DatasetEntry, shared: tupl
     train, test = parent.load(), tested_on.load()
     first, second = set(train.classes), set(test.classes)
     if first != second:
+        shared_by_both = len(first & second)
+        way_out = (
+            f"restrict both to the {shared_by_both} that they share (restricted:DATASET?classes=...)"
+            if shared_by_both > 1
+            else "choose datasets that share two classes or more, or rename classes"
+        )
         raise BadDataset(
             f"expected the same classes in {parent.name} (train) and {tested_on.name} (test); "
-            f"only in train: {_listed(first - second)}; only in test: {_listed(second - first)}; restrict both to the "
-            f"{len(first & second)} that they share (restricted:DATASET?classes=...)"
+            f"only in train: {_listed(first - second)}; only in test: {_listed(second - first)}; {way_out}"
         )
     order = [train.classes.index(name) for name in test.classes]  # the number in train by the number in test
     place = np.argsort(order)

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from mmbench.array_checks import check_classes, check_features, check_labels
 from mmbench.datasets.entry import Split
-from mmbench.errors import BadDataset, BadSpec
+from mmbench.errors import BadDataset
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.inputs.pixels import chosen, images_of
-from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
-from mmbench.source import Source, require_kinds
+from mmbench.source import Source, require_kinds, require_output
 from mmbench.training.prefix_map import token_vectors
 
 if TYPE_CHECKING:
@@ -80,8 +79,7 @@ def gather(source: Source, cell: Cell) -> Captions:
     Raises Unmeasured for other encoders and for a text model that writes nothing.
     """
     require_kinds(source, cell.models, ("image", "text"))
-    if cell.protocol.layer != OUTPUT:
-        raise BadSpec(f"{cell}: captions are written from the output only, not layer {cell.protocol.layer!r}")
+    require_output(cell, "captions are written from the output")
     image, text = (source.model(role) for role in cell.models)
     generator = source.generator(text)
     dataset = source.dataset(cell.dataset)
@@ -109,11 +107,13 @@ def prompt_of(cell: Cell) -> str:
 
 
 def parts(source: Source, cell: Cell) -> list[Any]:
-    """The feature key, the writer's key, the key of the map, the dataset, the prompt and the number of images."""
+    """The feature key, the writer's key, the key of the map, the dataset, class names, prompt and number of images."""
     image, text = (source.model(role) for role in cell.models)
     keys = [source.feature_key(image), source.generator_key(text)]
     trained = source.training_key(MAP, cell.models, cell.dataset)
-    return [*keys, trained, dataset_part(source, cell), {"prompt": prompt_of(cell), "images": images_of(cell)}]
+    named = {"classes": source.dataset(cell.dataset).classes}  # a text is judged by the class that it names
+    settings = {"prompt": prompt_of(cell), "images": images_of(cell)}
+    return [*keys, trained, dataset_part(source, cell), named | settings]
 
 
 FAMILIES.add(Family("captions", gather, parts, about="test images as prefixes of a language model that writes text"))

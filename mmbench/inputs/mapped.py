@@ -15,7 +15,7 @@ from mmbench.errors import BadDataset
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
-from mmbench.source import Source, require_kinds
+from mmbench.source import Source, require_kinds, require_output
 from mmbench.training.linear_map import centred, class_texts, map_images
 
 MAP = "linear_map"
@@ -51,6 +51,7 @@ class Mapped:
 def gather(source: Source, cell: Cell) -> Mapped:
     """Fit a map for each trial's seed on the training split, and map the test images with it."""
     require_kinds(source, cell.models, ("image", "text"))
+    require_output(cell, "images are mapped to texts from the output")
     image, text = (source.model(role) for role in cell.models)
     test, where = source.dataset(cell.dataset).split("test"), f"{cell.dataset}/test"
     features = source.features(image, test, where)

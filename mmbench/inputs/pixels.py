@@ -14,10 +14,9 @@ from mmbench.array_checks import check_classes, check_features, check_labels
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadDataset, BadSpec
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
-from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
-from mmbench.source import Source, require_kinds
+from mmbench.source import Source, require_kinds, require_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,8 +103,7 @@ def gather(source: Source, cell: Cell) -> Pixels:
     import torch
 
     require_kinds(source, cell.models, ("image",))
-    if cell.protocol.layer != OUTPUT:
-        raise BadSpec(f"{cell}: gradients to pixels pass through the output only, not layer {cell.protocol.layer!r}")
+    require_output(cell, "gradients to pixels pass through the output")
     model = source.model(cell.models[0])
     encoder = source.encoder(model)
     encode = encoder.with_gradients(model.name)

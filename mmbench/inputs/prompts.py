@@ -14,9 +14,8 @@ from mmbench.datasets.entry import Split
 from mmbench.datasets.prompts import prompt_texts
 from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
-from mmbench.models.entry import OUTPUT
 from mmbench.protocol import Cell
-from mmbench.source import Source, require_kinds
+from mmbench.source import Source, require_kinds, require_output
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,15 @@ class Prompted:
 
 
 def templates_of(source: Source, cell: Cell) -> tuple[str, ...]:
-    """The protocol's templates, else the dataset's own; without an ensemble, the first of them alone."""
+    """The protocol's templates, else the dataset's own; without an ensemble, the first of them alone.
+
+    Raises BadSpec for one text in place of several.
+    """
     settings = cell.protocol.settings
-    own = getattr(settings, "templates", None) or source.dataset_entry(cell.dataset).templates
+    given = getattr(settings, "templates", None)
+    own = source.dataset_entry(cell.dataset).templates if given is None else given
+    if isinstance(own, str):
+        raise BadSpec(f"{cell}: templates must be several texts, as in templates=({own!r},); got one, {own!r}")
     return tuple(own) if getattr(settings, "ensemble", True) else tuple(own[:1])
 
 
@@ -72,10 +77,7 @@ def texts_of(source: Source, cell: Cell) -> tuple[tuple[str, ...], ...]:
 def gather(source: Source, cell: Cell) -> Prompted:
     """Test features and encoded prompts. Raises Unmeasured where roles share no space, BadSpec at a hidden layer."""
     require_kinds(source, cell.models, ("image", "text"))
-    if cell.protocol.layer != OUTPUT:
-        raise BadSpec(
-            f"{cell}: images and prompts share a space at the output only, not at layer {cell.protocol.layer!r}"
-        )
+    require_output(cell, "images and prompts share a space at the output")
     image, text = (source.model(role) for role in cell.models)
     if image.space != text.space or not image.space:
         raise Unmeasured(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import MissingExtra
 from mmbench.lineups.roles import KINDS, Kind, kind_of
+from mmbench.metrics import METRICS
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
@@ -104,9 +105,15 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
 
 def _family(cells: Sequence[CellPart], names: Names, kinds: Mapping[str, Kind]) -> Content:
     chance = {names.full(cell.dataset): cell.chance for cell in cells}
-    units = {names.full(cell.dataset): cell.unit or cell.metric for cell in cells}
+    units = {names.full(cell.dataset): _axis(cell) for cell in cells}
     drawn = panels(cells, names, kinds)
     return Content(drawn, chance, {name: units.get(name) or next(iter(units.values())) for name in drawn})
+
+
+def _axis(cell: CellPart) -> str:
+    """What a panel's axis says: the unit, and where less is better, that it is."""
+    lower = cell.metric in METRICS and not METRICS.get(cell.metric).higher_is_better
+    return (cell.unit or cell.metric) + (", lower is better" if lower else "")
 
 
 def _tasks(families: dict[str, Content]) -> Content:

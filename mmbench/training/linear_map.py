@@ -66,9 +66,10 @@ def class_texts(source: Source, models: Roles, dataset: str) -> NDArray[np.float
 
 
 def parts(source: Source, models: Roles, dataset: str) -> list[Any]:
-    """Both feature keys, the dataset's content, and the template of the class prompts."""
+    """Both feature keys, the dataset's content, and what class prompts are made of: the template and the names."""
     entry = source.dataset_entry(dataset)
-    return [*(source.feature_key(source.model(role)) for role in models), entry.identity(), list(entry.templates[:1])]
+    prompts = {"template": list(entry.templates[:1]), "classes": list(source.dataset(dataset).classes)}
+    return [*(source.feature_key(source.model(role)) for role in models), entry.identity(), prompts]
 
 
 def fit(inputs: PairedFeatures, s: LinearMapSettings, seed: int, checkpoint: Checkpoint) -> Weights:

@@ -57,9 +57,10 @@ def name_vectors(generator: Generator, dataset: Dataset) -> NDArray[np.float32]:
 
 
 def parts(source: Source, models: Roles, dataset: str) -> list[Any]:
-    """The feature key of the images, the key of the writer, and the dataset's content."""
+    """The feature key of the images, the key of the writer, the dataset's content and its class names."""
     image, text = (source.model(role) for role in models)
-    return [source.feature_key(image), source.generator_key(text), source.dataset_entry(dataset).identity()]
+    names = list(source.dataset(dataset).classes)
+    return [source.feature_key(image), source.generator_key(text), source.dataset_entry(dataset).identity(), names]
 
 
 def fit(inputs: PairedFeatures, s: PrefixMapSettings, seed: int, checkpoint: Checkpoint) -> Weights:

@@ -17,7 +17,7 @@ from mmbench.protocol import Roles
 from mmbench.training.entry import TRAININGS
 from mmbench.training.linear_map import LinearMapSettings
 
-from ..tiny_lineup import tiny_lineup
+from ..tiny_lineup import dataset, tiny_lineup, writer
 
 PAIR = Roles("clip", "clip_t")
 
@@ -50,6 +50,17 @@ def test_settings_dataset_and_models_are_in_the_key(source, monkeypatch):
     other = dataclasses.replace(TRAININGS.get("linear_map"), settings=LinearMapSettings(epochs=31))
     monkeypatch.setitem(TRAININGS._entries, "linear_map", other)
     assert source.training_key("linear_map", PAIR, "cifar10") != key
+
+
+@pytest.mark.parametrize("name", ["linear_map", "prefix_map"])
+def test_class_names_are_in_the_key(tmp_path, name):
+    def key(*classes):
+        entry = dataclasses.replace(dataset(), load=lambda: dataclasses.replace(dataset().load(), classes=classes))
+        lineup = tiny_lineup({"gpt2": writer()}, {"cifar10": entry})
+        source = LineupSource(lineup, Store(tmp_path), progress=False)
+        return source.training_key(name, Roles("clip", "gpt2"), "cifar10")
+
+    assert key("red", "green", "blue") == key("red", "green", "blue") != key("red", "green", "azure")
 
 
 def test_two_trainings_of_one_module_have_two_keys(source, monkeypatch):

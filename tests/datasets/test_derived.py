@@ -288,6 +288,8 @@ def test_two_datasets_that_do_not_fit_are_refused():
         r"none; restrict both to the 2 that they share \(restricted:DATASET\?classes=\.\.\.\)$",
     ):
         trained_on(entry(name="a"), tested_on=entry(("cat", "dog"), name="b")).load()
+    with pytest.raises(BadDataset, match=r"choose datasets that share two classes or more, or rename classes$"):
+        trained_on(entry(("cat", "dog"), name="a"), tested_on=entry(("emu", "fox"), name="b")).load()
     with pytest.raises(BadDataset, match=r"the first has image, the second text; expected a modality that both have$"):
         trained_on(entry(modalities=("image",)), tested_on=entry(modalities=("text",)))
     with pytest.raises(BadDataset, match=r"expected the same task of both, found 'single' and 'multi' labels an item$"):

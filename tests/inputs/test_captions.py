@@ -75,7 +75,7 @@ def test_every_setting_is_in_the_key(bench, changed):
 
 def test_prompt_number_of_images_and_writer_are_parts(bench):
     source = bench().source
-    assert parts(source, CELL)[-1] == {"prompt": "a thing", "images": 20}
+    assert parts(source, CELL)[-1] == {"classes": CLASSES, "prompt": "a thing", "images": 20}
     other = parts(bench(gpt2=writer(weights="other")).source, CELL)
     assert [a == b for a, b in zip(parts(source, CELL), other, strict=True)] == [True, False, False, True, True]
 

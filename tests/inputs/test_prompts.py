@@ -60,9 +60,18 @@ def test_a_template_without_a_place_for_the_name_is_refused(tmp_path):
         prompts.gather(source(tmp_path, templates=("a photo",)), CELL)
 
 
+@pytest.mark.parametrize(
+    ("templates", "message"),
+    [("a {}", r"templates must be several texts, as in templates=\('a \{\}',\); got one"), ((), "no prompt templates")],
+)
+def test_templates_that_are_none_or_one_text_are_refused(tmp_path, templates, message):
+    with pytest.raises(BadSpec, match=message):
+        prompts.gather(source(tmp_path), Cell(ZERO_SHOT.at(templates=templates), CELL.models, CELL.dataset))
+
+
 def test_a_hidden_layer_is_refused(tmp_path):
     hidden = Cell(ZERO_SHOT.at_layer("stage1"), CELL.models, CELL.dataset)
-    with pytest.raises(BadSpec, match="share a space at the output only, not at layer 'stage1'"):
+    with pytest.raises(BadSpec, match="share a space at the output only, not layer 'stage1'"):
         prompts.gather(source(tmp_path), hidden)
 
 

@@ -87,6 +87,15 @@ def test_names_sort_by_their_numbers():
     assert sorted(["few_shot_10", "few_shot_5", "linear"], key=natural) == ["linear", "few_shot_5", "few_shot_10"]
 
 
+def test_an_axis_says_where_less_is_better(make_record):
+    def drawn(metric):
+        (figure,) = figures_of(make_record(cells=(cell("clip", "cub", 60.0).model_copy(update={"metric": metric}),)))
+        return figure.svg
+
+    assert ">%, lower is better<" in drawn("attack_success")
+    assert "lower is better" not in drawn("accuracy")
+
+
 def test_a_figures_file_stays_in_its_folder(make_record):
     assert file_name(make_record(label="../x"), "../y") == "_x-_y.svg"
 
