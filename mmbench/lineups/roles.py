@@ -24,7 +24,7 @@ KINDS: dict[Kind, str] = {
     "images": "trained on images alone",
     "unstated": "image encoder, training not stated",
     "text": "text encoder",
-    "joined": "image and text joined",
+    "joined": "image and text encoder",
     "untrained": "untrained",
 }
 

@@ -133,20 +133,24 @@ def _tasks(families: dict[str, Content]) -> Content:
 def panels(cells: Sequence[CellPart], names: Names, kinds: Mapping[str, Kind] | None = None) -> dict[str, list[Bar]]:
     """Bars by dataset, then ``mean`` over the datasets that every shown model has, where that is two or more.
 
+    Two roles that one dataset plays count once in the mean: its parts must be independent.
     ``kinds`` are those of roles that are not registered, or not as they are in this record.
     """
     found: dict[str, list[Bar]] = {}
+    players: dict[str, str] = {}
     for cell in cells:
+        players.setdefault(names.player(cell.dataset), names.full(cell.dataset))
         roles = Roles(*cell.models)
         kind = kind_of(roles, kinds)
         bar = Bar(roles, names.starred(roles), cell.protocol, cell.mean, cell.low, cell.high, kind)
         found.setdefault(names.full(cell.dataset), []).append(bar)
     found = {dataset: sorted(bars, key=_place) for dataset, bars in found.items()}
     units = {cell.metric for cell in cells}
-    if len(found) > 1 and len(units) == 1:
-        means = _means(found)
+    once = {dataset: bars for dataset, bars in found.items() if dataset in players.values()}
+    if len(once) > 1 and len(units) == 1:
+        means = _means(once)
         if means:
-            found[f"{MEAN} {len(found)} datasets"] = sorted(means, key=_place)
+            found[f"{MEAN} {len(once)} datasets"] = sorted(means, key=_place)
     return found
 
 
@@ -160,9 +164,14 @@ def _means(found: dict[str, list[Bar]]) -> list[Bar]:
     for bars in by_row.values():
         if len(bars) == len(found):
             mean = sum(bar.mean for bar in bars) / len(bars)
-            half = math.sqrt(sum(((bar.high or bar.mean) - (bar.low or bar.mean)) ** 2 for bar in bars)) / 2 / len(bars)
+            half = math.sqrt(sum(_width(bar) ** 2 for bar in bars)) / 2 / len(bars)
             means.append(replace(bars[0], mean=mean, low=mean - half, high=mean + half))
     return means
+
+
+def _width(bar: Bar) -> float:
+    """The width of a bar's interval; 0 where its spread is unknown."""
+    return 0.0 if bar.low is None or bar.high is None else bar.high - bar.low
 
 
 def _place(bar: Bar) -> tuple[int, str, tuple[int, str]]:

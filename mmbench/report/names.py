@@ -28,6 +28,10 @@ class Names:
         players = [self.stand_ins[role].spec for role in roles if role in self.stand_ins]
         return str(Roles(*roles)) + (f" (played by: {', '.join(players)})" if players else "")
 
+    def player(self, role: str) -> str:
+        """What plays a role: roles with one player show the same data."""
+        return self.stand_ins[role].spec if role in self.stand_ins else role
+
     def starred(self, roles: Sequence[str]) -> str:
         """``clip*+clip_t*``, where there is no room for the full name; STARRED explains the star."""
         return "+".join(f"{role}{STAR}" if role in self.stand_ins else role for role in roles)

@@ -59,6 +59,15 @@ def test_the_mean_is_over_models_that_have_every_dataset():
     assert bar.high - bar.mean == pytest.approx((2**2 + 2**2) ** 0.5 / 2)  # by hand: independent datasets
 
 
+def test_two_roles_that_one_dataset_plays_count_once_in_the_mean():
+    played = {role: Binding(role=role, spec="flags", stand_in_for="birds") for role in ("cub", "imagenet")}
+    cells = [cell("clip", dataset, mean) for dataset, mean in (("cub", 60.0), ("imagenet", 60.0), ("mnist", 90.0))]
+    drawn = panels(cells, Names(played))
+    (bar,) = drawn["mean of 2 datasets"]
+    assert bar.mean == 75.0
+    assert "imagenet (played by: flags)" in drawn
+
+
 def test_no_mean_over_metrics_of_different_units():
     other = cell("clip", "plotster", 0.6).model_copy(update={"metric": "f1_samples", "unit": ""})
     assert set(panels([cell("clip", "cub", 60.0), other], NOBODY)) == {"cub", "plotster"}
