@@ -23,8 +23,9 @@ from mmbench import stats
 from mmbench.errors import BadSpec
 from mmbench.gate.decision import DEFAULT_MARGINS, LEVEL, Decided, gains, overall, settle
 from mmbench.metrics import METRICS
+from mmbench.probes.entry import PROBES
 from mmbench.records.files import read_record
-from mmbench.records.schema import Record
+from mmbench.records.schema import CellPart, Record
 from mmbench.scores import Scores
 
 FEWER = (1, 4, 12, 36)  # cells of smaller gates
@@ -80,12 +81,12 @@ def sizes_of(record: Record) -> tuple[Size, ...]:
 
     The role with the most cells, of those with a dataset whose cells can all lose the largest of LOSSES.
 
-    Outcomes that are 0 or 1, or shares, are planted here; pseudo-values of a statistic are not. Raises BadSpec when no
-    cell is left.
+    Cells of labelled features alone: outcomes that are 0 or 1, or shares, are planted here. Raises BadSpec when no cell
+    is left.
     """
     by_role: dict[str, list[Size]] = {}
     for cell in record.cells:
-        if cell.metric not in DEFAULT_MARGINS:
+        if cell.metric not in DEFAULT_MARGINS or not _plain(cell):
             continue
         scale = METRICS.get(cell.metric).scale
         spread = float(np.std(cell.trials, ddof=1)) if len(cell.trials) > 1 else 0.0
@@ -97,6 +98,11 @@ def sizes_of(record: Record) -> tuple[Size, ...]:
         raise BadSpec(f"record {record.label!r} has no cells to take sizes from")
     best = max(by_role, key=lambda role: (bool(datasets_with_room(by_role[role])), len(by_role[role])))
     return tuple(by_role[best])
+
+
+def _plain(cell: CellPart) -> bool:
+    """Whether the cell probes labelled features of the encoder's output, as most cells of a gate do."""
+    return cell.probe in PROBES and PROBES.get(cell.probe).inputs == "labelled" and "@" not in cell.protocol
 
 
 def latest_record(folder: Path = RUNS) -> Path:
