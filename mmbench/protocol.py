@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmbench.registry import Registry
+from mmbench.registry import Registry, by_name
 
 Reading = Literal["paper", "code"]
 NO_PROBE = "none"  # the probe of a number that is only printed
@@ -153,5 +153,5 @@ class Cell:
         return f"{self.protocol.name}[{self.models}, {self.dataset}]"
 
 
-PROTOCOLS: Registry[Protocol] = Registry("protocol", package="mmbench.probes", group="mmbench.protocols")
+PROTOCOLS: Registry[Protocol] = Registry("protocol", package="mmbench.probes", group="mmbench.protocols", order=by_name)
 PRINTED = Protocol("printed", NO_PROBE, PrintedSettings(), trials=1)  # no probe makes it, so it is in no registry

@@ -35,6 +35,13 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+
+
+def by_name(entry: Named) -> str:
+    """The order of a registry whose entries have no other."""
+    return entry.name
+
+
 # From what an entry point gives, the name asked for, and words that name the entry point, to an entry.
 Convert = Callable[[Any, str, str], T]
 
@@ -47,7 +54,8 @@ class Registry(Generic[T]):
     entries too: ``convert`` makes an entry of what one gives, and by default it must be an entry, or a function without
     arguments that returns one, whose ``name`` is the entry point's. With ``modules``, the entry points of that group
     name modules that add entries themselves; they are imported before the first look-up, and one that cannot be
-    imported is left out with a warning.
+    imported is left out with a warning. Entries come in the order in which they were added, which is that in which
+    modules happen to be imported; with ``order``, sorted by what that says of each, so that no page depends on it.
     """
 
     def __init__(
@@ -57,8 +65,9 @@ class Registry(Generic[T]):
         group: str | None = None,
         convert: Convert[T] | None = None,
         modules: str | None = None,
+        order: Callable[[T], str] | None = None,
     ) -> None:
-        self.kind = kind
+        self.kind, self._order = kind, order
         self._package, self._modules = package, modules
         self._group, self._convert = group, convert or self._as_it_is
         self._entries: dict[str, T] = {}
@@ -93,12 +102,12 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """Every name; those that distributions offer are not loaded for it."""
         self._discover()
-        return [*self._entries, *self._points()]
+        return [*(entry.name for entry in self._own()), *self._points()]
 
     def __iter__(self) -> Iterator[T]:
         """Every entry; one that cannot be loaded from another distribution is left out with a warning."""
         self._discover()
-        found = list(self._entries.values())
+        found = self._own()
         for points in self._points().values():
             try:
                 found.append(self._load(points))
@@ -112,6 +121,10 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         self._discover()
         return name in self._entries or name in self._points()
+
+    def _own(self) -> list[T]:
+        found = list(self._entries.values())
+        return sorted(found, key=self._order) if self._order else found
 
     def _discover(self) -> None:
         if self._package is not None:

@@ -141,4 +141,6 @@ class Claim:
         return not self.waits_for and node is not None and not any(c.protocol.printed_only for c in cells_of(node))
 
 
-CLAIMS: Registry[Claim] = Registry("claim", package="mmbench.claims", modules="mmbench.claims")
+CLAIMS: Registry[Claim] = Registry(
+    "claim", package="mmbench.claims", modules="mmbench.claims", order=lambda claim: claim.study
+)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 
 from mmbench.protocol import Cell
-from mmbench.registry import Registry
+from mmbench.registry import Registry, by_name
 from mmbench.source import Source
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Family:
     about: str = ""
 
 
-FAMILIES: Registry[Family] = Registry("family of inputs", package="mmbench.inputs", group="mmbench.inputs")
+FAMILIES: Registry[Family] = Registry(
+    "family of inputs", package="mmbench.inputs", group="mmbench.inputs", order=by_name
+)
 
 
 def dataset_part(source: Source, cell: Cell) -> str:

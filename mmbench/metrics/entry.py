@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmbench.errors import BadScores
 from mmbench.metrics.jackknife import Jackknifed, Outcomes
-from mmbench.registry import Registry
+from mmbench.registry import Registry, by_name
 
 SLACK = 1e-5  # outcomes are stored in single precision
 
@@ -69,7 +69,7 @@ class Metric:
             )
 
 
-METRICS: Registry[Metric] = Registry("metric", package="mmbench.metrics", group="mmbench.metrics")
+METRICS: Registry[Metric] = Registry("metric", package="mmbench.metrics", group="mmbench.metrics", order=by_name)
 
 # The metric in which a dataset's ceilings are given, by its task.
 USUAL = {"single": "accuracy", "multi": "f1_samples"}

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mmbench.protocol import Settings
-from mmbench.registry import Registry
+from mmbench.registry import Registry, by_name
 from mmbench.source import Takes
 
 
@@ -41,4 +41,4 @@ class Probe:
     about: str = ""
 
 
-PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes", group="mmbench.probes")
+PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes", group="mmbench.probes", order=by_name)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.protocol import Roles, Settings
-from mmbench.registry import Registry
+from mmbench.registry import Registry, by_name
 from mmbench.source import Source, Takes
 
 Weights = dict[str, NDArray[Any]]
@@ -64,7 +64,9 @@ class Training:
     about: str = ""
 
 
-TRAININGS: Registry[Training] = Registry("training", package="mmbench.training", group="mmbench.trainings")
+TRAININGS: Registry[Training] = Registry(
+    "training", package="mmbench.training", group="mmbench.trainings", order=by_name
+)
 
 
 def check_weights(training: Training, weights: Mapping[str, NDArray[Any]]) -> None:
