@@ -40,6 +40,14 @@ class BadSpec(MMBenchError):
     """A lineup file, role binding or model or dataset spec that cannot be read."""
 
 
+class UnknownLayer(UnknownName):
+    """A layer that an encoder does not have; the message lists those it has. A lineup that binds it lacks the cell."""
+
+
+class NoGradients(BadSpec):
+    """An encoder whose features have no gradients to pixels. A lineup that binds it lacks the cells of attacks."""
+
+
 class MissingAsset(MMBenchError):
     """A file that is needed, is not here and could not be fetched; the message says how to get it."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmbench.bench.costs import Cost
 from mmbench.bench.trainings import trained, training_key
-from mmbench.errors import UnknownName, Unmeasured
+from mmbench.errors import UnknownLayer, Unmeasured
 from mmbench.features.keys import digest_of, feature_key, feature_parts
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
@@ -153,7 +153,7 @@ class LineupSource:
         noted = self._layers_of(model, layer)
         try:
             found = extracted(noted)[layer]
-        except UnknownName:  # before anything is encoded; another cell may have asked for the layer that is unknown
+        except UnknownLayer:  # before anything is encoded; another cell may have asked for the layer that is unknown
             known = [each for each in noted if each == layer or each == OUTPUT or each in self.encoder(model).layers]
             if len(known) == len(noted):
                 raise

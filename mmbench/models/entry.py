@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmbench.errors import BadSpec, UnknownName
+from mmbench.errors import BadSpec, NoGradients, UnknownLayer
 from mmbench.models.hidden import HiddenLayers
 from mmbench.registry import Registry
 
@@ -110,13 +110,13 @@ class Encoder:
         return MappingProxyType({OUTPUT: self.dim} | (self.hidden.widths if self.hidden else {}))
 
     def check_layers(self, names: Sequence[str], name: str = "this encoder") -> None:
-        """Raise UnknownName, which lists the layers, for a layer that the encoder does not have."""
+        """Raise UnknownLayer, which lists the layers, for a layer that the encoder does not have."""
         for wanted in names:
             if wanted != OUTPUT and wanted not in self.layers:
-                raise UnknownName(f"layer of {name}", wanted, self.layers, list_all=True)
+                raise UnknownLayer(f"layer of {name}", wanted, self.layers, list_all=True)
 
     def forward_layers(self, batch: Any, names: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Features ``[batch, dim]`` of each of the named layers, from one forward pass; raises UnknownName."""
+        """Features ``[batch, dim]`` of each of the named layers, from one forward pass; raises UnknownLayer."""
         self.check_layers(names)
         below = [name for name in names if name != OUTPUT]
         if self.hidden is None or not below:
@@ -126,10 +126,10 @@ class Encoder:
         return {name: found[name] for name in names}
 
     def with_gradients(self, name: str = "this encoder") -> Callable[[torch.Tensor], torch.Tensor]:
-        """``differentiable``; raises BadSpec where there is none."""
+        """``differentiable``; raises NoGradients where there is none."""
         if self.differentiable is None:
             why = "encodes texts" if self.modality == "text" else "computes its features without gradients"
-            raise BadSpec(
+            raise NoGradients(
                 f"gradients to pixels are needed, and {name} has none: it {why}; name an image model whose features "
                 "are computed by torch with gradients enabled"
             )

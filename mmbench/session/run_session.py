@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
-from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, Unmeasured
+from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, NoGradients, UnknownLayer, Unmeasured
 from mmbench.lineups.roles import untrained_models
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mmbench.verdict import Verdict
 
 
+# what the lineup lacks, and not a fault of the run: a file, an extra, a layer or gradients that its model does not have
+LACKING = (MissingAsset, MissingExtra, UnknownLayer, NoGradients)
 MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
 TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a slower probe is timed in test_timings.py alone
 
@@ -219,13 +221,14 @@ class RunSession:
     def scores(self, cell: Cell) -> Scores:
         """The cell's scores, measured when first asked for.
 
-        Raises Unmeasured when the lineup, a file or a library is lacking, and the error of what broke otherwise.
+        Raises Unmeasured when the lineup, a file, a library or what the bound encoder can do is lacking, and the error
+        of what broke otherwise.
         """
         try:
             found = self.bench.scores(cell)
         except MMBenchError as error:
             self.lost[cell] = str(error)
-            if isinstance(error, MissingAsset | MissingExtra):
+            if isinstance(error, LACKING):
                 raise Unmeasured(f"{cell}: {error}") from error
             raise
         self.used[cell] = found

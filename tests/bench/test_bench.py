@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmbench.bench.bench import Bench
-from mmbench.errors import BadFeatures, BadScores, BadSpec, NotEnoughShots, UnknownName, Unmeasured
+from mmbench.errors import BadFeatures, BadScores, BadSpec, NotEnoughShots, UnknownLayer, Unmeasured
 from mmbench.features.store import Store
 from mmbench.metrics import METRICS, Metric
 from mmbench.probes.logistic import LOGISTIC
@@ -219,7 +219,7 @@ def test_a_planned_cell_of_an_unknown_layer_does_not_take_its_neighbours_down(be
     planned = bench()
     planned.plan([good, unknown])
     assert planned.scores(good).mean > 90
-    with pytest.raises(UnknownName, match=r"no layer of colours on cifar10/train named 'attic'\. Known: output\."):
+    with pytest.raises(UnknownLayer, match=r"no layer of colours on cifar10/train named 'attic'\. Known: output\."):
         planned.scores(unknown)
 
 

@@ -8,7 +8,7 @@ import pytest
 from mmbench.bench.bench import Bench
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import ArrayImages
-from mmbench.errors import BadSpec, Unmeasured
+from mmbench.errors import BadSpec, NoGradients, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs.pixels import chosen, parts, seed_of
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
@@ -131,7 +131,7 @@ def test_key_names_features_data_heads_and_number_of_images(bench):
 
 
 def test_a_model_of_the_wrong_kind_is_refused(bench):
-    with pytest.raises(BadSpec, match="gradients to pixels are needed, and bare has none"):
+    with pytest.raises(NoGradients, match="gradients to pixels are needed, and bare has none"):
         bench().scores(Cell(ATTACK, "bare", "cifar10"))
     with pytest.raises(Unmeasured, match=r"expected the encoders in the order image; got clip_t \(text\)"):
         bench().scores(Cell(ATTACK, "clip_t", "cifar10"))

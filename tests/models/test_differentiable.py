@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from mmbench.errors import BadSpec
+from mmbench.errors import BadSpec, NoGradients
 from mmbench.models import encoders
 from mmbench.models.entry import Encoder, Preprocess
 from mmbench.models.objects import from_module, from_object
@@ -136,5 +136,7 @@ def test_features_that_lose_their_gradients_are_refused_when_they_are_needed():
 
 def test_texts_have_no_pixels():
     encoder = Encoder("text", 3, torch.nn.Identity(), lambda texts: torch.zeros(len(texts), 3))
-    with pytest.raises(BadSpec, match="gradients to pixels are needed, and words has none: it encodes texts; name an"):
+    with pytest.raises(
+        NoGradients, match="gradients to pixels are needed, and words has none: it encodes texts; name an"
+    ):
         encoder.with_gradients("words")

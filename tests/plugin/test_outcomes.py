@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from mmbench.errors import MissingAsset, NotEnoughShots
+from mmbench.errors import MissingAsset, NoGradients, NotEnoughShots, UnknownLayer
 from mmbench.forms import Above
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
@@ -64,6 +64,21 @@ def test_a_missing_file_skips_and_says_how_to_get_it(stage, forms):
     result = stage.run("-rs")
     result.stdout.fnmatch_lines(["*unmeasured: *run mmbench fetch*"])
     result.assert_outcomes(passed=2, skipped=2)  # clip and rn50 are measured, the cell and the claim of bit_m are not
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UnknownLayer("layer of mine", "stage1", ["output"], list_all=True), "no layer of mine named 'stage1'*output*"),
+        (NoGradients("gradients to pixels are needed, and mine has none"), "gradients to pixels are needed*"),
+    ],
+)
+def test_what_a_bound_model_cannot_give_is_unmeasured(stage, forms, error, line):
+    stage.claim("a", forms["supported"])
+    stage.bench.accuracies["bit_m"] = error
+    result = stage.run("-rs")
+    result.assert_outcomes(passed=2, skipped=2)
+    result.stdout.fnmatch_lines([f"*unmeasured: *{line}"])
 
 
 @pytest.mark.parametrize(
