@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, NoGradients, UnknownLayer, Unmeasured
-from mmbench.lineups.roles import untrained_models
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
+from mmbench.session.asked import Asked
 from mmbench.source import takes_so_many
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class RunSession:
     lost: dict[Cell, str] = field(default_factory=dict)
     _bench: Bench | None = None
     _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
+    _claims_ask: Asked | None = None
     _sent_cells: set[Cell] = field(default_factory=set)
     _sent_costs: int = 0
     _sent_twice: int = 0
@@ -142,10 +143,16 @@ class RunSession:
         wanted = (cell for cell in cells if cell.protocol.probe in probes and self._plays(cell))
         return {(cell.models, cell.dataset): None for cell in wanted}
 
+    def _index(self) -> Asked:
+        """What claims ask for, gathered anew where a file that was collected since then has registered more."""
+        if self._claims_ask is None or self._claims_ask.claims != len(CLAIMS):
+            self._claims_ask = Asked()
+        return self._claims_ask
+
     def _unnamed(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
         """Image encoders that no claim names, on the datasets of images that the claims ask for."""
         images = dict.fromkeys(d for models, d in self._asked(protocols) if any(map(self._sees, models)))
-        named = named_models()
+        named = self._index().named
         roles = [Roles(role) for role in self.lineup.models if Roles(role) not in named and self._sees(role)]
         return [(models, d) for models in roles for d in images if self.cells(protocols, models, d)]
 
@@ -171,13 +178,8 @@ class RunSession:
         """
         if models in self._encoders_of_one_space and any(map(_takes_one_space, protocols)):
             return [Cell(protocol, models, dataset) for protocol in protocols if _takes_one_space(protocol)]
-        named = models in named_models()
-        asked = {
-            cell.protocol.probe
-            for claim in CLAIMS
-            for cell in cells_asked(claim, "measured")
-            if cell.dataset == dataset and (cell.models == models or not named)
-        }
+        index = self._index()
+        named, asked = models in index.named, index.probes(dataset, models)
         asked = {probe for probe in asked if probe in PROBES and takes_so_many(PROBES.get(probe).takes, len(models))}
         if len(models) == 1 and self._is_untrained(models[0]):
             cheap = {probe for probe in asked if not PROBES.get(probe).costly}
@@ -332,13 +334,6 @@ def _takes_one_space(protocol: Protocol) -> bool:
 
 def _images_of_one_label(entry: DatasetEntry) -> bool:
     return "image" in entry.modalities and entry.task == "single"
-
-
-def named_models() -> frozenset[Roles]:
-    """Every model, alone or joined, and every single role that some claim names, except the untrained networks."""
-    models = {cell.models for claim in CLAIMS for cell in cells_asked(claim, "measured")}  # few, of many thousand cells
-    named = frozenset(roles for each in models for roles in (each, *map(Roles, each)))
-    return named - {Roles(role) for role in untrained_models()}
 
 
 def _roles(claim: Claim) -> list[str]:
