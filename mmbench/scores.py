@@ -22,7 +22,8 @@ class Scores:
     bounds, or pseudo-values of a jackknifed statistic, which may lie outside. ``examples`` is the digest of the ordered
     example ids. Cells with the same ``examples`` are paired by example; with the same number of trials, also by trial.
     ``chance`` is the mean outcome of the best answer that ignores the input. ``classes`` is the label of each example,
-    int ``[examples]``; None where an example has several labels, or none.
+    int ``[examples]``; None where an example has several labels, or none. ``groups`` int ``[examples]`` or
+    ``[examples, 2]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent (``stats.Sample``).
 
     Raises BadScores on NaN, on values outside the metric's bounds and on wrong shapes; UnknownName on a metric that is
     not registered.
@@ -34,6 +35,9 @@ class Scores:
     chance: float
     provenance: dict[str, Any] = field(default_factory=dict)
     classes: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
+    halves: NDArray[np.float32] | None = None
+    pool: float | None = None
 
     def __post_init__(self) -> None:
         if self.outcomes.ndim != 2 or 0 in self.outcomes.shape:
@@ -47,6 +51,8 @@ class Scores:
                 f"expected one class for each of {self.outcomes.shape[1]} examples, got shape {self.classes.shape}; "
                 "leave classes out where an example has several labels"
             )
+        if self.groups is not None and self.groups.shape[:1] != self.outcomes.shape[1:]:
+            raise BadScores(f"expected groups for each of {self.outcomes.shape[1]} examples, got {self.groups.shape}")
 
     @property
     def definition(self) -> Metric:
@@ -71,6 +77,15 @@ class Scores:
     def by_trial(self) -> NDArray[np.float64]:
         """Mean over examples of each trial, in the metric's unit."""
         return self.outcomes.mean(axis=1, dtype=np.float64) * self.scale
+
+    @property
+    def sample(self) -> stats.Sample:
+        """The outcomes with all that says how far they are independent."""
+        metric = self.definition
+        bounds = stats.Range(metric.low, metric.high, metric.jackknifed)
+        return stats.Sample(
+            self.outcomes, metric.scale, self.examples, bounds, groups=self.groups, halves=self.halves, pool=self.pool
+        )
 
     def by_class(self) -> dict[int, NDArray[np.float64]]:
         """Mean over the examples of each class, by trial ``[trials]``, in the metric's unit; in order of the labels.
@@ -101,10 +116,4 @@ class Scores:
 
 def joint(scores: Sequence[Scores]) -> stats.Joint:
     """The cells' means, in printed units, with their joint uncertainty."""
-    metrics = [each.definition for each in scores]
-    return stats.crossed(
-        [each.outcomes for each in scores],
-        [metric.scale for metric in metrics],
-        [each.examples for each in scores],
-        [stats.Range(metric.low, metric.high, metric.jackknifed) for metric in metrics],
-    )
+    return stats.crossed([each.sample for each in scores])

@@ -22,7 +22,7 @@ from mmbench.protocol import Cell
 if TYPE_CHECKING:
     from mmbench.probes.entry import Probe
 
-SCHEMA = 2
+SCHEMA = 3
 ROOMS = frozenset({"attacks", "inputs", "metrics", "probes", "seeds", "training"})  # what computes outcomes
 
 

@@ -48,11 +48,10 @@ def simulate(design: Design, runs: int, seed: int = 0) -> list[dict[str, Any]]:
     """Two rows: the statistic of one model against its true value, and the difference of two against 0."""
     true = design.truth()
     found = np.empty((runs, 2, 2))
-    spread = [stats.Range(*design.bounds, pseudo=True)] * 2
+    bounds = stats.Range(*design.bounds, pseudo=True)
     for run in range(runs):
         predictions, labels = design.draw(np.random.default_rng([seed, run]))
-        outcomes = [design.outcome(each, labels) for each in predictions]
-        joint = stats.crossed(outcomes, [1.0, 1.0], ["same", "same"], spread)
+        joint = stats.crossed([stats.Sample(design.outcome(each, labels), range=bounds) for each in predictions])
         asked = joint.contrasts([[1.0, 0.0], [1.0, -1.0]], [-true, 0.0])
         found[run] = np.stack([asked.p_above(), asked.p_below()], axis=1)
     asked_of = (f"{design.name}: value", f"{design.name}: difference of two models")

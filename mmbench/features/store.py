@@ -122,13 +122,15 @@ class Store:
             "metric": scores.metric,
             "examples": scores.examples,
             "chance": float(scores.chance),
+            "pool": scores.pool,
             "provenance": scores.provenance,
         }
         text = json.dumps(record, sort_keys=True, default=_plain)
         arrays: dict[str, NDArray[Any]] = {"outcomes": np.ascontiguousarray(scores.outcomes, np.float32)}
-        if scores.classes is not None:
-            arrays["classes"] = np.ascontiguousarray(scores.classes, np.int64)
-        metadata = {"record": text, "sha256": _score_digest(key, text, *arrays.values())}
+        for name, kind in _SCORE_PARTS.items():
+            if (part := getattr(scores, name)) is not None:
+                arrays[name] = np.ascontiguousarray(part, kind)
+        metadata = {"record": text, "sha256": _score_digest(key, text, arrays)}
         self.write(self._score_path(key), save(arrays, metadata=metadata), f"scores {key[:12]}")
 
     def load_scores(self, key: str) -> Scores | None:
@@ -341,11 +343,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"provenance holds {value!r} of type {type(value).__name__}, which JSON does not have")
 
 
-def _score_digest(key: str, record: str, outcomes: NDArray[Any], classes: NDArray[Any] | None = None) -> str:
-    hasher = hashlib.sha256(f"{key}\0{outcomes.shape}\0{record}\0".encode())
-    hasher.update(outcomes.tobytes())
-    if classes is not None:
-        hasher.update(classes.tobytes())
+# Arrays of a score besides its outcomes, which not all scores have, and their types.
+_SCORE_PARTS = {"classes": np.int64, "groups": np.int64, "halves": np.float32}
+
+
+def _score_digest(key: str, record: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    hasher = hashlib.sha256(f"{key}\0{record}\0".encode())
+    for name in sorted(arrays):
+        hasher.update(f"{name} {arrays[name].shape}\0".encode())
+        hasher.update(arrays[name].tobytes())
     return hasher.hexdigest()
 
 
@@ -354,12 +360,14 @@ def _read_scores(path: Path, key: str) -> Scores:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata, outcomes = file.metadata() or {}, file.get_tensor("outcomes")
-            classes = file.get_tensor("classes") if "classes" in file.keys() else None
-            text = metadata["record"]
-            if metadata["sha256"] != _score_digest(key, text, outcomes, classes):
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            outcomes, text = arrays["outcomes"], metadata["record"]
+            if metadata["sha256"] != _score_digest(key, text, arrays):
                 raise DamagedFile("its checksum is not the recorded one")
             record = json.loads(text)
     except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
         raise DamagedFile(str(error)) from error
-    return Scores(outcomes, record["metric"], record["examples"], record["chance"], record["provenance"], classes)
+    parts = {name: arrays.get(name) for name in _SCORE_PARTS}
+    made = (record["metric"], record["examples"], record["chance"], record["provenance"])
+    return Scores(outcomes, *made, pool=record["pool"], **parts)

@@ -1,6 +1,6 @@
 """Uncertainty of means and correlations, and several tests at once: numbers in, numbers out."""
 
-from mmbench.stats.crossed import Range, crossed, crossed_mean
+from mmbench.stats.crossed import Range, Sample, crossed, crossed_mean
 from mmbench.stats.estimates import LEVEL, Array, Contrasts, Estimate
 from mmbench.stats.joint import Joint, printed
 from mmbench.stats.multiplicity import holm, quorum_p
@@ -14,6 +14,7 @@ __all__ = [
     "Joint",
     "Needed",
     "Range",
+    "Sample",
     "crossed",
     "crossed_mean",
     "holm",

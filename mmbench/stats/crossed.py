@@ -50,35 +50,48 @@ class Range:
     pseudo: bool = False
 
 
-def crossed(
-    outcomes: Sequence[NDArray],
-    scales: Sequence[float],
-    examples: Sequence[Hashable],
-    ranges: Sequence[Range] | None = None,
-) -> Joint:
-    """Joint uncertainty of cell means from ``[trials, examples]`` outcomes.
+@dataclass(frozen=True)
+class Sample:
+    """The outcomes of one cell, ``[trials, examples]``; cells with equal ``examples`` have the same ones, in order.
 
-    ``scales`` turn outcomes into printed units; ``examples`` says which cells share theirs; ``ranges`` are the bounds
-    of the cells' outcomes, 0 to 1 when not given. A cell with one trial adds no trial component, one with one example
-    no example component but the floor: what cannot be estimated is left out, and the caller says so.
+    ``scale`` turns outcomes into printed units. ``groups`` int ``[examples]`` names what an example was made from (a
+    drawing, a person), or int ``[examples, 2]`` the two things that it joins: examples that share one are not
+    independent. ``halves`` ``[halves]`` are means of outcomes when only a random half of the examples was there, the
+    same halves for all cells on these examples: for a probe that is fitted on its test examples. ``pool`` is the share
+    of the training pool that each trial draws; None where trials are no draws from a pool.
     """
-    means = np.array([scale * x.mean(dtype=np.float64) for x, scale in zip(outcomes, scales, strict=True)])
+
+    outcomes: NDArray
+    scale: float = 1.0
+    examples: Hashable = ""
+    range: Range = Range()
+    groups: NDArray[np.int64] | None = None
+    halves: NDArray | None = None
+    pool: float | None = None
+
+
+def crossed(samples: Sequence[Sample]) -> Joint:
+    """Joint uncertainty of the means of cells.
+
+    A cell with one trial adds no trial component, one with one example no example component but the floor: what cannot
+    be estimated is left out, and the caller says so.
+    """
+    means = np.array([s.scale * s.outcomes.mean(dtype=np.float64) for s in samples])
     by_block: dict[tuple[Hashable, int], list[int]] = {}
-    for index, key in enumerate(examples):
-        by_block.setdefault((key, outcomes[index].shape[1]), []).append(index)
-    ranges = ranges or [Range()] * len(outcomes)
-    factors = np.array(scales, dtype=np.float64)
-    widths = np.array([r.high - r.low for r in ranges]) * np.abs(factors)
-    pseudo = np.array([r.pseudo for r in ranges], dtype=bool)
+    for index, sample in enumerate(samples):
+        by_block.setdefault((sample.examples, sample.outcomes.shape[1]), []).append(index)
+    factors = np.array([s.scale for s in samples], dtype=np.float64)
+    widths = np.array([s.range.high - s.range.low for s in samples]) * np.abs(factors)
+    pseudo = np.array([s.range.pseudo for s in samples], dtype=bool)
     blocks = []
     for cells in by_block.values():
         at = np.array(cells)
-        example, groups = _components([outcomes[i] for i in cells], factors[at], at)
-        n = outcomes[cells[0]].shape[1]
+        example, groups = _components([samples[i].outcomes for i in cells], factors[at], at)
+        n = samples[cells[0]].outcomes.shape[1]
         blocks.append(Block(at, example, float(max(n - 1, 1)), n, widths[at], pseudo[at], groups))
     limits = None
     if pseudo.any():
-        ends = factors[:, None] * np.array([(r.low, r.high) for r in ranges])
+        ends = factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples])
         limits = np.where(pseudo[:, None], ends, [-np.inf, np.inf])
     return Joint(means, tuple(blocks), limits)
 
@@ -87,7 +100,7 @@ def crossed_mean(
     outcomes: Sequence[NDArray], weights: Sequence[float], examples: Sequence[Hashable], constant: float = 0.0
 ) -> Estimate:
     """One contrast: ``sum(weight * mean(outcomes)) + constant``. See ``crossed``."""
-    joint = crossed(outcomes, [1.0] * len(outcomes), examples)
+    joint = crossed([Sample(x, examples=key) for x, key in zip(outcomes, examples, strict=True)])
     return joint.contrasts([list(weights)], constant)[0]
 
 

@@ -47,8 +47,8 @@ def unadjusted(p_worse, p_not_worse):
 
 def unpaired(base, candidates):
     """Wrong on purpose: base and candidate as if each had its own examples and draws."""
-    outcomes = [base.outcomes, *(candidate.outcomes for candidate in candidates)]
-    joint = stats.crossed(outcomes, [base.scale] * len(outcomes), list(range(len(outcomes))))
+    everyone = enumerate([base, *candidates])
+    joint = stats.crossed([stats.Sample(each.outcomes, base.scale, examples=i) for i, each in everyone])
     size = len(candidates)
     return joint.contrasts(np.hstack([np.full((size, 1), -1.0), np.eye(size)]))
 

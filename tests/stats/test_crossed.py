@@ -17,6 +17,12 @@ SCORES = (RNG.random((5, 400)) < RNG.random((1, 400))).astype(np.float32)
 OTHER = (RNG.random((5, 400)) < RNG.random((1, 400))).astype(np.float32)
 
 
+def crossed(outcomes, scales, examples, ranges=None) -> stats.Joint:
+    """One sample a cell, from lists."""
+    rows = zip(outcomes, scales, examples, ranges or [stats.Range()] * len(scales), strict=True)
+    return stats.crossed([stats.Sample(*row) for row in rows])
+
+
 def mean_squares(x: np.ndarray) -> tuple[float, float, float]:
     """Two-way mean squares of a table by the slow, obvious sums, each over T n."""
     trials, n = x.shape
@@ -109,14 +115,14 @@ def test_the_floors_tail_is_no_lighter_than_the_exact_one(times: float) -> None:
 
 @given(st.floats(0.1, 100), st.floats(-5, 5))
 def test_p_values_ignore_the_unit(scale: float, shift: float) -> None:
-    one = stats.crossed([SCORES, OTHER], [1.0, 1.0], ["x", "x"]).contrasts([[1.0, -1.0]], shift)[0]
-    two = stats.crossed([SCORES, OTHER], [scale, scale], ["x", "x"]).contrasts([[1.0, -1.0]], shift * scale)[0]
+    one = crossed([SCORES, OTHER], [1.0, 1.0], ["x", "x"]).contrasts([[1.0, -1.0]], shift)[0]
+    two = crossed([SCORES, OTHER], [scale, scale], ["x", "x"]).contrasts([[1.0, -1.0]], shift * scale)[0]
     assert two.p_above() == pytest.approx(one.p_above(), rel=1e-6, abs=1e-300)
     assert one.p_above() + one.p_below() == pytest.approx(1.0)
 
 
 def test_many_contrasts_at_once_are_the_same_as_one_by_one() -> None:
-    joint = stats.crossed([SCORES, OTHER, SCORES[:3]], [1.0, 1.0, 100.0], ["x", "y", "x"])
+    joint = crossed([SCORES, OTHER, SCORES[:3]], [1.0, 1.0, 100.0], ["x", "y", "x"])
     rows = RNG.normal(size=(20, 3))
     together = joint.contrasts(rows, np.arange(20.0))
     for i, row in enumerate(rows):
@@ -126,7 +132,7 @@ def test_many_contrasts_at_once_are_the_same_as_one_by_one() -> None:
 
 
 def test_noise_and_covariance_are_those_of_the_contrasts() -> None:
-    joint = stats.crossed([SCORES, OTHER, SCORES[:, ::-1]], [1.0, 1.0, 100.0], ["x", "x", "y"])
+    joint = crossed([SCORES, OTHER, SCORES[:, ::-1]], [1.0, 1.0, 100.0], ["x", "x", "y"])
     noise, covariance = joint.noise(40_000, np.random.default_rng(0)), joint.covariance()
     assert noise.mean(axis=0) == pytest.approx([0.0, 0.0, 0.0], abs=0.3)
     assert covariance[:2, 2] == pytest.approx([0.0, 0.0])  # blocks are independent
@@ -190,22 +196,22 @@ def test_pseudo_values_have_no_floor_where_they_vary() -> None:
     """One of 400 differs: far below the rule of three, and known as it is."""
     x = np.full((1, 400), 0.5, np.float32)
     x[0, 0] = 0.6
-    own = stats.crossed([x], [1.0], ["x"], [PSEUDO]).contrasts([[1.0]])[0]
+    own = crossed([x], [1.0], ["x"], [PSEUDO]).contrasts([[1.0]])[0]
     assert own.se == pytest.approx(scipy_stats.sem(x[0]), rel=1e-4)
-    assert stats.crossed([x], [1.0], ["x"]).contrasts([[1.0]])[0].se > 10 * own.se
+    assert crossed([x], [1.0], ["x"]).contrasts([[1.0]])[0].se > 10 * own.se
 
 
 @pytest.mark.parametrize("width", [1.0, 2.0])
 def test_pseudo_values_that_do_not_vary_prove_nothing(width: float) -> None:
     x = np.full((1, 100), 0.5, np.float32)
-    joint = stats.crossed([x, x], [1.0, 1.0], ["x", "x"], [stats.Range(1 - width, 1.0, pseudo=True)] * 2)
+    joint = crossed([x, x], [1.0, 1.0], ["x", "x"], [stats.Range(1 - width, 1.0, pseudo=True)] * 2)
     found = joint.contrasts([[1.0, -1.0]])[0]
     assert found.bound(0.95) == pytest.approx(3 * width / 100)
     assert joint.covariance()[0, 0] == pytest.approx((joints.RULE_OF_THREE * width / 100) ** 2)
 
 
 def test_one_pseudo_value_alone_leaves_the_floor() -> None:
-    found = stats.crossed([np.array([[0.5]])], [1.0], ["x"], [PSEUDO]).contrasts([[1.0]])[0]
+    found = crossed([np.array([[0.5]])], [1.0], ["x"], [PSEUDO]).contrasts([[1.0]])[0]
     assert found.se > 1.0
 
 
@@ -213,14 +219,14 @@ def test_the_floor_is_as_wide_as_the_range() -> None:
     """Outcomes from -1 to 1 can turn over by 2."""
     x = np.ones((1, 100))
     narrow, wide = (
-        stats.crossed([x], [1.0], ["x"], [r]).contrasts([[1.0]])[0] for r in (stats.Range(), stats.Range(-1.0, 1.0))
+        crossed([x], [1.0], ["x"], [r]).contrasts([[1.0]])[0] for r in (stats.Range(), stats.Range(-1.0, 1.0))
     )
     assert wide.se == pytest.approx(2 * narrow.se)
 
 
 def test_only_a_single_statistic_has_a_range() -> None:
     x = np.random.default_rng(0).random((2, 3, 50))
-    joint = stats.crossed(list(x), [1.0, 100.0], ["x", "x"], [stats.Range(-1.0, 1.0, pseudo=True), stats.Range()])
+    joint = crossed(list(x), [1.0, 100.0], ["x", "x"], [stats.Range(-1.0, 1.0, pseudo=True), stats.Range()])
     found = joint.contrasts([[1.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [1.0, -1.0]], [-0.5, 1.0, 0.0, 0.0])
     assert found.least.tolist() == [-1.5, -1.0, -math.inf, -math.inf]
     assert found.most.tolist() == [0.5, 3.0, math.inf, math.inf]
@@ -231,7 +237,7 @@ def test_only_a_single_statistic_has_a_range() -> None:
 
 def test_a_correlation_is_tested_on_fisher_s_scale() -> None:
     x = np.random.default_rng(1).normal(0.9, 0.3, (1, 20))
-    joint = stats.crossed([x], [1.0], ["x"], [stats.Range(-1.0, 1.0, pseudo=True)])
+    joint = crossed([x], [1.0], ["x"], [stats.Range(-1.0, 1.0, pseudo=True)])
     found = joint.contrasts([[1.0]], [-0.7])[0]
     r, se = x.mean(), scipy_stats.sem(x[0])
     t = (np.arctanh(r) - np.arctanh(0.7)) / (se / (1 - r * r))
