@@ -38,8 +38,9 @@ def program_digest(module: str | Sequence[str], rooms: Collection[str]) -> str:
 
     A room is a folder or a module of mmbench (``"probes"``, ``"zoo.frozen"``). What is imported from elsewhere counts
     by its name only. ``module`` may lie outside of mmbench, as a user's own probe does: then modules of its own
-    package are followed too. Several modules have one digest together. Computed once in a process. Raises
-    MissingAsset when a given module has no source.
+    package are followed too, and every module that stands in no folder of installed packages, as a file beside a
+    ``conftest.py``. Several modules have one digest together. Computed once in a process. Raises MissingAsset when a
+    given module has no source.
     """
     return _remembered((module,) if isinstance(module, str) else tuple(module), frozenset(rooms))
 
@@ -105,7 +106,10 @@ def programs(
 
     def is_followed(module: str) -> bool:
         top, _, rest = module.partition(".")
-        inside = any(f"{rest}.".startswith(f"{room}.") for room in rooms) if top == PACKAGE else top in tops
+        if top == PACKAGE:
+            inside = any(f"{rest}.".startswith(f"{room}.") for room in rooms)
+        else:
+            inside = top in tops or _is_own_code(top)
         return inside and found(module) is not None
 
     def number(module: str) -> str:
@@ -116,10 +120,13 @@ def programs(
         if source is None:
             raise MissingAsset(f"module {module!r} has no Python source that can be read, so its program has no digest")
         package = module if source.is_package else module.rpartition(".")[0]
-        return template(source.text, package, frozenset({PACKAGE, *tops}), edit)
+        followed = {PACKAGE, *tops}
+        if module.partition(".")[0] != PACKAGE:  # modules of mmbench import none of a user's
+            followed.update(filter(_is_own_code, _imported(source.text)))
+        return template(source.text, package, frozenset(followed), edit)
 
     def place(module: str, name: str) -> str:
-        within, from_module = f"{module}.{name}", is_followed(module)
+        within, from_module = f"{module}.{name}" if name else module, is_followed(module)
         if not is_followed(within):
             return f"{number(module)}:{name}" if from_module else name
         if from_module and repr(name) in written(module).text:  # then it may be a name of the package's __init__
@@ -131,6 +138,34 @@ def programs(
         module = list(numbers)[done]
         done += 1
         yield module, written(module).filled(place)
+
+
+@functools.lru_cache(maxsize=4096)
+def _imported(text: str) -> frozenset[str]:
+    """The first names of the modules that a module imports, relative imports left out. Raises SyntaxError."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return frozenset(found)
+
+
+@functools.cache
+def _is_own_code(top: str) -> bool:
+    """Whether a package or module stands on the path and in no folder of installed packages: a user's own files."""
+    if top in sys.stdlib_module_names or top == PACKAGE:
+        return False
+    loaded = sys.modules.get(top)
+    try:
+        spec = loaded.__spec__ if loaded is not None else importlib.util.find_spec(top)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    if spec is None:
+        return False
+    places = list(spec.submodule_search_locations or ([spec.origin] if spec.has_location and spec.origin else []))
+    return bool(places) and not any({"site-packages", "dist-packages"} & set(Path(place).parts) for place in places)
 
 
 def source_of(module: str) -> Source | None:
