@@ -62,6 +62,12 @@ def code_of(
     return hashlib.sha256("\0".join([digest, *given]).encode()).hexdigest() if given else digest
 
 
+def own_code_of(thing: type) -> str:
+    """``program_digest`` of the module that defines a class, where that is a user's own file; else empty."""
+    module = thing.__module__
+    return program_digest(module, ()) if _is_own_code(module.partition(".")[0]) and source_of(module) else ""
+
+
 def _unwrapped(function: Callable[..., Any], given: list[str]) -> Callable[..., Any]:
     """The function inside of ``functools.partial``; what it is given is added to ``given``."""
     while isinstance(function, functools.partial):
@@ -152,7 +158,6 @@ def _imported(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@functools.cache
 def _is_own_code(top: str) -> bool:
     """Whether a package or module stands on the path and in no folder of installed packages: a user's own files."""
     if top in sys.stdlib_module_names or top == PACKAGE:
