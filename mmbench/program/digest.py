@@ -68,6 +68,11 @@ def own_code_of(thing: type) -> str:
     return program_digest(module, ()) if _is_own_code(module.partition(".")[0]) and source_of(module) else ""
 
 
+def file_digest(module: str, text: str) -> str:
+    """``program_digest`` of a user's module that was run from a file with this text, and need not be importable."""
+    return digest_of((module,), (), lambda name: Source(text) if name == module else source_of(name))
+
+
 def _unwrapped(function: Callable[..., Any], given: list[str]) -> Callable[..., Any]:
     """The function inside of ``functools.partial``; what it is given is added to ``given``."""
     while isinstance(function, functools.partial):
