@@ -14,6 +14,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from mmbench.errors import MissingAsset
@@ -50,11 +51,13 @@ def code_of(
 ) -> str:
     """``program_digest`` of the modules that define ``functions``, and those of ``also`` that these do not reach.
 
-    What ``functools.partial`` gives to a function counts as well: the module of a partial object says nothing.
+    What ``functools.partial`` gives to a function counts as well: the module of a partial object says nothing. So do
+    the functions, numbers and texts that a function keeps from an enclosing one (``of_sums(parts, combine)``).
     """
     given: list[str] = []
-    modules = tuple(dict.fromkeys(_unwrapped(function, given).__module__ for function in functions))
-    further = dict.fromkeys(_unwrapped(function, given).__module__ for function in also)
+    main, others = ([_unwrapped(function, given) for function in each] for each in (functions, also))
+    modules = tuple(dict.fromkeys(function.__module__ for function in main))
+    further = dict.fromkeys(function.__module__ for function in [*others, *_enclosed([*main, *others], given)])
     if further:
         reached = _reached(modules, frozenset(rooms))
         modules += tuple(module for module in further if module not in reached)
@@ -80,6 +83,26 @@ def _unwrapped(function: Callable[..., Any], given: list[str]) -> Callable[..., 
         function = function.func
         given.append(getattr(function, "__qualname__", ""))
     return function
+
+
+def _enclosed(functions: Sequence[Callable[..., Any]], given: list[str]) -> list[Callable[..., Any]]:
+    """Functions of mmbench or of a user that ``functions`` keep in closures; plain values are added to ``given``."""
+    left, found = list(functions), []
+    for function in left:
+        for cell in getattr(function, "__closure__", None) or ():
+            try:
+                value = cell.cell_contents
+            except ValueError:  # a variable that was never given a value
+                continue
+            if isinstance(value, bool | int | float | str | bytes):
+                given.append(repr(value))
+            elif isinstance(value, FunctionType | functools.partial):
+                inner = _unwrapped(value, given)
+                top = getattr(inner, "__module__", "").partition(".")[0]
+                if inner not in left and (top == PACKAGE or _is_own_code(top)):
+                    left.append(inner)
+                    found.append(inner)
+    return found
 
 
 @functools.cache
@@ -172,9 +195,10 @@ def _is_own_code(top: str) -> bool:
         spec = loaded.__spec__ if loaded is not None else importlib.util.find_spec(top)
     except (ImportError, AttributeError, ValueError):
         return False
-    if spec is None:
-        return False
-    places = list(spec.submodule_search_locations or ([spec.origin] if spec.has_location and spec.origin else []))
+    if spec is None:  # a script that is run has a file and no spec
+        places = [str(file)] if (file := getattr(loaded, "__file__", None)) else []
+    else:
+        places = list(spec.submodule_search_locations or ([spec.origin] if spec.has_location and spec.origin else []))
     return bool(places) and not any({"site-packages", "dist-packages"} & set(Path(place).parts) for place in places)
 
 

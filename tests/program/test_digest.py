@@ -203,3 +203,19 @@ def test_further_functions_count_where_they_are_not_reached():
     rooms = {"program"}
     assert code_of([first], rooms, [reached]) == code_of([first], rooms)
     assert code_of([first], rooms, [further]) == program_digest((first.__module__, further.__module__), rooms)
+
+
+def test_what_a_function_keeps_from_an_enclosing_one_counts():
+    """Else a metric ``of_sums(parts, combine)``, with ``parts`` of mmbench, would be known by that file alone."""
+
+    def scaled(function, by):
+        def outcome(x):
+            return function(x) * by
+
+        outcome.__module__ = canonical.__module__
+        return outcome
+
+    rooms = {"program"}
+    one, same, other = (code_of([scaled(canonical, by)], rooms) for by in (1.0, 1.0, 2.0))
+    assert one == same != other
+    assert code_of([scaled(digest, 1.0)], rooms) != one  # a function of this file
