@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mmbench.verdict import Verdict
 
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
+# That features are not stored is said in the summary of warnings, and fails no run where warnings are errors.
+UNSTORED = pytest.mark.filterwarnings("default::mmbench.features.store.StoreWarning")
 # A cell that is read back, or too slow to run again, leaves its timer unused on purpose.
 UNTIMED = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all")
 
@@ -181,6 +183,8 @@ class Session:
         if self.problems:
             raise pytest.UsageError("\n".join(dict.fromkeys(self.problems)))
         for item in items:
+            if item.get_closest_marker("mmbench"):
+                item.add_marker(UNSTORED)
             if {"model", "dataset"} & _params(item).keys():
                 item.add_marker(UNTIMED)
         unwanted = () if self.option("timings") else ("timing",)

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mmbench.errors import UnknownName
 from mmbench.registry import Registry, by_name
 
 Reading = Literal["paper", "code"]
@@ -78,7 +79,14 @@ class Protocol:
         return dataclasses.replace(self, name=f"{self.name}@{layer}", layer=layer)
 
     def at(self, **changed: Any) -> Protocol:
-        """This protocol with some settings changed and the values appended to its name."""
+        """This protocol with some settings changed and the values appended to its name.
+
+        Raises UnknownName for a setting that its probe does not have.
+        """
+        known = [field.name for field in dataclasses.fields(self.settings)]
+        for setting in changed:
+            if setting not in known:
+                raise UnknownName(f"setting of protocol {self.name}", setting, known)
         name = "_".join([self.name, *(str(value) for value in changed.values())])
         return dataclasses.replace(self, name=name, settings=dataclasses.replace(self.settings, **changed))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench.lineup_source import LineupSource, has_items
+from mmbench.errors import MissingAsset
 from mmbench.features.keys import digest_of
+from mmbench.features.store import StoreWarning
 from mmbench.inputs.entry import FAMILIES, Inputs
 from mmbench.inputs.labelled import models_of
 from mmbench.metrics import Metric
@@ -31,18 +34,34 @@ def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> 
     parts = FAMILIES.get(probe.inputs).parts(source, cell)
     if any(part is None for part in parts):
         return None
-    made_of = {"protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code_digest(probe, metric)}
+    code = code_digest(probe, metric)
+    if code is None:
+        return None
+    made_of = {"protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code}
     return digest_of({"schema": SCHEMA, "metric": metric.name, **made_of})
 
 
-def code_digest(probe: Probe, metric: Metric) -> str:
-    """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do."""
+def code_digest(probe: Probe, metric: Metric) -> str | None:
+    """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do.
+
+    None, with a StoreWarning, where a function has no source file: it was typed into a notebook or at a prompt.
+    """
     outcome = metric.outcome
     functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, outcome]
-    if not isinstance(outcome, Jackknifed):
-        return code_of(functions, ROOMS)
-    also = [outcome.leave_one_out, *([outcome.spread] if outcome.spread else [])]
-    return code_of([*functions, outcome.statistic], ROOMS, also)
+    also: list[Callable[..., Any]] = []
+    if isinstance(outcome, Jackknifed):
+        functions.append(outcome.statistic)
+        also = [outcome.leave_one_out, *([outcome.spread] if outcome.spread else [])]
+    try:
+        return code_of(functions, ROOMS, also)
+    except MissingAsset as error:
+        warnings.warn(
+            f"scores of the probe {probe.name!r} by {metric.name!r} are not stored: {error}; write it in a file and "
+            "import it",
+            StoreWarning,
+            stacklevel=2,
+        )
+        return None
 
 
 def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Each function takes entries and gives an entry, so that they compose; nothing is loaded before the entry is. Items keep
 their ids, so that scores pair by example with those of the parent. The identity is a digest of the parents'
-identities, of what is done, and of ``VERSION``. On the command line and in lineups:
+identities, of what is done, and of this module's program. On the command line and in lineups:
 
     masked:DATASET?mask=NAME                     NAME of a registered mask, or MODULE:NAME or FILE.py:NAME
     restricted:DATASET?classes=CLASS,CLASS       or classes=@FILE: a class name a line
@@ -28,11 +28,10 @@ import numpy as np
 from mmbench.datasets.entry import Ceiling, Dataset, DatasetEntry, ImageSource, Split
 from mmbench.datasets.masks import Mask
 from mmbench.errors import BadDataset, BadItem, BadSpec, UnknownName
+from mmbench.program import program_digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-VERSION = 1  # raise it when an item or a label that a function of this module gives could change
 
 Make = Callable[[], Dataset]
 
@@ -145,7 +144,7 @@ def _derived(
         return dataclasses.replace(load(), name=name)
 
     def identity() -> str:
-        return hashlib.sha256(json.dumps([VERSION, *parts()]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([program_digest(__name__, ()), *parts()]).encode()).hexdigest()
 
     return dataclasses.replace(parent, name=name, load=named, identity=identity, **changes)
 

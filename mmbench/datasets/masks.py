@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.errors import BadSpec
-from mmbench.program import canonical
+from mmbench.program import canonical, file_digest
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ MASKS: Registry[Mask] = Registry("mask", group="mmbench.masks")
 def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "", about: str = "") -> Mask:
     """A mask of a function of one item. Its identity is a digest of what the function's file does (its syntax tree).
 
-    Raises BadSpec for a function that stands in no file (a built-in one, or one typed into a shell): write a Mask.
+    For a user's file, the files of the user that it imports count too. Values that the function keeps from an enclosing
+    function, where that stands in another file, do not: put them into ``name``. Raises BadSpec for a function that
+    stands in no file (a built-in one, or one typed into a shell): write a Mask.
     """
     name = name or f"{function.__module__}.{function.__qualname__}"
     try:
@@ -50,7 +52,9 @@ def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "
         file = None
     if file is None or not Path(file).is_file():
         raise BadSpec(f"mask {name!r} is a function without a source file, so it has no digest; make a Mask of it")
-    program = canonical(Path(file).read_text(encoding="utf-8"))
+    text = Path(file).read_text(encoding="utf-8")
+    ours = function.__module__.startswith("mmbench.")
+    program = canonical(text) if ours else f"{function.__qualname__}\0{file_digest(function.__module__, text)}"
     digest = hashlib.sha256(f"{name}\0{program}".encode()).hexdigest()
     return Mask(name, modality, functools.partial(_ignoring_id, function), lambda: digest, about)
 

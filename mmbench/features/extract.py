@@ -62,13 +62,13 @@ def extract(
     name = name or identity.architecture
     items, bad = item_digests(split, modality)
     wanted = dict.fromkeys(layers)
-    if identity.weights is None:
-        store.warn_unknown_weights(name, identity.architecture)
     targets = [_target(store, identity, modality, device, precision, layer, name) for layer in wanted]
     job = Job(name, split, items, targets, store, batch_size, device, precision, workers, on_bad, bad, prepared_images)
     if bad and on_bad == "stop":
         job.stop(min(bad))
     _fill(job, encoder, modality, progress)
+    if identity.weights is None:  # after loading: where weights are missing, that is the message
+        store.warn_unknown_weights(name, identity.architecture)
     return _gathered(job)
 
 

@@ -18,6 +18,7 @@ from mmbench.errors import BadSpec
 from mmbench.models import encoders
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, Modality, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
+from mmbench.program import own_code_of
 from mmbench.registry import imported_object, searched
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def from_module(
 ) -> ModelEntry:
     """An image entry of a plain module that maps ``[batch, 3, size, size]`` to ``[batch, dim]``.
 
-    Its identity is a digest of its weights, its printed structure and ``version``; change ``version`` when the code
-    of ``forward`` changes. The module is frozen in place: eval mode, float32, no gradients.
+    Its identity is a digest of its weights, its printed structure, the program of the file that defines its class (a
+    user's own, not an installed package) and ``version``; change ``version`` when other code changes what ``forward``
+    gives. The module is frozen in place: eval mode, float32, no gradients.
     """
     import torch
 
@@ -53,7 +55,7 @@ def from_module(
     if not isinstance(out, torch.Tensor) or out.ndim != 2:
         raise BadSpec(f"model {name!r}: the module gives {_shape(out)} and not features of shape [batch, dim]")
     dim = int(out.shape[1])
-    architecture = hashlib.sha256(repr(module).encode()).hexdigest()[:16]
+    architecture = hashlib.sha256(f"{module!r}{own_code_of(type(module))}".encode()).hexdigest()[:16]
     return ModelEntry(
         name=name,
         modality="image",
@@ -79,7 +81,8 @@ def from_object(
 
     ``modality`` chooses when it has both (image by default). Images need a Preprocess: given here, or as the
     object's ``preprocess``. The object's ``identity`` (a string), or its weights when it is a torch module, identify
-    it; an object with neither is measured, but nothing of it is cached.
+    it, together with the program of its file where that is the user's own; an object with neither is measured, but
+    nothing of it is cached.
     """
     name = name or str(getattr(model, "name", type(model).__name__))
     kind: Modality = modality or ("image" if hasattr(model, "encode_image") else "text")
@@ -90,9 +93,10 @@ def from_object(
     if kind == "image" and not isinstance(wanted, Preprocess):
         raise BadSpec(f"model {name!r} encodes images but states no Preprocess; pass preprocess=Preprocess(...)")
 
+    about = f"{type(model).__module__}.{type(model).__qualname__} {own_code_of(type(model))[:16]}".strip()
+
     def identity() -> Identity:
         shown = wanted if kind == "image" else None
-        about = f"{type(model).__module__}.{type(model).__qualname__}"
         known = dict(encoders.versions("torch", "pillow"))
         return Identity(_object_digest(model), about, f"encode_{kind}", shown, known)
 

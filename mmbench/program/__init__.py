@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmbench.program.digest import Source, code_of, modules_of, program_digest, source_of
+from mmbench.program.digest import Source, code_of, file_digest, modules_of, own_code_of, program_digest, source_of
 from mmbench.program.text import canonical
 
-__all__ = ["Source", "canonical", "code_of", "modules_of", "program_digest", "source_of"]
+__all__ = ["Source", "canonical", "code_of", "file_digest", "modules_of", "own_code_of", "program_digest", "source_of"]

@@ -37,7 +37,10 @@ def canonical(source: str) -> str:
 
 @dataclass(frozen=True)
 class Template:
-    """A text with a mark, ``\\0``, for each of ``imports``: module and name of what comes from within the package."""
+    """A text with a mark, ``\\0``, for each of ``imports``: module and name of what comes from within the package.
+
+    The name is empty where a module of the first level is imported (``import helper``).
+    """
 
     text: str
     imports: tuple[tuple[str, str], ...]
@@ -191,8 +194,11 @@ class _Imports:
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 top, bound = alias.name.partition(".")[0], alias.asname or alias.name.partition(".")[0]
-                if top not in self.tops or "." not in alias.name:
+                if top not in self.tops or alias.name == PACKAGE:
                     yield None, bound, lambda alias=alias: f"Import({alias.name!r},{alias.asname!r})"  # type: ignore[misc]
+                    continue
+                if "." not in alias.name:
+                    yield (alias.name, bound), bound, self._writer(alias.name, "", repr(bound))
                     continue
                 module, _, name = alias.name.rpartition(".")
                 said = name if alias.asname else alias.name

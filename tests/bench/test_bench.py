@@ -7,13 +7,14 @@ import pytest
 
 from mmbench.bench.bench import Bench
 from mmbench.errors import BadFeatures, BadScores, BadSpec, NotEnoughShots, UnknownLayer, Unmeasured
-from mmbench.features.store import Store
+from mmbench.features.store import Store, StoreWarning
 from mmbench.metrics import METRICS, Metric
 from mmbench.probes.logistic import LOGISTIC
 from mmbench.probes.mlp import MLP_HEAD
 from mmbench.probes.neighbours import NEIGHBOURS
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.probes.zero_shot import ZERO_SHOT
+from mmbench.program.digest import source_of
 from mmbench.protocol import PRINTED, Cell, Roles
 
 from ..tiny_lineup import colours, dataset, split, tiny_lineup, words
@@ -253,3 +254,19 @@ def test_a_metric_gives_one_outcome_for_each_trial_and_example(bench, monkeypatc
         BadScores, match=r"metric flat: expected one outcome for each trial and example, \[10, 53\], got shape \[10\]"
     ):
         bench().scores(cell)
+
+
+def test_a_metric_without_a_source_file_is_measured_and_not_stored(bench, monkeypatch):
+    """As one that was typed into a notebook: nothing could tell a changed one from the stored scores."""
+    typed: dict = {"__name__": "__main__"}
+    exec("def typed(predictions, labels):\n    return (predictions == labels[None]).astype('float32')", typed)
+    monkeypatch.setitem(
+        METRICS._entries, "accuracy", dataclasses.replace(METRICS.get("accuracy"), outcome=typed["typed"])
+    )
+    monkeypatch.setattr(
+        "mmbench.program.digest.source_of", lambda module, own=source_of: None if module == "__main__" else own(module)
+    )
+    once = bench()
+    with pytest.warns(StoreWarning, match="'prototypes' by 'accuracy' are not stored: .*write it in a file"):
+        assert once.scores(Cell(FEW_SHOT, "clip", "cifar10")).mean > 90
+    assert list(once.store.root.glob("scores/**/*.safetensors")) == []

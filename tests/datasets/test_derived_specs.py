@@ -230,6 +230,18 @@ def test_a_mask_comes_from_a_file(code):
     assert resolve(spec).identity() != before
 
 
+def test_what_the_file_of_a_mask_imports_counts(tmp_path, monkeypatch):
+    """Else a changed helper would give the features of the old mask."""
+    (tmp_path / "my_mask.py").write_text("import my_mask_part\ndef dark(image): return my_mask_part.dark(image)")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for text in ("dark = None", "dark = None  # a comment", "dark = 1"):
+        (tmp_path / "my_mask_part.py").write_text(text)
+        found.append(resolve(f"masked:flags?mask={tmp_path}/my_mask.py:dark&of=image").identity())
+        sys.modules.pop("my_mask_part", None)
+    assert found[0] == found[1] != found[2]
+
+
 def test_a_module_of_the_current_folder_is_found_last(code, monkeypatch):
     monkeypatch.chdir(code.parent)
     assert resolve("python:my_sets:mine").name == "mine"

@@ -24,7 +24,7 @@ from tiny_encoders import (
     text_encoder,
 )
 
-from mmbench.errors import BadDataset, BadFeatures, BadItem, BadSpec
+from mmbench.errors import BadDataset, BadFeatures, BadItem, BadSpec, Unmeasured
 from mmbench.features.encode import encode_rows
 from mmbench.features.items import item_digests
 from mmbench.features.keys import feature_key
@@ -338,6 +338,14 @@ def test_training_mode_is_refused(store):
     encoder.module[1].train()
     with pytest.raises(BadFeatures, match=r"in training mode \(1\).*call module.eval\(\)"):
         extract(encoder, IDENTITY, pictures(range(2)), store)
+
+
+def test_weights_that_are_missing_are_the_message_and_not_that_they_are_unknown(store):
+    def load():
+        raise Unmeasured("the weights are not here; fetch them")
+
+    with pytest.raises(Unmeasured, match="the weights are not here"):  # warnings are errors here
+        extract(load, dataclasses.replace(IDENTITY, weights=None), pictures(range(2)), store)
 
 
 def test_unknown_weights_are_never_stored_and_a_store_warns_once(store):

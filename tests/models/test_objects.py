@@ -13,6 +13,7 @@ from mmbench.models import objects, sources
 from mmbench.models.entry import Preprocess
 from mmbench.models.objects import from_module, from_object, module_digest
 from mmbench.models.specs import parse, resolve
+from mmbench.program import digest as program
 
 PLAIN = Preprocess(8, 8, (0.5,) * 3, (0.5,) * 3)
 
@@ -288,8 +289,32 @@ class TestPython:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in ("", str(tmp_path))])
         yield
-        for name in ("my_models", "my_helper"):
+        for name in ("my_models", "my_helper", "my_code", "my_part"):
             sys.modules.pop(name, None)
+
+    @pytest.mark.parametrize("base", ["torch.nn.Module", "object"])
+    @pytest.mark.parametrize("changed", ["my_code.py", "my_part.py"])
+    def test_the_same_weights_under_other_code_are_another_model(self, tmp_path, base, changed):
+        """Her file, or a file that it imports: with the weights alone in the identity, old features would be found."""
+        texts = {
+            "my_part.py": "def end(x):\n    return x",
+            "my_code.py": f"import torch\nimport my_part\nfrom mmbench.models.entry import Preprocess\n"
+            f"class Mine({base}):\n    identity = 'v1'\n"
+            "    preprocess = Preprocess(8, 8, (0.5,) * 3, (0.5,) * 3)\n"
+            "    def forward(self, x):\n        return my_part.end(x.mean(dim=(2, 3)))\n"
+            + ("" if base == "torch.nn.Module" else "    encode_image = forward\n"),
+        }
+
+        def identity(edited="", addition=""):
+            for name, text in texts.items():
+                (tmp_path / name).write_text(text + addition * (name == edited))
+                sys.modules.pop(name.removesuffix(".py"), None)
+            program._remembered.cache_clear()  # as in a new process
+            return resolve("python:my_code:Mine").identity()
+
+        before = identity()
+        assert identity(changed, "  # a comment") == before
+        assert identity(changed, "\nADDED = 1") != before
 
     def test_the_search_path_is_left_as_it_was_even_after_a_failure(self):
         before = list(sys.path)

@@ -132,6 +132,22 @@ def test_a_drift_inside_the_recorded_interval_is_reported_not_failed(stage, form
     result.stdout.fnmatch_lines(["drifted within the recorded interval:", "*supported*measured*a*"])
 
 
+def test_a_refutation_that_only_just_crosses_the_edge_is_reported_not_failed(stage, forms):
+    """Another processor adds in another order: a claim at the edge of a verdict may turn either way."""
+    stage.claim("a", forms["refuted"])
+    stage.expect(KNOWN.format(verdict="inconclusive", estimate=-15.0, low=-31.0, high=1.0))
+    result = stage.run("-k", "test_claim", "-rx")
+    result.assert_outcomes(xfailed=1, deselected=3)
+    result.stdout.fnmatch_lines(["drifted within the recorded interval:", "*refuted*measured*a*"])
+    result.stdout.fnmatch_lines(["*a was inconclusive at -15*and is now refuted*"])
+
+
+def test_a_refuted_claim_that_was_unmeasured_before_fails(stage, forms):
+    stage.claim("a", forms["refuted"])
+    stage.expect('[[outcome]]\nclaim = "a"\nevidence = "measured"\nverdict = "unmeasured"\nreason = ""\n')
+    stage.run("-k", "test_claim").assert_outcomes(failed=1, deselected=3)
+
+
 def test_a_difference_outside_the_recorded_interval_fails(stage, forms):
     stage.claim("a", forms["supported"])
     stage.expect(KNOWN.format(verdict="inconclusive", estimate=1.0, low=-1.0, high=3.0))

@@ -159,3 +159,14 @@ def test_offline_lasts_as_long_as_the_run(pytester, monkeypatch):
     pytester.runpytest_inprocess("--mmbench-offline").assert_outcomes(passed=1)
     assert not assets.is_offline()
     pytester.runpytest_inprocess().assert_outcomes(failed=1)
+
+
+def test_a_warning_that_features_are_not_stored_fails_no_benchmark(pytester):
+    """Warnings are errors in this repository, and a model without known weights is measured all the same."""
+    pytester.makepyfile(
+        test_warning="import warnings\nimport pytest\nfrom mmbench.features.store import StoreWarning\n\n\n"
+        "@pytest.mark.mmbench\ndef test_benchmark():\n    warnings.warn('not stored', StoreWarning)\n\n\n"
+        "def test_other():\n    warnings.warn('not stored', StoreWarning)\n"
+    )
+    done = pytest_in(pytester.path, "-W", "error")
+    assert "1 failed, 1 passed, 1 warning" in done.stdout, done.stdout

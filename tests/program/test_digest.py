@@ -144,6 +144,31 @@ def test_a_users_loaded_file_is_read(tmp_path, monkeypatch):
     assert of("x = 1  # one") == of("x = 1") != of("x = 2")
 
 
+def test_files_beside_a_users_file_are_followed_and_installed_packages_are_not(tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages"
+    (tmp_path / "lab_parts").mkdir()
+    installed.mkdir()
+    texts = {
+        "lab_probe.py": "import lab_near\nfrom lab_parts.deep import far\nimport lab_installed\nimport numpy",
+        "lab_near.py": "x = 1",
+        "lab_parts/deep.py": "far = 1",
+        "lab_unused.py": "x = 1",
+        "site-packages/lab_installed.py": "x = 1",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(installed)
+    before = digest_of(["lab_probe"], ROOMS)
+    assert set(modules_of("lab_probe", ROOMS)) == {"lab_probe", "lab_near", "lab_parts.deep"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(f"{text}\nCHANGED = 1")
+        counts = name not in ("lab_unused.py", "site-packages/lab_installed.py")
+        assert (digest_of(["lab_probe"], ROOMS) != before) == counts, name
+        (tmp_path / name).write_text(f"{text}  # as before")
+        assert digest_of(["lab_probe"], ROOMS) == before, name
+
+
 def test_the_real_modules():
     logistic, rooms = "mmbench.probes.logistic", {"probes"}
     found = modules_of(logistic, rooms)
@@ -178,3 +203,19 @@ def test_further_functions_count_where_they_are_not_reached():
     rooms = {"program"}
     assert code_of([first], rooms, [reached]) == code_of([first], rooms)
     assert code_of([first], rooms, [further]) == program_digest((first.__module__, further.__module__), rooms)
+
+
+def test_what_a_function_keeps_from_an_enclosing_one_counts():
+    """Else a metric ``of_sums(parts, combine)``, with ``parts`` of mmbench, would be known by that file alone."""
+
+    def scaled(function, by):
+        def outcome(x):
+            return function(x) * by
+
+        outcome.__module__ = canonical.__module__
+        return outcome
+
+    rooms = {"program"}
+    one, same, other = (code_of([scaled(canonical, by)], rooms) for by in (1.0, 1.0, 2.0))
+    assert one == same != other
+    assert code_of([scaled(digest, 1.0)], rooms) != one  # a function of this file
