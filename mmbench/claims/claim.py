@@ -51,7 +51,9 @@ class Printed:
         if self.value != self.value or (self.std is not None and not self.std >= 0):
             raise BadScores(f"a printed number must be finite with a spread of 0 or more, got {self}")
         if self.exact and (self.std is not None or self.se is not None):
-            raise BadScores(f"an exact number is a count or a size and has no spread, got {self}; leave one of them out")
+            raise BadScores(
+                f"an exact number is a count or a size and has no spread, got {self}; leave one of them out"
+            )
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Table:
     cells: Mapping[Cell, Printed]
     spread: str = ""
     note: str = ""
+
+
+def as_code(cell: Cell) -> Cell:
+    """The cell as the authors' code makes it; the same one where paper and code agree."""
+    return replace(cell, protocol=cell.protocol.code or cell.protocol)
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ class Claim:
             return node
         if not any(cell.protocol.code for cell in cells_of(node)):
             return None
-        return with_cells(node, lambda cell: replace(cell, protocol=cell.protocol.code or cell.protocol))
+        return with_cells(node, as_code)
 
     @functools.cached_property  # compiling all claims takes a quarter of a second, and a collection asks several times
     def cells(self) -> Mapping[EvidenceKind, tuple[Cell, ...]]:

@@ -52,7 +52,9 @@ def about_scores(scores: Iterable[Scores], probes: Iterable[str], networks: str)
         return About()
     pools = [each.pool for each, probe in found if probe not in WITHOUT_TRAINING]
     fresh = all(pool is not None for pool in pools)
-    return About(networks, _examples([each for each, _ in found]), (FRESH_POOLS if fresh else THIS_POOL) if pools else "")
+    return About(
+        networks, _examples([each for each, _ in found]), (FRESH_POOLS if fresh else THIS_POOL) if pools else ""
+    )
 
 
 def about_print(numbers: Mapping[Cell, Printed], cells: Iterable[Cell], bare: Iterable[Cell]) -> About:

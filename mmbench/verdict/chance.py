@@ -92,7 +92,7 @@ def _why(leaf: Leaf, floors: Floors) -> str:
 
 
 def _one_list(leaf: Coefficient, floors: Floors) -> str:
-    """A correlation says nothing where all cells of one of its two lists do, in each of the correlations it averages."""
+    """A correlation says nothing where all cells of one of its lists do, in each of the correlations it averages."""
     found = []
     for part in leaf.parts:
         lists = ([cell for term in terms for cell in term.cells] for terms in (part.xs, part.ys))

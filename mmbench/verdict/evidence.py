@@ -131,7 +131,9 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
     absent = [cell for cell in cells if cell not in numbers]
     missing = (f"the paper prints no number for {_some(absent)}",) if absent else ()
     bare = frozenset(cell for cell in rows if cell not in errors)
-    note = f"{len(bare)} of {len(rows)} printed numbers have no spread; only signs can be read from them" if bare else ""
+    note = (
+        f"{len(bare)} of {len(rows)} printed numbers have no spread; only signs can be read from them" if bare else ""
+    )
     spread = [cell for cell in rows if cell not in bare]
     known = None
     if spread:

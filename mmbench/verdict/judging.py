@@ -14,7 +14,7 @@ from mmbench.conditions import DUST, Coefficient, Leaf, Linear, Node, Quorum, ce
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
 from mmbench.verdict.chance import Floors, uninformative
-from mmbench.verdict.evidence import Evidence, Gathered, gather
+from mmbench.verdict.evidence import Evidence, Gathered, Published, gather
 from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
 
 LEVEL = stats.LEVEL
@@ -63,7 +63,7 @@ def _qualified(found: Verdict, node: Node, gathered: Gathered, evidence: Evidenc
         return found
     about = gathered.about(gathered.rows if found.deciding is None else cells_of(found.deciding))
     found = replace(found, about=about)
-    if evidence.kind == "published" or gathered.joint is None:
+    if isinstance(evidence, Published) or gathered.joint is None:
         return found
     floors = Floors(gathered.scores, gathered.joint, evidence.untrained)
     nothing = uninformative(node.leaves(), found.deciding, floors)
@@ -149,7 +149,7 @@ def _outcome(p_support: float, p_refute: float) -> Outcome:
 
 
 def _with_sign(judged: _Judged, gathered: Gathered) -> _Judged:
-    """The leaf decided by its sign where a cell of it has no spread; as it is where it could be tested, or is missing."""
+    """The leaf decided by its sign where a cell of it has no spread; unchanged where it was tested, or is missing."""
     leaf = judged.leaf
     holds = leaf.truth(gathered.means)
     if holds is None or not any(cell in gathered.bare for term in leaf.terms for cell in term.cells):
@@ -242,8 +242,8 @@ def _decide(node: Node, judged: Iterator[_Judged]) -> _Decision:
     fail = len(parts) - node.n + 1  # so many failures refute it
     p_support = stats.quorum_p([part.p_support for part in parts], node.n)
     p_refute = stats.quorum_p([part.p_refute for part in parts], fail)
-    support = sorted(parts, key=lambda p: (p.p_support, -p.support.rank))[node.n - 1].support
-    refute = sorted(parts, key=lambda p: (p.p_refute, p.refute.rank))[fail - 1].refute
+    support = sorted(parts, key=lambda p: (p.p_support, -p.support.rank, -(p.support.value or 0)))[node.n - 1].support
+    refute = sorted(parts, key=lambda p: (p.p_refute, p.refute.rank, p.refute.value or 0))[fail - 1].refute
     paid = {key: (s * fail, r * node.n) for part in parts for key, (s, r) in part.paid.items()}
     return _Decision(p_support, p_refute, support, refute, paid)
 

@@ -50,8 +50,8 @@ class Verdict:
     claim's truth at the point estimates (None when cells are missing). ``settle`` says what would settle an
     inconclusive verdict, ``missing`` what an unmeasured one lacks, ``note`` what the reader must know.
 
-    ``about`` says what the bounds speak of. ``point``: decided by the sign of printed numbers without spread, which is no
-    test. ``uninformative`` says why the deciding comparison says nothing (neither side is better than chance or the
+    ``about`` says what the bounds speak of. ``point``: decided by the sign of printed numbers without spread, which is
+    no test. ``uninformative`` says why the deciding comparison says nothing (neither side is better than chance or the
     untrained network), and is empty where it says something; ``at_chance`` counts the comparisons that say nothing.
     ``deciding`` is the comparison that ``binding`` names.
     """
@@ -79,7 +79,7 @@ class Verdict:
     settle: str = ""
     note: str = ""
     disagreements: tuple[str, ...] = ()
-    about: About = About()
+    about: About = field(default_factory=About)
     uninformative: str = ""
     at_chance: int = 0
     deciding: Leaf | None = field(default=None, repr=False, compare=False)

@@ -1,8 +1,9 @@
 """A claim under two readings (the paper's text, the authors' code): how the two verdicts stand to each other.
 
 Two labels alone do not show that a reading matters: a verdict that is open under both is not confirmed, and supported
-beside inconclusive may be a difference of nothing. Both readings are measured on the same examples, so the difference
-of the two deciding margins is tested as one contrast, in pairs.
+beside inconclusive may be a difference of nothing. Both readings are measured on the same examples, so the margin of
+the comparison that decides under the paper's reading is tested against the margin of the same comparison under the
+code's, as one contrast, in pairs. (Two different comparisons may be in different units.)
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mmbench.claims.claim import Claim
+from mmbench.claims.claim import Claim, as_code
 from mmbench.conditions import DUST, Linear, cells_of
 from mmbench.stats import Joint
 from mmbench.verdict.evidence import Evidence, Gathered, gather
@@ -27,10 +28,11 @@ WORDS: dict[State, str] = {
 
 @dataclass(frozen=True)
 class Readings:
-    """Two readings of one claim. ``difference`` is the code's deciding margin less the paper's, in printed units.
+    """Two readings of one claim. ``difference`` is the margin under the code's reading less that under the paper's.
 
-    ``low`` and ``high`` are its two-sided 95 % interval, ``p`` the two-sided p-value of no difference. ``untested`` says
-    why there is no test; the numbers are then None.
+    It is of the comparison that decides under the paper's reading, in printed units; ``elsewhere`` says that another
+    one decides under the code's. ``low`` and ``high`` are its two-sided 95 % interval, ``p`` the two-sided p-value of no
+    difference. ``untested`` says why there is no test; the numbers are then None.
     """
 
     state: State
@@ -39,6 +41,7 @@ class Readings:
     high: float | None = None
     p: float | None = None
     untested: str = ""
+    elsewhere: bool = False
 
 
 def state_of(paper: str, code: str) -> State:
@@ -53,18 +56,18 @@ def state_of(paper: str, code: str) -> State:
 def compare_readings(claim: Claim, evidence: Evidence, paper: Verdict, code: Verdict) -> Readings:
     """The two verdicts on ``claim``, both made by ``judge`` from this evidence, and the test of their difference."""
     state = state_of(paper.outcome, code.outcome)
-    blank = Readings(state)
     if state == "not comparable":
-        return blank
-    if paper.deciding is None or code.deciding is None:
-        return replace(blank, untested="no single comparison decides")
-    nodes = paper.deciding, code.deciding
-    gathered = gather(claim, evidence, dict.fromkeys(cell for node in nodes for cell in cells_of(node)))
+        return Readings(state)
+    if paper.deciding is None:
+        return Readings(state, untested="no single comparison decides")
+    leaves = paper.deciding, paper.deciding.with_cells(as_code)
+    blank = Readings(state, elsewhere=code.deciding != leaves[1])
+    gathered = gather(claim, evidence, dict.fromkeys(cell for leaf in leaves for cell in cells_of(leaf)))
     if gathered.joint is None or gathered.missing:
         return replace(blank, untested="a cell has no spread")
-    terms = [leaf.tangent(gathered.means) for leaf in nodes]
+    terms = [leaf.tangent(gathered.means) for leaf in leaves]
     if terms[0] is None or terms[1] is None:
-        return replace(blank, untested="a deciding comparison is a correlation, which is not linear in its cells")
+        return replace(blank, untested="a correlation decides, which is not linear in its cells")
     difference = terms[1] - terms[0]
     assert isinstance(difference, Linear)
     if all(abs(weight) < DUST for _, weight in difference.weights):
