@@ -31,10 +31,11 @@ class Multiplicity:
     def __str__(self) -> str:
         if not self.tested:
             return "no verdict of this run is a test"
+        verdicts = "verdict is a test" if self.tested == 1 else "verdicts are tests"
         return (
-            f"{self.tested} verdicts are tests, at 5 % a side without adjustment: at most {self.expected:.1f} of the "
-            f"{self.decided} decided ones are expected to be false; {self.survive} stay decided after Holm's "
-            "adjustment by study"
+            f"{self.tested} {verdicts}, at 5 % a side without adjustment: {self.decided} decided, of which at most "
+            f"{self.expected:.1f} are expected to be false; {self.survive} still decided after Holm's adjustment by "
+            "study"
         )
 
 

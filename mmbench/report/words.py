@@ -56,10 +56,10 @@ def readings_words(verdict: VerdictPart) -> str:
     if test.difference is None or test.p is None:
         return f"{said} The difference is not tested: {test.untested}."
     bounds = "" if test.low is None or test.high is None else f" [{test.low:+.3g}, {test.high:+.3g}]"
-    found = "differs from" if test.p <= LEVEL else "is not shown to differ from"
+    found = "differs" if test.p <= LEVEL else "is not shown to differ"
     elsewhere = "; under the code another comparison decides" if test.elsewhere else ""
     return (
-        f"{said} In the deciding comparison the margin {found} the paper's: by {test.difference:+.3g}{bounds} "
+        f"{said} The paper's deciding margin {found} there: by {test.difference:+.3g}{bounds} "
         f"(95 %, paired), p {p_value(test.p)}{elsewhere}."
     )
 
@@ -70,9 +70,10 @@ def uninformative_words(record: Record) -> str:
     if not marked:
         return ""
     decided = sum(verdict.outcome in ("supported", "refuted") for verdict in marked)
+    verdicts = "verdict is" if len(marked) == 1 else "verdicts are"
     return (
-        f"{len(marked)} verdicts are uninformative, {decided} of them decided: neither side of the comparison that "
-        "decides is better than chance or than the untrained network"
+        f"{len(marked)} {verdicts} uninformative ({decided} decided): neither side of the comparison that decides is "
+        "better than chance or than the untrained network"
     )
 
 
@@ -81,7 +82,8 @@ def points_words(record: Record) -> str:
     found = [verdict.outcome for verdict in record.verdicts if verdict.point]
     if not found:
         return ""
+    verdicts = "verdict is a point" if len(found) == 1 else "verdicts are points"
     return (
-        f"{len(found)} verdicts are points: the sign of printed numbers without spread, which is no test "
+        f"{len(found)} {verdicts}: the sign of printed numbers without spread, which is no test "
         f"({found.count('supported')} for the claim, {found.count('refuted')} against)"
     )

@@ -59,11 +59,11 @@ def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdi
 
 def _qualified(found: Verdict, node: Node, gathered: Gathered, evidence: Evidence) -> Verdict:
     """The verdict with what it is about, and whether it says anything."""
-    if found.outcome == "unmeasured":
+    if found.estimate is None:
         return found
     about = gathered.about(gathered.rows if found.deciding is None else cells_of(found.deciding))
     found = replace(found, about=about)
-    if isinstance(evidence, Published) or gathered.joint is None:
+    if isinstance(evidence, Published) or gathered.joint is None or found.outcome == "unmeasured":
         return found
     floors = Floors(gathered.scores, gathered.joint, evidence.untrained)
     nothing = uninformative(node.leaves(), found.deciding, floors)

@@ -130,7 +130,7 @@ def describe(leaf: Leaf, most: int = 160) -> str:
 def said_of_chance(why: str, count: int, parts: int) -> str:
     """What ``uninformative`` and ``at_chance`` say of a verdict; empty where every comparison says something."""
     head = f"UNINFORMATIVE: {why} in the comparison that decides" if why else ""
-    return "; ".join(filter(None, (head, f"{count} of {parts} comparisons are uninformative" if count else "")))
+    return "; ".join(filter(None, (head, f"uninformative comparisons: {count} of {parts}" if count else "")))
 
 
 def _explained(v: Verdict, most_rows: int = 12) -> Iterator[str]:

@@ -31,8 +31,8 @@ class Readings:
     """Two readings of one claim. ``difference`` is the margin under the code's reading less that under the paper's.
 
     It is of the comparison that decides under the paper's reading, in printed units; ``elsewhere`` says that another
-    one decides under the code's. ``low`` and ``high`` are its two-sided 95 % interval, ``p`` the two-sided p-value of no
-    difference. ``untested`` says why there is no test; the numbers are then None.
+    one decides under the code's. ``low`` and ``high`` are its two-sided 95 % interval, ``p`` is the two-sided p-value
+    of no difference. ``untested`` says why there is no test; the numbers are then None.
     """
 
     state: State

@@ -42,8 +42,9 @@ def test_one_claim_explained(root, capsys):
 def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
     measured = VerdictPart(
         claim=CLAIM, study="bielawski2022", evidence="measured", outcome="refuted", estimate=-1.5, low=-3.0, high=-0.1,
-        p_support=0.99, p_refute=0.03, holm_support=1.0, holm_refute=0.3, uninformative="neither side is better than chance",
-        at_chance=2, parts=({"label": "x", "outcome": "refuted"}, {"label": "y", "outcome": "refuted"}),
+        p_support=0.99, p_refute=0.03, holm_support=1.0, holm_refute=0.3, at_chance=2,
+        uninformative="neither side is better than chance",
+        parts=({"label": "x", "outcome": "refuted"}, {"label": "y", "outcome": "refuted"}),
         about={"networks": "these networks", "examples": "219 drawings", "training": "this training pool"},
         other_reading={"outcome": "inconclusive"}, readings={"difference": 2.0, "low": 1.0, "high": 3.0, "p": 0.01},
     )  # fmt: skip
@@ -62,9 +63,10 @@ def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
         "one-sided 95 % bounds [-3, -0.1] about these networks, 219 drawings, this training pool",
         "adjusted over its study: p 0.30 (Holm)",
         "UNINFORMATIVE, not after Holm",
-        "UNINFORMATIVE: neither side is better than chance in the comparison that decides; 2 of 2 comparisons are uninformative",
-        "under the authors' code: inconclusive; whether the verdict is the same is open. In the deciding comparison the margin "
-        "differs from the paper's: by +2 [+1, +3] (95 %, paired), p 0.010.",
+        "UNINFORMATIVE: neither side is better than chance in the comparison that decides; "
+        "uninformative comparisons: 2 of 2",
+        "under the authors' code: inconclusive; whether the verdict is the same is open. The paper's deciding margin "
+        "differs there: by +2 [+1, +3] (95 %, paired), p 0.010.",
     ]
     assert any("supported (published +2, sign only)" in line for line in lines)
     assert main(["claims", CLAIM, "--json", "--root", str(tmp_path)]) == 0

@@ -31,7 +31,7 @@ def test_signs_have_their_own_column_and_what_qualifies_a_verdict_stands_beside_
     page = render_latex(make_record(verdicts=tuple(VerdictPart(**part) for part in parts)))
     assert r"& -- & supported (+4, sign only, no test) & -- \\" in page
     assert r"& -- & -- & supported (+4, UNINFORMATIVE, not after Holm) \\" in page
-    assert r"\noindent 1 verdicts are tests, at 5 \% a side" in page
+    assert r"\noindent 1 verdict is a test, at 5 \% a side" in page
 
 
 def test_stand_ins_are_named(make_record):

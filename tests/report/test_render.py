@@ -123,9 +123,9 @@ def test_both_pages_show_what_qualifies_a_verdict(make_record):
     for page in (markdown, text):
         assert page.count(said) == 2  # in the table of claims, and at the claim
         assert "UNINFORMATIVE: neither side is better than chance in the comparison that decides" in page
-        assert "1 of 1 comparisons are uninformative" in page
-        assert "1 verdicts are tests, at 5 % a side without adjustment: at most 0.1 of the 1 decided ones" in page
-        assert "1 verdicts are uninformative, 1 of them decided" in page
+        assert "uninformative comparisons: 1 of 1" in page
+        assert "1 verdict is a test, at 5 % a side without adjustment: 1 decided, of which at most 0.1" in page
+        assert "1 verdict is uninformative (1 decided): neither side" in page
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_both_pages_show_what_qualifies_a_verdict(make_record):
         (
             "inconclusive",
             {"difference": 0.5, "low": -1.0, "high": 2.0, "p": 0.5, "elsewhere": True},
-            "inconclusive; whether the verdict is the same is open. In the deciding comparison the margin is not shown to differ "
-            "from the paper's: by +0.5 [-1, +2] (95 %, paired), p 0.50; under the code another comparison decides.",
+            "inconclusive; whether the verdict is the same is open. The paper's deciding margin is not shown to "
+            "differ there: by +0.5 [-1, +2] (95 %, paired), p 0.50; under the code another comparison decides.",
         ),
     ],
 )

@@ -87,9 +87,9 @@ def test_readings_are_counted_by_state_and_the_opposite_ones_named(make_record):
     lines = said(make_record(verdicts=tuple(parts))).splitlines()
     start = lines.index("paper's and code's reading: 1 same, 2 open, 1 opposite, 1 not comparable")
     assert lines[start + 1].startswith(
-        "  a-1: paper supported, code refuted; the verdict is the opposite. In the deciding"
+        "  a-1: paper supported, code refuted; the verdict is the opposite. The paper's deciding margin"
     )
-    assert "differs from the paper's: by -3 [-5, -1] (95 %, paired), p 0.004." in lines[start + 1]
+    assert "differs there: by -3 [-5, -1] (95 %, paired), p 0.004." in lines[start + 1]
     assert lines[start + 2].startswith(
         "  a-5: paper inconclusive, code inconclusive; whether the verdict is the same is open."
     )
@@ -108,13 +108,13 @@ def test_points_have_a_column_and_are_not_among_the_tested(make_record):
         text,
     )
     assert (
-        "3 verdicts are points: the sign of printed numbers without spread, which is no test (2 for the claim, 1 against)"
-        in text
+        "3 verdicts are points: the sign of printed numbers without spread, which is no test (2 for the claim, "
+        "1 against)" in text
     )
     assert "refuted (0 of 1 as recorded, with a reason in the report):\n  refuted      published a-5" in text
     assert (
-        "against the claim by sign only (0 of 1 as recorded, with a reason in the report):\n  refuted      published a-3"
-        in text
+        "against the claim by sign only (0 of 1 as recorded, with a reason in the report):\n"
+        "  refuted      published a-3" in text
     )
     assert "a-3  +4 (sign only, no test)" in text
 
@@ -124,10 +124,10 @@ def test_what_many_verdicts_mean_together_is_said(make_record):
     parts[0] |= {"uninformative": "neither side is better than chance", "at_chance": 1}
     text = said(make_record(verdicts=tuple(VerdictPart(**part) for part in adjusted(parts))), verbose=True)
     assert (
-        "4 verdicts are tests, at 5 % a side without adjustment: at most 0.2 of the 4 decided ones are expected to be "
-        "false; 1 stay decided after Holm's adjustment by study"
+        "4 verdicts are tests, at 5 % a side without adjustment: 4 decided, of which at most 0.2 are expected to be "
+        "false; 1 still decided after Holm's adjustment by study"
     ) in text
-    assert "1 verdicts are uninformative, 1 of them decided: neither side" in text
+    assert "1 verdict is uninformative (1 decided): neither side" in text
     assert "a-0  +4 [+1, +7] (UNINFORMATIVE, not after Holm)" in text
     assert "a-1  +4 [+1, +7] (not after Holm)" in text
     assert "a-3  +4 [+1, +7]\n" in text

@@ -19,8 +19,8 @@ from .made_claims import at, claim, measured, on_set, print_of, right, scored
 DRAWN = np.arange(500) // 10
 
 
-def about_of(form=Above("a", "b"), **scores):
-    return judge(claim(form), measured(on_set(scores.items()))).about
+def about_of(**scores):
+    return judge(claim(Above("a", "b")), measured(on_set(scores.items()))).about
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_the_comparison_that_decides_is_marked_and_all_are_counted() -> None:
     scores = {"a": scored(right(0.1)), "b": scored(right(0.08, shift=30)), "c": scored(right(0.6))}
     lost = verdict(All((ABOVE, Above("a", "c"))), **scores)
     assert (lost.outcome, lost.uninformative, lost.at_chance) == ("refuted", "", 1)
-    assert "1 of 2 comparisons are uninformative" in lost.explain()
+    assert "uninformative comparisons: 1 of 2" in lost.explain()
     tied = verdict(All((OnPar("a", "b", within=5), Above("c", "a"))), **scores)
     assert tied.uninformative == "neither side is better than chance"
 

@@ -77,7 +77,7 @@ def test_the_same_label_may_hide_a_difference() -> None:
 
 
 def test_it_is_paired_by_example() -> None:
-    """Each model moves by 3 points between the readings on its own examples: clear in pairs, lost in separate samples."""
+    """A model moves by 3 points between the readings on its own examples: clear in pairs, lost in separate samples."""
     paper, code = {"a": right(0.6), "b": right(0.5)}, {"a": right(0.57), "b": right(0.5)}
     _, paired = readings(paper, code)
     shuffled = {m: np.random.default_rng(3).permutation(x) for m, x in code.items()}
