@@ -110,7 +110,7 @@ class Bench:
         """Whether asking for ``cell`` would have to measure it."""
         return cell not in self._known and not self._recall(cell)
 
-    def planned(self, cell: Cell) -> bool:
+    def expects(self, cell: Cell) -> bool:
         """Whether this run was told that it will ask for ``cell``."""
         return cell in self._schedule
 

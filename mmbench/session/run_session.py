@@ -247,7 +247,7 @@ class RunSession:
         twins = [replace(cell, models=Roles(role)) for role in self.lineup.models if self._is_untrained(role)]
         for twin in twins:
             try:
-                if self.bench.planned(twin) or not self.bench.fresh(twin):
+                if self.bench.expects(twin) or not self.bench.fresh(twin):
                     return self.scores(twin)
             except MMBenchError:  # what the untrained network cannot do is no floor
                 continue
