@@ -195,7 +195,14 @@ def test_junit_has_the_verdict_as_properties(stage, forms):
     assert {"low", "high", "p_support", "p_refute"} <= found.keys()
 
 
-@pytest.mark.parametrize(("options", "marked"), [((), True), (("-k", "test_claim"), False)])
+@pytest.mark.parametrize(
+    ("options", "marked"),
+    [
+        ((), True),
+        (("test_staged.py::test_claim", "test_staged.py::test_cell"), True),  # planned, and not yet measured
+        (("-k", "test_claim"), False),
+    ],
+)
 def test_the_untrained_network_is_a_floor_where_the_run_measures_it(stage, forms, options, marked):
     """bit_m leads clip, and an untrained network is above both. A run that asks for one claim does not measure it."""
     stage.bench = type(stage.bench)({"clip": 0.3, "bit_m": 0.5, "rn50": 0.3, "random": 0.7})

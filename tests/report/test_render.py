@@ -104,6 +104,7 @@ def test_both_pages_show_signs_in_a_column_of_their_own(make_record):
     assert "published: supported**, sign only, no test, margin +4.00." in markdown
     assert "published tables 1 0 1 0 0" in text
     assert 'data-published="point"' in html
+    assert text.count("supported sign only, no test +4.00") == 1  # in one column only
     for page in (markdown, text):
         assert "Point: no test. Printed numbers without spread decide it by the sign" in page
         assert "Supported: a test puts the one-sided 95 % bound of the margin on the claim's side." in page
