@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmbench.datasets.entry import DatasetEntry
     from mmbench.lineups import Lineup
     from mmbench.scores import Scores
-    from mmbench.verdict import Readings, Verdict
+    from mmbench.verdict import Measured, Readings, Verdict
 
 
 # what the lineup lacks, and not a fault of the run: a file, an extra, a layer or gradients that its model does not have
@@ -288,16 +288,23 @@ class RunSession:
 
     def judge(self, claim: Claim, evidence: EvidenceKind) -> Judged:
         """Judge the claim under the paper's reading, and under the code's where the two differ on measured cells."""
-        from mmbench.verdict import Measured, Published, compare_readings, judge
+        from mmbench.verdict import Published, compare_readings, judge
 
         if evidence == "published":
             return self._placed(claim, judge(claim, Published()))
-        evidence_here = Measured(self.scores, untrained=self.untrained_scores)
+        evidence_here = self._cells
         verdict = judge(claim, evidence_here)
         if verdict.outcome == "unmeasured" or claim.condition("measured", "code") is None:
             return self._placed(claim, verdict)
         code = judge(claim, evidence_here, reading="code")
         return self._placed(claim, verdict, code, compare_readings(claim, evidence_here, verdict, code))
+
+    @functools.cached_property
+    def _cells(self) -> Measured:
+        """The evidence of this run's lineup."""
+        from mmbench.verdict import Measured
+
+        return Measured(self.scores, untrained=self.untrained_scores)
 
     def _placed(
         self, claim: Claim, verdict: Verdict, code: Verdict | None = None, readings: Readings | None = None

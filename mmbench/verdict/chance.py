@@ -36,14 +36,15 @@ class Floors:
     """Which cells are not better than chance or than the untrained network, by their one-sided 95 % bounds.
 
     ``joint`` holds the means of ``scores`` in their order. ``untrained`` gives the scores of an untrained network on
-    the cell's protocol and dataset, None where there are none; the two are compared in pairs.
+    the cell's protocol and dataset, None where there are none; the two are compared in pairs. What that gives is
+    kept in ``by_untrained``.
     """
 
     scores: Mapping[Cell, Scores]
     joint: Joint
     untrained: UntrainedOf | None = None
+    by_untrained: dict[Cell, bool] = field(default_factory=dict, repr=False)
     _by_chance: dict[Cell, bool] = field(init=False, repr=False)
-    _by_untrained: dict[Cell, bool] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         signs = np.array([_sign(each) for each in self.scores.values()])
@@ -60,9 +61,9 @@ class Floors:
             return ""
         if self._by_chance[cell]:
             return CHANCE
-        if cell not in self._by_untrained:
-            self._by_untrained[cell] = self._not_better_than_untrained(cell)
-        return UNTRAINED if self._by_untrained[cell] else ""
+        if cell not in self.by_untrained:
+            self.by_untrained[cell] = self._not_better_than_untrained(cell)
+        return UNTRAINED if self.by_untrained[cell] else ""
 
     def _not_better_than_untrained(self, cell: Cell) -> bool:
         twin = self.untrained(cell) if self.untrained else None

@@ -30,12 +30,14 @@ class Published:
 class Measured:
     """Cells of a lineup. ``scores_of`` raises Unmeasured, saying what is missing, for what the lineup lacks.
 
-    ``untrained`` gives the scores of an untrained network in the cell's place, None where the run has none.
+    ``untrained`` gives the scores of an untrained network in the cell's place, None where the run has none. ``floors``
+    keeps, from claim to claim, which cells are not better than it; a cell's scores must not change meanwhile.
     """
 
     scores_of: Callable[[Cell], Scores]
     kind: EvidenceKind = "measured"
     untrained: UntrainedOf | None = None
+    floors: dict[Cell, bool] = field(default_factory=dict, repr=False, compare=False)
 
 
 Evidence = Published | Measured

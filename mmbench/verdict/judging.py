@@ -65,7 +65,7 @@ def _qualified(found: Verdict, node: Node, gathered: Gathered, evidence: Evidenc
     found = replace(found, about=about)
     if isinstance(evidence, Published) or gathered.joint is None or found.outcome == "unmeasured":
         return found
-    floors = Floors(gathered.scores, gathered.joint, evidence.untrained)
+    floors = Floors(gathered.scores, gathered.joint, evidence.untrained, evidence.floors)
     nothing = uninformative(node.leaves(), found.deciding, floors)
     return replace(found, uninformative=nothing.why, at_chance=nothing.count)
 
