@@ -69,7 +69,7 @@ def about_print(numbers: Mapping[Cell, Printed], cells: Iterable[Cell], bare: It
     said = []
     if seeds:
         said.append(f"the paper's seeds (n = {_span(seeds)})")
-    if any(number.se is not None for number in found):
+    if any(not number.exact and (number.std is None or number.se is not None) for number in found):
         said.append("standard errors that follow from print")
     return About(printed=" and ".join(said) or EXACT, left_out=NO_EXAMPLES if seeds else "")
 
@@ -89,7 +89,11 @@ def _unit(scores: Scores) -> str:
 
 
 def _units(scores: Scores) -> int:
-    return scores.outcomes.shape[1] if scores.groups is None else len(np.unique(scores.groups))
+    """Independent things: groups, and the examples that are in none (negative) as one each."""
+    if scores.groups is None:
+        return scores.outcomes.shape[1]
+    groups = scores.groups.reshape(len(scores.groups), -1)
+    return len(np.unique(groups[groups >= 0])) + int((groups < 0).all(axis=1).sum())
 
 
 def _counted(unit: str, counts: list[int]) -> str:

@@ -67,7 +67,7 @@ def compare_readings(claim: Claim, evidence: Evidence, paper: Verdict, code: Ver
         return replace(blank, untested="a cell has no spread")
     terms = [leaf.tangent(gathered.means) for leaf in leaves]
     if terms[0] is None or terms[1] is None:
-        return replace(blank, untested="a correlation decides, which is not linear in its cells")
+        return replace(blank, untested="what decides (a correlation, a rank) is not linear in its cells")
     difference = terms[1] - terms[0]
     assert isinstance(difference, Linear)
     if all(abs(weight) < DUST for _, weight in difference.weights):

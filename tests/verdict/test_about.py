@@ -28,6 +28,14 @@ def about_of(**scores):
     [
         ({}, "these networks, 500 examples, this training pool"),
         ({"groups": DRAWN, "grouped_by": "drawings"}, "these networks, 50 drawings, this training pool"),
+        (
+            {"groups": np.stack([DRAWN, DRAWN // 5], axis=1), "grouped_by": "persons"},
+            "these networks, 50 persons, this training pool",
+        ),
+        (
+            {"groups": np.where(DRAWN < 40, DRAWN, -1), "grouped_by": "drawings"},
+            "these networks, 140 drawings, this training pool",
+        ),
         ({"pool": 0.5}, "these networks, 500 examples, fresh training pools"),
     ],
 )

@@ -104,7 +104,7 @@ def test_correlations_are_not_tested_and_it_is_said() -> None:
     asked = claim(Correlates(xs, ys, 0.7))
     found = compare_readings(asked, evidence, judge(asked, evidence), judge(asked, evidence, reading="code"))
     assert found.difference is None
-    assert found.untested == "a correlation decides, which is not linear in its cells"
+    assert found.untested == "what decides (a correlation, a rank) is not linear in its cells"
 
 
 def test_an_unmeasured_reading_is_not_compared() -> None:
