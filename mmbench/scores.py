@@ -23,7 +23,8 @@ class Scores:
     example ids. Cells with the same ``examples`` are paired by example; with the same number of trials, also by trial.
     ``chance`` is the mean outcome of the best answer that ignores the input. ``classes`` is the label of each example,
     int ``[examples]``; None where an example has several labels, or none. ``groups`` int ``[examples]`` or
-    ``[examples, 2]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent (``stats.Sample``).
+    ``[examples, 2]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent
+    (``stats.Sample``); ``grouped_by`` names what a group is, in the plural ("drawings").
 
     Raises BadScores on NaN, on values outside the metric's bounds and on wrong shapes; UnknownName on a metric that is
     not registered.
@@ -38,6 +39,7 @@ class Scores:
     groups: NDArray[np.int64] | None = None
     halves: NDArray[np.float32] | None = None
     pool: float | None = None
+    grouped_by: str = ""
 
     def __post_init__(self) -> None:
         if self.outcomes.ndim != 2 or 0 in self.outcomes.shape:

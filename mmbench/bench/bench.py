@@ -110,6 +110,10 @@ class Bench:
         """Whether asking for ``cell`` would have to measure it."""
         return cell not in self._known and not self._recall(cell)
 
+    def expects(self, cell: Cell) -> bool:
+        """Whether this run was told that it will ask for ``cell``."""
+        return cell in self._schedule
+
     def features(self, models: Models, dataset: str, split: str) -> NDArray[np.float32]:
         """Features ``[n, dim]`` of one split under one role, or under several joined (text first)."""
         from mmbench.inputs.labelled import joined

@@ -33,6 +33,9 @@ class Schedule:
     def add(self, cell: Cell) -> None:
         self._groups.setdefault(same_inputs(cell), {})[cell] = None
 
+    def __contains__(self, cell: Cell) -> bool:
+        return cell in self._groups.get(same_inputs(cell), {})
+
     def group(self, cell: Cell) -> Group:
         """``cell``, then the planned cells that one probe call solves with it."""
         return [cell, *(other for other in self._groups.get(same_inputs(cell), {}) if other != cell)]

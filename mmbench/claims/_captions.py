@@ -9,6 +9,7 @@ from mmbench.conditions import Linear, printed
 from mmbench.protocol import PRINTED, Cell
 
 COCO_NOCAPS = ("BLEU-4", "METEOR", "CIDEr", "SPICE", "NoCaps in", "NoCaps near", "NoCaps out", "NoCaps overall")
+PARAMETERS = "parameters in M"
 Rows = Mapping[tuple[str, str], Sequence[float | None]]  # (model, setting) to one number a column
 
 
@@ -24,7 +25,7 @@ def fig_3_23(model: str, data: str, score: str) -> Linear:
 
 def _cells(figure: str, columns: Sequence[str], rows: Rows) -> dict[Cell, Printed]:
     return {
-        Cell(PRINTED, model, f"{score}, {setting} ({figure})"): Printed(value)
+        Cell(PRINTED, model, f"{score}, {setting} ({figure})"): Printed(value, exact=score == PARAMETERS)
         for (model, setting), row in rows.items()
         for score, value in zip(columns, row, strict=True)
         if value is not None
@@ -55,7 +56,7 @@ FIG_3_14 = Table(
     note="scores times 100, no spread; the few-shot overall of 110.4 is below each of its three parts, as printed",
 )
 
-_COSTS = ("parameters in M", "training hours")
+_COSTS = (PARAMETERS, "training hours")  # hours were measured once, on different GPUs: no exact numbers
 _CC = _cells(
     "Fig. 3.23",
     ("ROUGE-L", "CIDEr", "SPICE", *_COSTS),

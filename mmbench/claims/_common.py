@@ -119,9 +119,12 @@ def falls(protocol: Protocol, names: Iterable[Models], before: str, after: str) 
     return All(tuple(Above(cell(protocol, name, before), cell(protocol, name, after), each=POOLED) for name in names))
 
 
-def numbers(printed: dict[tuple[str, str], float]) -> dict[Cell, Printed]:
-    """Printed numbers without spread, by key and where, as the cells that ``conditions.printed`` names."""
-    return {Cell(PRINTED, key, where): Printed(value) for (key, where), value in printed.items()}
+def numbers(printed: dict[tuple[str, str], float], *, exact: bool = False) -> dict[Cell, Printed]:
+    """Printed numbers without spread, by key and where, as the cells that ``conditions.printed`` names.
+
+    ``exact``: counts and sizes, which have no error; others are scores whose spread is not printed.
+    """
+    return {Cell(PRINTED, key, where): Printed(value, exact=exact) for (key, where), value in printed.items()}
 
 
 def claim(id: str, says: str, section: str, exhibit: str = "", *, expect: Form | None = None, **rest: Any) -> Claim:

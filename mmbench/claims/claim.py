@@ -36,17 +36,24 @@ class Printed:
     """A printed number: ``value``, its standard deviation over ``n`` seeds if printed, in the paper's unit.
 
     ``se`` is a standard error that follows from the printed number otherwise (a correlation over n models, by
-    Fisher's z), computed by us. Raises BadScores on NaN or a negative spread.
+    Fisher's z), computed by us. ``exact``: a count or a size, taken as printed, which is no sample and has no error. A
+    number with none of these is a score without spread, of which only the sign of a margin can be said.
+    Raises BadScores on NaN, a negative spread, or an exact number with a spread.
     """
 
     value: float
     std: float | None = None
     n: int | None = None
     se: float | None = None
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.value != self.value or (self.std is not None and not self.std >= 0):
             raise BadScores(f"a printed number must be finite with a spread of 0 or more, got {self}")
+        if self.exact and (self.std is not None or self.se is not None):
+            raise BadScores(
+                f"an exact number is a count or a size and has no spread, got {self}; leave one of them out"
+            )
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,11 @@ class Table:
     cells: Mapping[Cell, Printed]
     spread: str = ""
     note: str = ""
+
+
+def as_code(cell: Cell) -> Cell:
+    """The cell as the authors' code makes it; the same one where paper and code agree."""
+    return replace(cell, protocol=cell.protocol.code or cell.protocol)
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,7 @@ class Claim:
             return node
         if not any(cell.protocol.code for cell in cells_of(node)):
             return None
-        return with_cells(node, lambda cell: replace(cell, protocol=cell.protocol.code or cell.protocol))
+        return with_cells(node, as_code)
 
     @functools.cached_property  # compiling all claims takes a quarter of a second, and a collection asks several times
     def cells(self) -> Mapping[EvidenceKind, tuple[Cell, ...]]:

@@ -40,7 +40,7 @@ BIAS = Table(
 FILTER = Table(
     "photos of YFCC100M",
     Place(STUDY, "2.1"),
-    numbers({("photos", "all"): 100e6, ("photos", "kept"): 15e6, ("photos", "factor"): 6}),
+    numbers({("photos", "all"): 100e6, ("photos", "kept"): 15e6, ("photos", "factor"): 6}, exact=True),
 )
 _egregious, _identified = "egregious classes, age 0-20", "identified"
 

@@ -43,7 +43,8 @@ DATA = Table(
             ("captions", "6.2 Architecture"): 414e3,
             ("captions", "7.4"): 413_915,
             ("pairs", "clip"): 400e6,
-        }
+        },
+        exact=True,
     ),
 )
 _captions = partial(claim, waits_for="captioning, and the Latent CycleGAN")

@@ -12,6 +12,7 @@ from mmbench.cli.records import records_below
 
 if TYPE_CHECKING:
     from mmbench.claims import Claim
+    from mmbench.records.schema import VerdictPart
 
 Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
@@ -99,7 +100,9 @@ def explain_claim(claim: Claim, row: dict[str, Any]) -> str:
         if text
     ]
     lines += [f"  disagrees    {text}" for text in claim.disagreements]
-    lines += [f"  last         {_said(verdict)} ({verdict['record']})" for verdict in row["last"]]
+    for verdict in row["last"]:
+        lines.append(f"  last         {_said(verdict)} ({verdict['record']})")
+        lines += [f"               {text}" for text in verdict["qualified"]]
     return "\n".join([*lines, f"  judge it     pytest benchmarks -k {claim.id}"])
 
 
@@ -116,16 +119,41 @@ def last_verdicts(root: Path) -> dict[str, list[dict[str, Any]]]:
                 "estimate": verdict.estimate,
                 "low": verdict.low,
                 "high": verdict.high,
+                "point": verdict.point,
+                "holm": verdict.holm,
+                "about": str(verdict.about),
+                "uninformative": verdict.uninformative,
+                "reading": verdict.reading_state,
+                "qualified": qualified(verdict),
                 "started": record.started,
                 "record": str(path),
             }
     return {claim: [found[key] for key in sorted(found, key=str)] for claim, found in newest.items()}
 
 
+def qualified(verdict: VerdictPart) -> list[str]:
+    """What a reader must know of a verdict beside its outcome, a line each."""
+    from mmbench.report.words import chance_words, flags, p_value, readings_words
+
+    about = str(verdict.about)
+    bounds = ""
+    if verdict.low is not None and verdict.high is not None:
+        bounds = f"one-sided 95 % bounds [{verdict.low:+.3g}, {verdict.high:+.3g}]"
+    lines = [
+        " about ".join(filter(None, (bounds, about))) if bounds else about,
+        f"adjusted over its study: p {p_value(verdict.holm)} (Holm)" if verdict.holm is not None else "",
+        ", ".join(flags(verdict)),
+        chance_words(verdict),
+        f"under the authors' code: {readings_words(verdict)}" if verdict.other_reading else "",
+    ]
+    return list(filter(None, lines))
+
+
 def _said(verdict: dict[str, Any]) -> str:
     where = "published" if verdict["evidence"] == "published" else f"measured on {verdict['lineup']}"
     margin = "" if verdict["estimate"] is None else f" {verdict['estimate']:+.3g}"
-    return f"{verdict['outcome']} ({where}{margin})"
+    sign = ", sign only" if verdict["point"] else ""
+    return f"{verdict['outcome']} ({where}{margin}{sign})"
 
 
 def _protocols(row: dict[str, Any]) -> str:

@@ -368,6 +368,6 @@ def _read_scores(path: Path, key: str) -> Scores:
             record = json.loads(text)
     except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
         raise DamagedFile(str(error)) from error
-    parts = {name: arrays.get(name) for name in _SCORE_PARTS}
+    parts: dict[str, Any] = {name: arrays.get(name) for name in _SCORE_PARTS}
     made = (record["metric"], record["examples"], record["chance"], record["provenance"])
     return Scores(outcomes, *made, pool=record["pool"], **parts)

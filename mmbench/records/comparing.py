@@ -9,6 +9,8 @@ from typing import Any
 
 from mmbench.records.schema import Binding, CellPart, Record, VerdictPart
 
+COLUMNS = ("supported", "refuted", "point", "inconclusive", "unmeasured")
+
 
 @dataclass(frozen=True)
 class Change:
@@ -24,29 +26,29 @@ class Change:
 
 
 def compare(before: Record, after: Record) -> list[Change]:
-    """Claims that both records judged with another outcome, or that only one judged, by claim and evidence."""
+    """Claims that both records judged otherwise (also: by a sign now tested), or that only one judged."""
     old = {(v.claim, v.evidence): v for v in before.verdicts}
     new = {(v.claim, v.evidence): v for v in after.verdicts}
     changes = []
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key), new.get(key)
-        if was is None or now is None or was.outcome != now.outcome:
+        if was is None or now is None or was.word != now.word:
             changes.append(Change(*key, was, now))
     return changes
 
 
 def counts(verdicts: Iterable[VerdictPart]) -> dict[str, Counter[str]]:
-    """Verdicts by evidence: how many are supported, refuted, inconclusive, unmeasured."""
+    """Verdicts by evidence: how many are in each of COLUMNS. Those by sign alone have a column of their own."""
     found: dict[str, Counter[str]] = {}
     for verdict in sorted(verdicts, key=lambda v: v.evidence != "published"):
-        found.setdefault(verdict.evidence, Counter())[verdict.outcome] += 1
+        found.setdefault(verdict.evidence, Counter())[verdict.column] += 1
     return found
 
 
 def _say(verdict: VerdictPart | None) -> str:
     if verdict is None:
         return "not judged"
-    return verdict.outcome if verdict.estimate is None else f"{verdict.outcome} ({verdict.estimate:+.3g})"
+    return verdict.word if verdict.estimate is None else f"{verdict.word} ({verdict.estimate:+.3g})"
 
 
 def bindings(record: Record) -> dict[str, Binding]:

@@ -14,6 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from mmbench.errors import MMBenchError
 from mmbench.protocol import Roles
 from mmbench.records.outcomes import Outcomes, as_outcomes
+from mmbench.stats import LEVEL
+from mmbench.verdict.about import About
+from mmbench.verdict.readings import State, state_of
 
 SCHEMA = 3
 
@@ -142,6 +145,19 @@ class ComparisonPart(_Part):
     high: float | None = None
 
 
+class AboutPart(_Part):
+    """What a verdict's interval speaks of: see ``mmbench.verdict.About``. Empty in records of before."""
+
+    networks: str = ""
+    examples: str = ""
+    training: str = ""
+    printed: str = ""
+    left_out: str = ""
+
+    def __str__(self) -> str:
+        return str(About(**self.model_dump()))
+
+
 class _Finding(_Part):
     """What a verdict says under one reading: see ``mmbench.verdict.Verdict``, whose fields have the same names."""
 
@@ -158,6 +174,30 @@ class _Finding(_Part):
     missing: tuple[str, ...] = ()
     settle: str = ""
     note: str = ""
+    about: AboutPart = AboutPart()
+    uninformative: str = ""
+    at_chance: int = 0
+
+    @property
+    def column(self) -> str:
+        """Where it is counted: its outcome, or ``point`` where only the sign of printed numbers decides it."""
+        return "point" if self.point else self.outcome
+
+    @property
+    def word(self) -> str:
+        """The outcome in one or two words; a sign is never shown as a test."""
+        return f"{self.outcome} (point)" if self.point else self.outcome
+
+
+class ReadingsPart(_Part):
+    """The test of the difference between two readings: see ``mmbench.verdict.Readings``."""
+
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    untested: str = ""
+    elsewhere: bool = False
 
 
 class OtherReadingPart(_Finding):
@@ -181,6 +221,30 @@ class VerdictPart(_Finding):
     rows: tuple[RowPart, ...] = ()
     parts: tuple[ComparisonPart, ...] = ()
     other_reading: OtherReadingPart | None = None
+    readings: ReadingsPart | None = None
+
+    @property
+    def tested(self) -> bool:
+        """Whether its outcome is that of a test: see ``is_test``."""
+        return is_test(self.outcome, self.p_support, self.p_refute)
+
+    @property
+    def holm(self) -> float | None:
+        """The p-value adjusted over its study (Holm): of the decided side, else the smaller; None without a test."""
+        if not self.tested or self.outcome == "unmeasured" or self.holm_support is None or self.holm_refute is None:
+            return None
+        sides = {"supported": self.holm_support, "refuted": self.holm_refute}
+        return sides.get(self.outcome, min(sides.values()))
+
+    @property
+    def fails_holm(self) -> bool:
+        """Whether it is decided at its own level only, and no longer after the adjustment."""
+        return self.outcome in ("supported", "refuted") and self.holm is not None and self.holm > LEVEL
+
+    @property
+    def reading_state(self) -> State | None:
+        """How the verdict under the code's reading stands to this one; None where there is no other reading."""
+        return state_of(self.outcome, self.other_reading.outcome) if self.other_reading else None
 
 
 class TimingPart(_Part):
@@ -235,6 +299,16 @@ class Record(_Part):
     def stem(self) -> str:
         """The label as a file name."""
         return slug(self.label)
+
+
+def is_test(outcome: str, p_support: float | None, p_refute: float | None) -> bool:
+    """Whether an outcome is that of a test, which chance can decide.
+
+    Not where there are no p-values (signs), where they are 0 and 1 (exact numbers), or where too much evidence is
+    missing for any decision (unmeasured, with 1 and 1).
+    """
+    found = {p_support, p_refute}
+    return None not in found and found != {0.0, 1.0} and not (outcome == "unmeasured" and found == {1.0})
 
 
 def slug(text: str) -> str:

@@ -6,17 +6,20 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmbench.records.schema import ComparisonPart, OtherReadingPart
+from mmbench.records.schema import AboutPart, ComparisonPart, OtherReadingPart, ReadingsPart, is_test
 
 if TYPE_CHECKING:
-    from mmbench.verdict import Verdict
+    from mmbench.verdict import Readings, Verdict
     from mmbench.verdict.outcome import Row
 
 FINDING = tuple(OtherReadingPart.model_fields)
 COMPARISON = tuple(ComparisonPart.model_fields)
+READINGS = tuple(ReadingsPart.model_fields)
 
 
-def verdict_part(verdict: Verdict, code: Verdict | None, *, standing: str, reason: str) -> dict[str, Any]:
+def verdict_part(
+    verdict: Verdict, code: Verdict | None, *, standing: str, reason: str, readings: Readings | None = None
+) -> dict[str, Any]:
     """Plain JSON values of one verdict, with that under the code's reading where there is one.
 
     Numbers of single comparisons are rounded to six decimals, as those of cells are.
@@ -32,12 +35,14 @@ def verdict_part(verdict: Verdict, code: Verdict | None, *, standing: str, reaso
         "rows": [_row(row) for row in verdict.rows],
         "parts": [{name: rounded(getattr(piece, name)) for name in COMPARISON} for piece in verdict.parts],
         "other_reading": None if code is None else _finding(code),
+        "readings": None if readings is None else {name: rounded(getattr(readings, name)) for name in READINGS},
     }
     return plain(part)
 
 
 def _finding(verdict: Verdict) -> dict[str, Any]:
-    return {name: getattr(verdict, name) for name in FINDING}
+    about = {name: getattr(verdict.about, name) for name in AboutPart.model_fields}
+    return {name: getattr(verdict, name) for name in FINDING} | {"about": about}
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -59,13 +64,18 @@ def rounded(value: Any) -> Any:
 
 
 def adjusted(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The verdicts with ``holm_support`` and ``holm_refute``, over the claims of one study on one kind of evidence."""
+    """The verdicts with ``holm_support`` and ``holm_refute``, over the claims of one study on one kind of evidence.
+
+    Holm 1979, for each side by itself: among a study's verdicts on one kind of evidence, a false "supported" has a
+    probability of at most 5 %, and so has a false "refuted". Only tests are
+    in the family (``is_test``).
+    """
     from mmbench.stats import holm
 
     out = [plain(verdict) for verdict in verdicts]
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for verdict in out:
-        if verdict.get("p_support") is not None and verdict.get("p_refute") is not None:
+        if is_test(verdict["outcome"], verdict.get("p_support"), verdict.get("p_refute")):
             families.setdefault((verdict["study"], verdict["evidence"]), []).append(verdict)
     for members in families.values():
         for side in ("support", "refute"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmbench.records.schema import Record, VerdictPart
 from mmbench.report.names import Names
 from mmbench.report.views import view_of
+from mmbench.report.words import flags
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -28,16 +29,18 @@ def escape_latex(text: str) -> str:
 
 
 def render_latex(record: Record) -> str:
-    """One row for each claim: sentence, place, verdict on each kind of evidence."""
+    """One row for each claim: sentence, place, verdict on each kind of evidence; signs in a column of their own."""
     lines = [
-        r"\begin{longtable}{p{.48\linewidth}p{.2\linewidth}ll}",
-        r"\toprule claim & place & published & measured \\ \midrule \endhead",
+        r"\begin{longtable}{p{.4\linewidth}p{.16\linewidth}lll}",
+        r"\toprule claim & place & published & point & measured \\ \midrule \endhead",
     ]
-    for claim in view_of(record).claims:
-        by_evidence = {verdict.evidence: verdict for verdict in claim.verdicts}
-        cells = [claim.says, claim.where, *(_verdict(by_evidence.get(kind)) for kind in ("published", "measured"))]
+    page = view_of(record)
+    for claim in page.claims:
+        found = {"point" if verdict.point else verdict.evidence: verdict for verdict in claim.verdicts}
+        cells = [claim.says, claim.where, *(_verdict(found.get(kind)) for kind in ("published", "point", "measured"))]
         lines.append(" & ".join(map(escape_latex, cells)) + r" \\")
     lines += [r"\bottomrule", r"\end{longtable}"]
+    lines += [rf"\noindent {escape_latex(text)}.\par" for text in page.sums]
     stand_ins = Names.of(record).stand_ins
     if stand_ins:
         listed = "; ".join(f"{role}: {bound.spec}, for {bound.stand_in_for}" for role, bound in stand_ins.items())
@@ -48,4 +51,6 @@ def render_latex(record: Record) -> str:
 def _verdict(verdict: VerdictPart | None) -> str:
     if verdict is None:
         return "--"
-    return verdict.outcome if verdict.estimate is None else f"{verdict.outcome} ({verdict.estimate:+.3g})"
+    margin = [] if verdict.estimate is None else [f"{verdict.estimate:+.3g}"]
+    said = ", ".join([*margin, *flags(verdict)])
+    return f"{verdict.outcome} ({said})" if said else verdict.outcome

@@ -11,6 +11,7 @@ from mmbench.errors import MissingExtra
 from mmbench.records.schema import Record, RowPart, VerdictPart, slug
 from mmbench.report.figures import Figure
 from mmbench.report.views import view_of
+from mmbench.report.words import COLUMN_WORDS, UNINFORMATIVE, chance_words, flags, p_value, readings_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -65,13 +66,6 @@ def by_place(rows: Iterable[RowPart]) -> list[tuple[tuple[str, str], list[RowPar
     return list(found.items())
 
 
-def p_value(value: float | None) -> str:
-    """A p-value as prose gives it."""
-    if value is None:
-        return "—"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
-
-
 def bar(verdict: VerdictPart, width: int = 120) -> str:
     """The margin and its bounds as a small SVG: zero in the middle, the claim's side on the right."""
     from markupsafe import Markup
@@ -109,5 +103,9 @@ def _environment(**options: Any) -> Environment:
         "by_place": by_place,
         "p_value": p_value,
         "slug": slug,
+        "flags": flags,
+        "chance_words": chance_words,
+        "readings_words": readings_words,
     }
+    environment.globals |= {"columns": COLUMN_WORDS, "what_uninformative_means": UNINFORMATIVE}
     return environment

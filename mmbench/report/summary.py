@@ -7,15 +7,19 @@ from collections.abc import Iterable
 
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding, describe
 from mmbench.lineups.describe import wanted
-from mmbench.records.comparing import counts
-from mmbench.records.expected import VERDICTS
+from mmbench.records.comparing import COLUMNS, counts
 from mmbench.records.schema import Record, VerdictPart
+from mmbench.report.views import sums_of
+from mmbench.report.words import flags, readings_words
+from mmbench.stats import LEVEL
+from mmbench.verdict.readings import State
 from mmbench.words import listed, rest
 
 MARKUP = {"supported": ("green",), "refuted": ("red",), "inconclusive": ("yellow",), "unmeasured": ()}
 MOST_CELLS = 5
 MOST_REFUTED = 12
 ROLE = 22  # columns of a role's name
+STATES: tuple[State, ...] = ("same", "open", "opposite", "not comparable")
 Line = tuple[str, tuple[str, ...]]
 
 
@@ -36,19 +40,24 @@ def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]
 
 
 def verdict_line(verdict: VerdictPart) -> str:
-    """``refuted  published  claim-id  -1.2 [-3, 0.4]``."""
+    """``refuted  published  claim-id  -1.2 [-3, 0.4] about these networks, 600 examples (not after Holm)``."""
     margin = "" if verdict.estimate is None else f"  {verdict.estimate:+.3g}"
     if verdict.low is not None and verdict.high is not None:
-        margin += f" [{verdict.low:+.3g}, {verdict.high:+.3g}]"
-    return f"{verdict.outcome:12} {verdict.evidence:9} {verdict.claim}{margin}"
+        about = str(verdict.about)
+        margin += f" [{verdict.low:+.3g}, {verdict.high:+.3g}]" + (f" about {about}" if about else "")
+    marks = flags(verdict)
+    return f"{verdict.outcome:12} {verdict.evidence:9} {verdict.claim}{margin}" + (
+        f" ({', '.join(marks)})" if marks else ""
+    )
 
 
 def _counts(record: Record) -> Iterable[Line]:
-    head = "".join(f"{name:>14}" for name in VERDICTS)
+    head = "".join(f"{name:>14}" for name in COLUMNS)
     yield (f"{'claims judged on':34}{head}", ("bold",))
     for evidence, found in counts(record.verdicts).items():
         what = "published tables" if evidence == "published" else f"measured, lineup {record.lineup.name}"
-        yield (f"{what:34}" + "".join(f"{found[name]:>14}" for name in VERDICTS), ())
+        yield (f"{what:34}" + "".join(f"{found[name]:>14}" for name in COLUMNS), ())
+    yield from ((text, ()) for text in sums_of(record))
     stand_ins = sum(bool(b.stand_in_for) for b in (*record.lineup.models, *record.lineup.datasets))
     if stand_ins and any(v.evidence == "measured" for v in record.verdicts):
         yield (f"{stand_ins} roles of this lineup are played by stand-ins, which say nothing about a paper", ())
@@ -56,14 +65,19 @@ def _counts(record: Record) -> Iterable[Line]:
 
 def _refuted(record: Record) -> list[Line]:
     """The refuted claims by name: a green run must not hide them behind their known reasons."""
-    found = [v for v in record.verdicts if v.outcome == "refuted"]
-    if not found:
-        return []
-    known = sum(v.standing == "as recorded" for v in found)
-    lines: list[Line] = [(f"refuted ({known} of {len(found)} as recorded, with a reason in the report):", ("bold",))]
-    lines += [(f"  {verdict_line(v)}", ()) for v in found[:MOST_REFUTED]]
-    more = rest(found, MOST_REFUTED)
-    return [*lines, (f"  {more}", ())] if more else lines
+    against = [v for v in record.verdicts if v.outcome == "refuted"]
+    lines: list[Line] = []
+    for what, found in (
+        ("refuted", [v for v in against if not v.point]),
+        ("against the claim by sign only", [v for v in against if v.point]),
+    ):
+        if found:
+            known = sum(v.standing == "as recorded" for v in found)
+            lines.append((f"{what} ({known} of {len(found)} as recorded, with a reason in the report):", ("bold",)))
+            lines += [(f"  {verdict_line(v)}", ()) for v in found[:MOST_REFUTED]]
+            more = rest(found, MOST_REFUTED)
+            lines += [(f"  {more}", ())] if more else []
+    return lines
 
 
 def _standing(record: Record, standing: str, title: str, markup: tuple[str, ...]) -> list[Line]:
@@ -72,10 +86,23 @@ def _standing(record: Record, standing: str, title: str, markup: tuple[str, ...]
 
 
 def _readings(record: Record) -> list[Line]:
-    """Claims whose verdict under the code's reading differs from that under the paper's."""
-    found = [(v, v.other_reading) for v in record.verdicts if v.other_reading and v.other_reading.outcome != v.outcome]
-    lines: list[Line] = [(f"verdict depends on the reading (paper or code) for {len(found)}:", ("yellow",))]
-    return lines + [(f"  {v.claim}: paper {v.outcome}, code {c.outcome}", ()) for v, c in found] if found else []
+    """How the verdicts under the two readings stand to each other; those that are opposite, or open and differ."""
+    by_state: dict[State, list[VerdictPart]] = {}
+    for verdict in record.verdicts:
+        if verdict.reading_state is not None:
+            by_state.setdefault(verdict.reading_state, []).append(verdict)
+    if not by_state:
+        return []
+    said = ", ".join(f"{len(by_state[state])} {state}" for state in STATES if state in by_state)
+    lines: list[Line] = [(f"paper's and code's reading: {said}", ("yellow",) if "opposite" in by_state else ())]
+    shown = [*by_state.get("opposite", []), *(v for v in by_state.get("open", []) if _differs(v))]
+    return lines + [(f"  {v.claim}: paper {v.outcome}, code {readings_words(v)}", ()) for v in shown]
+
+
+def _differs(verdict: VerdictPart) -> bool:
+    """Whether a test finds the margins under the two readings different."""
+    test = verdict.readings
+    return test is not None and test.p is not None and test.p <= LEVEL
 
 
 def _to_fetch(record: Record) -> list[Line]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from mmbench.claims import CLAIMS, Claim
 from mmbench.claims.families import cells_asked, family
 from mmbench.claims.ledger import DISAGREEMENTS, Entry
+from mmbench.records.multiplicity import multiplicity
 from mmbench.records.schema import Binding, Record, VerdictPart, slug
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.figures import Figure
 from mmbench.report.names import Names
+from mmbench.report.words import points_words, uninformative_words
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Page:
     record: Record
     claims: tuple[ClaimView, ...]
     counts: dict[str, dict[str, int]]
+    sums: tuple[str, ...]
     stand_ins: tuple[Binding, ...]
     credits: tuple[str, ...]
     floors: tuple[Floor, ...]
@@ -73,6 +76,7 @@ def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
         record,
         tuple(_claim_views(record)),
         {evidence: dict(found) for evidence, found in counts(record.verdicts).items()},
+        sums_of(record),
         tuple(b for b in bindings if b.stand_in_for),
         tuple(dict.fromkeys(b.credit for b in bindings if b.credit)),
         floors_of(record),
@@ -80,6 +84,12 @@ def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
         exhibits_of(record),
         figures,
     )
+
+
+def sums_of(record: Record) -> tuple[str, ...]:
+    """What must be known of all verdicts together: signs, how many may be false, how many say nothing."""
+    found = (points_words(record), str(multiplicity(record.verdicts)), uninformative_words(record))
+    return tuple(filter(None, found))
 
 
 def _claim_views(record: Record) -> Iterable[ClaimView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmbench.datasets.entry import DatasetEntry
     from mmbench.lineups import Lineup
     from mmbench.scores import Scores
-    from mmbench.verdict import Verdict
+    from mmbench.verdict import Measured, Readings, Verdict
 
 
 # what the lineup lacks, and not a fault of the run: a file, an extra, a layer or gradients that its model does not have
@@ -40,6 +40,7 @@ class Judged:
     known: Known | None = None
     standing: Standing = "new"
     code: Verdict | None = None
+    readings: Readings | None = None
 
     @property
     def part(self) -> dict[str, Any]:
@@ -47,7 +48,7 @@ class Judged:
         from mmbench.records.verdicts import verdict_part
 
         reason = self.known.reason if self.known else ""
-        return verdict_part(self.verdict, self.code, standing=self.standing, reason=reason)
+        return verdict_part(self.verdict, self.code, standing=self.standing, reason=reason, readings=self.readings)
 
     def result(self, *, strict: bool, gated: bool) -> tuple[Literal["fail", "skip", "xfail"] | None, str]:
         """The result of the claim's test and why; None leaves it to the test's own assertion.
@@ -239,6 +240,22 @@ class RunSession:
         self.used[cell] = found
         return found
 
+    def untrained_scores(self, cell: Cell) -> Scores | None:
+        """Scores of an untrained network on the cell's protocol and dataset, where this run has planned or stored them.
+
+        None also for joined roles, which no untrained network of the lineup stands for.
+        """
+        if len(cell.models) != 1 or self._is_untrained(cell.models[0]):
+            return None
+        twins = [replace(cell, models=Roles(role)) for role in self.lineup.models if self._is_untrained(role)]
+        for twin in twins:
+            try:
+                if self.bench.expects(twin) or not self.bench.fresh(twin):
+                    return self.scores(twin)
+            except MMBenchError:  # what the untrained network cannot do is no floor
+                continue
+        return None
+
     def fresh(self, cell: Cell) -> bool:
         """Whether the cell must be measured; so must one whose files are lacking, which then says what it lacks."""
         try:
@@ -274,20 +291,29 @@ class RunSession:
 
     def judge(self, claim: Claim, evidence: EvidenceKind) -> Judged:
         """Judge the claim under the paper's reading, and under the code's where the two differ on measured cells."""
-        from mmbench.verdict import Measured, Published, judge
+        from mmbench.verdict import Published, compare_readings, judge
 
         if evidence == "published":
-            return self._placed(claim, judge(claim, Published()), None)
-        evidence_here = Measured(self.scores)
+            return self._placed(claim, judge(claim, Published()))
+        evidence_here = self._cells
         verdict = judge(claim, evidence_here)
-        code = None
-        if verdict.outcome != "unmeasured" and claim.condition("measured", "code") is not None:
-            code = judge(claim, evidence_here, reading="code")
-        return self._placed(claim, verdict, code)
+        if verdict.outcome == "unmeasured" or claim.condition("measured", "code") is None:
+            return self._placed(claim, verdict)
+        code = judge(claim, evidence_here, reading="code")
+        return self._placed(claim, verdict, code, compare_readings(claim, evidence_here, verdict, code))
 
-    def _placed(self, claim: Claim, verdict: Verdict, code: Verdict | None) -> Judged:
+    @functools.cached_property
+    def _cells(self) -> Measured:
+        """The evidence of this run's lineup."""
+        from mmbench.verdict import Measured
+
+        return Measured(self.scores, untrained=self.untrained_scores)
+
+    def _placed(
+        self, claim: Claim, verdict: Verdict, code: Verdict | None = None, readings: Readings | None = None
+    ) -> Judged:
         known = self._known_for(claim, verdict.evidence).get((claim.id, verdict.evidence))
-        return Judged(verdict, known, standing(known, verdict.outcome, verdict.estimate), code)
+        return Judged(verdict, known, standing(known, verdict.outcome, verdict.estimate), code, readings)
 
     def _known_for(self, claim: Claim, evidence: str) -> dict[Key, Known]:
         """Known outcomes that apply: none to a measured claim with a role that the command line bound anew."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from mmbench.claims.claim import Claim, EvidenceKind, Printed
 from mmbench.errors import BadScores, Unmeasured
 from mmbench.protocol import Cell
 from mmbench.scores import Scores, joint
+from mmbench.verdict.about import About, about_print, about_scores
+from mmbench.verdict.chance import UntrainedOf
 from mmbench.verdict.outcome import Row
 
 
@@ -26,10 +28,16 @@ class Published:
 
 @dataclass(frozen=True)
 class Measured:
-    """Cells of a lineup. ``scores_of`` raises Unmeasured, saying what is missing, for what the lineup lacks."""
+    """Cells of a lineup. ``scores_of`` raises Unmeasured, saying what is missing, for what the lineup lacks.
+
+    ``untrained`` gives the scores of an untrained network in the cell's place, None where the run has none. ``floors``
+    keeps, from claim to claim, which cells are not better than it; a cell's scores must not change meanwhile.
+    """
 
     scores_of: Callable[[Cell], Scores]
     kind: EvidenceKind = "measured"
+    untrained: UntrainedOf | None = None
+    floors: dict[Cell, bool] = field(default_factory=dict, repr=False, compare=False)
 
 
 Evidence = Published | Measured
@@ -37,16 +45,37 @@ Evidence = Published | Measured
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was found: rows and means by cell, their joint uncertainty (None: no spread), what is missing."""
+    """What was found: rows and means by cell, their joint uncertainty (None: no spread), what is missing.
+
+    ``bare`` are cells without a spread; ``joint`` holds the others, in the order of ``rows``. ``scores`` are those of
+    measured cells, ``numbers`` the printed ones. ``networks`` says what the interval takes networks for.
+    """
 
     rows: Mapping[Cell, Row]
     joint: stats.Joint | None
     missing: tuple[str, ...] = ()
     note: str = ""
+    networks: str = "these networks"
+    bare: frozenset[Cell] = frozenset()
+    scores: Mapping[Cell, Scores] = field(default_factory=dict)
+    numbers: Mapping[Cell, Printed] = field(default_factory=dict)
 
     @property
     def means(self) -> dict[Cell, float]:
         return {cell: row.mean for cell, row in self.rows.items()}
+
+    @property
+    def place(self) -> dict[Cell, int]:
+        """Where each cell is in ``joint``."""
+        return {cell: i for i, cell in enumerate(cell for cell in self.rows if cell not in self.bare)}
+
+    def about(self, cells: Iterable[Cell]) -> About:
+        """What an interval over these cells is about."""
+        asked = list(dict.fromkeys(cells))
+        if self.numbers:
+            return about_print(self.numbers, asked, self.bare)
+        found = [cell for cell in asked if cell in self.scores]
+        return about_scores((self.scores[c] for c in found), (c.protocol.probe for c in found), self.networks)
 
 
 def gather(claim: Claim, evidence: Evidence, cells: Iterable[Cell]) -> Gathered:
@@ -68,7 +97,8 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
             raise BadScores(f"{cell} has outcomes that are not finite; a score with NaN is not judged")
         spread = float(scores.by_trial.std(ddof=1)) if scores.trials > 1 else None
         rows[cell] = Row(cell, scores.mean, spread, scores.trials, scores.outcomes.shape[1])
-    return Gathered(rows, joint(list(found.values())), tuple(missing), _measured_note(rows.values()))
+    note = _measured_note(rows.values())
+    return Gathered(rows, joint(list(found.values())), tuple(missing), note, scores=found)
 
 
 def _measured_note(rows: Iterable[Row]) -> str:
@@ -90,7 +120,9 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
         numbers.update(table)
         for cell, number in table.items():
             errors.pop(cell, None)
-            if number.se is not None:
+            if number.exact:
+                errors[cell] = (0.0, math.inf)
+            elif number.se is not None:
                 errors[cell] = (number.se, math.inf)
             elif number.std is not None and number.n is not None and number.n > 1:
                 errors[cell] = (max(number.std, dust) / math.sqrt(number.n), number.n - 1.0)
@@ -100,14 +132,17 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
             raise BadScores(f"{cell} is printed as {rows[cell].mean}; a number that is not finite is not judged")
     absent = [cell for cell in cells if cell not in numbers]
     missing = (f"the paper prints no number for {_some(absent)}",) if absent else ()
-    bare = [cell for cell in rows if cell not in errors]
-    if bare or not rows:
-        note = f"{len(bare)} of {len(rows)} printed numbers have no spread: decided by the sign of the margin"
-        return Gathered(rows, None, missing, note)
-    known = stats.printed(
-        [row.mean for row in rows.values()], [errors[c][0] for c in rows], [errors[c][1] for c in rows]
+    bare = frozenset(cell for cell in rows if cell not in errors)
+    note = (
+        f"{len(bare)} of {len(rows)} printed numbers have no spread; only signs can be read from them" if bare else ""
     )
-    return Gathered(rows, known, missing)
+    spread = [cell for cell in rows if cell not in bare]
+    known = None
+    if spread:
+        known = stats.printed(
+            [rows[c].mean for c in spread], [errors[c][0] for c in spread], [errors[c][1] for c in spread]
+        )
+    return Gathered(rows, known, missing, note, bare=bare, numbers={cell: numbers[cell] for cell in rows})
 
 
 def _half_digit(numbers: Iterable[Printed]) -> float:

@@ -10,10 +10,11 @@ import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
-from mmbench.conditions import Coefficient, Leaf, Linear, Node, Quorum, cells_of
+from mmbench.conditions import DUST, Coefficient, Leaf, Linear, Node, Quorum, cells_of
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
-from mmbench.verdict.evidence import Evidence, Gathered, gather
+from mmbench.verdict.chance import Floors, uninformative
+from mmbench.verdict.evidence import Evidence, Gathered, Published, gather
 from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
 
 LEVEL = stats.LEVEL
@@ -50,13 +51,31 @@ def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdi
         blank, rows=tuple(gathered.rows.values()), missing=gathered.missing, truth=node.truth(gathered.means)
     )
     if gathered.joint is None:
-        return _by_sign(blank, node, gathered)
-    return _by_test(blank, node, gathered, gathered.joint)
+        found = _by_sign(blank, node, gathered)
+    else:
+        found = _by_test(blank, node, gathered, gathered.joint)
+    return _qualified(found, node, gathered, evidence)
+
+
+def _qualified(found: Verdict, node: Node, gathered: Gathered, evidence: Evidence) -> Verdict:
+    """The verdict with what it is about, and whether it says anything."""
+    if found.estimate is None:
+        return found
+    about = gathered.about(gathered.rows if found.deciding is None else cells_of(found.deciding))
+    found = replace(found, about=about)
+    if isinstance(evidence, Published) or gathered.joint is None or found.outcome == "unmeasured":
+        return found
+    floors = Floors(gathered.scores, gathered.joint, evidence.untrained, evidence.floors)
+    nothing = uninformative(node.leaves(), found.deciding, floors)
+    return replace(found, uninformative=nothing.why, at_chance=nothing.count)
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """A leaf with its p-values; ``rank`` orders parts whose p-values are equal. A missing leaf has p = 1 twice."""
+    """A leaf with its p-values; ``rank`` orders parts whose p-values are equal. A missing leaf has p = 1 twice.
+
+    One that is decided by the sign of numbers without spread (``by_sign``) has p = 0 and p = 1, and no bounds.
+    """
 
     leaf: Leaf
     value: float | None = None
@@ -65,6 +84,7 @@ class _Judged:
     rank: float = 0.0
     estimate: stats.Estimate | None = None
     redrawn: Correlated | None = None
+    by_sign: bool = False
 
     def bounds(self, pay_support: float = 1.0, pay_refute: float = 1.0) -> tuple[float | None, float | None]:
         """One-sided bounds of the margin at 95 %, each corrected for the number of parts it pays for."""
@@ -90,12 +110,14 @@ class _Decision:
 def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint) -> Verdict:
     judged = _judge_leaves(list(node.leaves()), gathered, joint)
     decision = _decide(node, iter(judged))
-    outcome: Outcome = "inconclusive"
-    if decision.p_support <= LEVEL:
-        outcome = "supported"
-    elif decision.p_refute <= LEVEL:
-        outcome = "refuted"
-    elif gathered.missing:
+    outcome = _outcome(decision.p_support, decision.p_refute)
+    if outcome == "inconclusive" and gathered.bare:
+        judged = [_with_sign(one, gathered) for one in judged]
+        decision = _decide(node, iter(judged))
+        outcome = _outcome(decision.p_support, decision.p_refute)
+        if outcome != "inconclusive":  # it rests on signs
+            return replace(_by_sign(blank, node, gathered), parts=tuple(map(_part, judged)))
+    if outcome == "inconclusive" and gathered.missing:
         outcome = "unmeasured"
     note = gathered.note
     if gathered.missing and outcome in ("supported", "refuted"):
@@ -111,6 +133,7 @@ def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint)
         low=low,
         high=high,
         binding=describe(binding.leaf),
+        deciding=binding.leaf,
         p_support=decision.p_support,
         p_refute=decision.p_refute,
         parts=tuple(map(_part, judged)),
@@ -119,9 +142,25 @@ def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint)
     )
 
 
+def _outcome(p_support: float, p_refute: float) -> Outcome:
+    if p_support <= LEVEL:
+        return "supported"
+    return "refuted" if p_refute <= LEVEL else "inconclusive"
+
+
+def _with_sign(judged: _Judged, gathered: Gathered) -> _Judged:
+    """The leaf decided by its sign where a cell of it has no spread; unchanged where it was tested, or is missing."""
+    leaf = judged.leaf
+    holds = leaf.truth(gathered.means)
+    if holds is None or not any(cell in gathered.bare for term in leaf.terms for cell in term.cells):
+        return judged
+    p = (0.0, 1.0) if holds else (1.0, 0.0)
+    return _Judged(leaf, leaf.margin(gathered.means), *p, rank=math.inf if holds else -math.inf, by_sign=True)
+
+
 def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) -> list[_Judged]:
     """Every leaf with its p-values: by its tangent where it has one, by redrawing where it is a correlation."""
-    place = {cell: i for i, cell in enumerate(gathered.rows)}
+    place = gathered.place
     there = [leaf for leaf in leaves if all(c in place for term in leaf.terms for c in term.cells)]
     judged = {id(leaf): one for leaf, one in _by_tangent(there, gathered.means, joint, place)}
     noise = None
@@ -169,7 +208,7 @@ def _judged_margin(leaf: Leaf, tangent: Linear, estimate: stats.Estimate, p_abov
     if not tangent.weights and any(term.weights for term in leaf.terms):
         return _Judged(leaf, estimate.value)  # a flat tangent says nothing about the spread
     if estimate.se == 0:  # nothing is measured in it: true or false
-        holds = estimate.value > 0 or (not leaf.strict and estimate.value == 0)
+        holds = estimate.value > DUST if leaf.strict else estimate.value >= -DUST
         p_above, p_below = (0.0, 1.0) if holds else (1.0, 0.0)
     z = estimate.value / estimate.se if estimate.se > 0 else math.copysign(math.inf, estimate.value)
     return _Judged(leaf, estimate.value, p_above, p_below, z, estimate)
@@ -203,14 +242,14 @@ def _decide(node: Node, judged: Iterator[_Judged]) -> _Decision:
     fail = len(parts) - node.n + 1  # so many failures refute it
     p_support = stats.quorum_p([part.p_support for part in parts], node.n)
     p_refute = stats.quorum_p([part.p_refute for part in parts], fail)
-    support = sorted(parts, key=lambda p: (p.p_support, -p.support.rank))[node.n - 1].support
-    refute = sorted(parts, key=lambda p: (p.p_refute, p.refute.rank))[fail - 1].refute
+    support = sorted(parts, key=lambda p: (p.p_support, -p.support.rank, -(p.support.value or 0)))[node.n - 1].support
+    refute = sorted(parts, key=lambda p: (p.p_refute, p.refute.rank, p.refute.value or 0))[fail - 1].refute
     paid = {key: (s * fail, r * node.n) for part in parts for key, (s, r) in part.paid.items()}
     return _Decision(p_support, p_refute, support, refute, paid)
 
 
 def _by_sign(blank: Verdict, node: Node, gathered: Gathered) -> Verdict:
-    """The verdict of numbers without a spread: the claim's truth at the printed values."""
+    """The verdict of numbers without a spread: the claim's truth at the printed values. No test."""
     binding, value = _binding_at_point(node, gathered.means)
     parts = []
     for leaf in node.leaves():
@@ -218,9 +257,10 @@ def _by_sign(blank: Verdict, node: Node, gathered: Gathered) -> Verdict:
         outcome: Outcome = "unmeasured" if holds is None else "supported" if holds else "refuted"
         parts.append(Part(describe(leaf), leaf.margin(gathered.means), None, None, None, None, outcome))
     decided: Outcome = "unmeasured" if blank.truth is None else "supported" if blank.truth else "refuted"
-    note = gathered.note if gathered.rows else ""
-    if gathered.missing and decided != "unmeasured":
-        note += "; only a part is printed, and it decides"
+    notes = [gathered.note] if gathered.rows else []
+    if gathered.rows and decided != "unmeasured":
+        notes.append("decided by the sign of the margin, which is no test")
+        notes += ["only a part is printed, and it decides"] if gathered.missing else []
     return replace(
         blank,
         outcome=decided,
@@ -228,7 +268,8 @@ def _by_sign(blank: Verdict, node: Node, gathered: Gathered) -> Verdict:
         binding=describe(binding) if binding else "",
         point=decided != "unmeasured",
         parts=tuple(parts),
-        note=note,
+        note="; ".join(filter(None, notes)),
+        deciding=binding,
     )
 
 
@@ -244,14 +285,9 @@ def _binding_at_point(node: Node, means: Mapping[Cell, float]) -> tuple[Leaf | N
 
 def _part(judged: _Judged) -> Part:
     low, high = judged.bounds()
-    outcome: Outcome = "inconclusive"
-    if judged.value is None:
-        outcome = "unmeasured"
-    elif judged.p_support <= LEVEL:
-        outcome = "supported"
-    elif judged.p_refute <= LEVEL:
-        outcome = "refuted"
-    return Part(describe(judged.leaf), judged.value, low, high, judged.p_support, judged.p_refute, outcome)
+    outcome: Outcome = "unmeasured" if judged.value is None else _outcome(judged.p_support, judged.p_refute)
+    p_support, p_refute = (None, None) if judged.by_sign else (judged.p_support, judged.p_refute)
+    return Part(describe(judged.leaf), judged.value, low, high, p_support, p_refute, outcome)
 
 
 def _settle(binding: _Judged, pay_support: float, pay_refute: float, gathered: Gathered) -> str:

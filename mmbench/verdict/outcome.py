@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mmbench.claims.claim import EvidenceKind
 from mmbench.conditions import Leaf
 from mmbench.protocol import Cell, Reading
+from mmbench.verdict.about import About
 
 Outcome = Literal["supported", "refuted", "inconclusive", "unmeasured"]
 
@@ -48,6 +49,11 @@ class Verdict:
     that supported means ``low > 0`` and refuted ``high < 0``; with one part they form a 90 % interval. ``truth`` is the
     claim's truth at the point estimates (None when cells are missing). ``settle`` says what would settle an
     inconclusive verdict, ``missing`` what an unmeasured one lacks, ``note`` what the reader must know.
+
+    ``about`` says what the bounds speak of. ``point``: decided by the sign of printed numbers without spread, which is
+    no test. ``uninformative`` says why the deciding comparison says nothing (neither side is better than chance or the
+    untrained network), and is empty where it says something; ``at_chance`` counts the comparisons that say nothing.
+    ``deciding`` is the comparison that ``binding`` names.
     """
 
     claim: str
@@ -73,6 +79,10 @@ class Verdict:
     settle: str = ""
     note: str = ""
     disagreements: tuple[str, ...] = ()
+    about: About = field(default_factory=About)
+    uninformative: str = ""
+    at_chance: int = 0
+    deciding: Leaf | None = field(default=None, repr=False, compare=False)
 
     @property
     def supported(self) -> bool:
@@ -84,7 +94,7 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; infinite bounds become None."""
-        out = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        out = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "deciding"}
         out["rows"] = [
             {
                 "protocol": row.cell.protocol.name,
@@ -106,7 +116,7 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
-    if isinstance(value, Part):
+    if isinstance(value, Part | About):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     return None if isinstance(value, Row) else value
 
@@ -115,6 +125,12 @@ def describe(leaf: Leaf, most: int = 160) -> str:
     """A leaf in words, cut to ``most`` characters."""
     text = leaf.words()
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def said_of_chance(why: str, count: int, parts: int) -> str:
+    """What ``uninformative`` and ``at_chance`` say of a verdict; empty where every comparison says something."""
+    head = f"UNINFORMATIVE: {why} in the comparison that decides" if why else ""
+    return "; ".join(filter(None, (head, f"uninformative comparisons: {count} of {parts}" if count else "")))
 
 
 def _explained(v: Verdict, most_rows: int = 12) -> Iterator[str]:
@@ -126,7 +142,10 @@ def _explained(v: Verdict, most_rows: int = 12) -> Iterator[str]:
         span = (
             f", one-sided 95 % bounds [{v.low:+.3g}, {v.high:+.3g}]" if v.low is not None and v.high is not None else ""
         )
-        yield f"  found     margin {v.estimate:+.4g}{span}: {v.binding}"
+        about = f" about {v.about}" if str(v.about) else ""
+        yield f"  found     margin {v.estimate:+.4g}{span}{about}: {v.binding}"
+    if v.uninformative or v.at_chance:
+        yield f"  chance    {said_of_chance(v.uninformative, v.at_chance, len(v.parts))}"
     if v.p_support is not None and v.p_refute is not None:
         yield f"  p         {v.p_support:.2g} for, {v.p_refute:.2g} against; {len(v.parts)} comparison(s)"
     places: dict[str, list[str]] = {}

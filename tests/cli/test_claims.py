@@ -4,6 +4,10 @@ import json
 
 from mmbench.claims import CLAIMS
 from mmbench.cli.main import main
+from mmbench.records.files import save_record
+from mmbench.records.schema import LineupPart, Record, VerdictPart
+
+from .conftest import MACHINE
 
 CLAIM = "bielawski2022-mvsa-vision-clip-best"
 
@@ -33,6 +37,42 @@ def test_one_claim_explained(root, capsys):
     assert CLAIMS.get(CLAIM).says in out
     assert f"pytest benchmarks -k {CLAIM}" in out
     assert "Table 5.1" in out
+
+
+def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
+    measured = VerdictPart(
+        claim=CLAIM, study="bielawski2022", evidence="measured", outcome="refuted", estimate=-1.5, low=-3.0, high=-0.1,
+        p_support=0.99, p_refute=0.03, holm_support=1.0, holm_refute=0.3, at_chance=2,
+        uninformative="neither side is better than chance",
+        parts=({"label": "x", "outcome": "refuted"}, {"label": "y", "outcome": "refuted"}),
+        about={"networks": "these networks", "examples": "219 drawings", "training": "this training pool"},
+        other_reading={"outcome": "inconclusive"}, readings={"difference": 2.0, "low": 1.0, "high": 3.0, "p": 0.01},
+    )  # fmt: skip
+    printed = VerdictPart(
+        claim=CLAIM, study="bielawski2022", evidence="published", outcome="supported", estimate=2.0, point=True
+    )
+    record = Record(
+        label="mine", machine=MACHINE, versions={}, lineup=LineupPart(name="mine"), started="2026-01-01T00:00:01Z",
+        seconds=1.0, verdicts=(measured, printed),
+    )  # fmt: skip
+    save_record(record, tmp_path / "reports" / "runs" / "box")
+    assert main(["claims", CLAIM, "--root", str(tmp_path)]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    start = next(i for i, line in enumerate(lines) if "refuted (measured on mine -1.5)" in line)
+    assert lines[start + 1 : start + 6] == [
+        "one-sided 95 % bounds [-3, -0.1] about these networks, 219 drawings, this training pool",
+        "adjusted over its study: p 0.30 (Holm)",
+        "UNINFORMATIVE, not after Holm",
+        "UNINFORMATIVE: neither side is better than chance in the comparison that decides; "
+        "uninformative comparisons: 2 of 2",
+        "under the authors' code: inconclusive; whether the verdict is the same is open. The paper's deciding margin "
+        "differs there: by +2 [+1, +3] (95 %, paired), p 0.010.",
+    ]
+    assert any("supported (published +2, sign only)" in line for line in lines)
+    assert main(["claims", CLAIM, "--json", "--root", str(tmp_path)]) == 0
+    signs, found = sorted(json.loads(capsys.readouterr().out)["last"], key=lambda last: not last["point"])
+    assert (signs["point"], found["holm"], found["reading"]) == (True, 0.3, "open")
+    assert found["about"] == "these networks, 219 drawings, this training pool"
 
 
 def test_an_unreadable_record_is_named_and_left_out(root, capsys):

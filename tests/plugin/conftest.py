@@ -57,6 +57,9 @@ class StagedBench:
     def plan(self, cells):
         self.planned += cells
 
+    def expects(self, cell):
+        return cell in self.planned
+
     def fresh(self, cell):
         return cell not in self.stored
 

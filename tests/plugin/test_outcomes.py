@@ -194,7 +194,7 @@ def test_cells_come_in_any_order_and_once(stage, forms):
     result = stage.run()
     result.assert_outcomes(passed=4)  # three cells and a claim
     asked = [cell for cell in stage.bench.asked if cell == Cell(FEW_SHOT, "bit_m", "cub")]
-    assert len(asked) == 2  # the bench answers the second from what it knows
+    assert len(asked) == 3  # the bench answers the verdict, and the test of the readings, from what it knows
     (record,) = records(stage)
     fresh = [cell for cell in record["cells"] if cell["fresh"]]
     assert sorted(cell["models"][0] for cell in fresh if cell["reading"] == "paper") == ["bit_m", "clip", "rn50"]
@@ -209,6 +209,35 @@ def test_junit_has_the_verdict_as_properties(stage, forms):
     assert {"claim": "a", "outcome": "supported", "evidence": "measured"}.items() <= found.items()
     assert float(found["estimate"]) == pytest.approx(20, abs=5)
     assert {"low", "high", "p_support", "p_refute"} <= found.keys()
+
+
+@pytest.mark.parametrize(
+    ("options", "marked"),
+    [
+        ((), True),
+        (("test_staged.py::test_claim", "test_staged.py::test_cell"), True),  # planned, and not yet measured
+        (("-k", "test_claim"), False),
+    ],
+)
+def test_the_untrained_network_is_a_floor_where_the_run_measures_it(stage, forms, options, marked):
+    """bit_m leads clip, and an untrained network is above both. A run that asks for one claim does not measure it."""
+    stage.bench = type(stage.bench)({"clip": 0.3, "bit_m": 0.5, "rn50": 0.3, "random": 0.7})
+    stage.claim("a", forms["supported"])
+    result = stage.run(*options)
+    (record,) = records(stage)
+    (verdict,) = record["verdicts"]
+    assert verdict["outcome"] == "supported"
+    assert verdict.get("uninformative", "") == ("neither side is better than the untrained network" if marked else "")
+    assert ("1 verdict is uninformative" in result.stdout.str()) is marked
+
+
+def test_a_verdict_says_in_the_record_what_it_is_about_and_how_its_readings_stand(stage, forms):
+    stage.claim("a", forms["supported"])
+    stage.run("-k", "test_claim")
+    (verdict,) = records(stage)[0]["verdicts"]
+    about = {"networks": "these networks", "examples": "400 examples", "training": "this training pool"}
+    assert about.items() <= verdict["about"].items()
+    assert {"difference", "low", "high", "p"} <= verdict["readings"].keys()
 
 
 def test_misspelt_claim_is_a_usage_error_before_any_test(stage, forms):

@@ -27,6 +27,13 @@ def test_counts_put_published_evidence_first():
     assert found["measured"] == {"supported": 1, "refuted": 1}
 
 
+def test_signs_have_a_column_of_their_own_and_are_another_verdict_than_a_test(make_record):
+    sign, test = verdict("a-1", point=True), verdict("a-1")
+    assert counts([VerdictPart(**sign), VerdictPart(**test)]) == {"measured": {"point": 1, "supported": 1}}
+    before, after = (make_record(verdicts=(VerdictPart(**part),)) for part in (sign, test))
+    assert [str(x) for x in compare(before, after)] == ["a-1 (measured): supported (point) (+4) -> supported (+4)"]
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [

@@ -1,11 +1,14 @@
 """A verdict as the record keeps it; p-values adjusted over a study; numbers that JSON cannot hold."""
 
+from dataclasses import replace
+
 import pytest
 
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
-from mmbench.records.schema import RowPart, VerdictPart
+from mmbench.records.schema import ReadingsPart, RowPart, VerdictPart
 from mmbench.records.verdicts import adjusted, plain, rounded, verdict_part
+from mmbench.verdict import About, Readings
 from mmbench.verdict.outcome import Part, Row, Verdict
 
 from ..made_records import verdict
@@ -36,6 +39,23 @@ def test_what_is_kept_of_a_verdict():
     assert kept.other_reading.binding == "code's part"
 
 
+def test_what_qualifies_a_verdict_is_kept_and_comes_back_from_disk():
+    about = About("these networks", "219 drawings", "this training pool")
+    judged = replace(JUDGED, about=about, uninformative="neither side is better than chance", at_chance=1)
+    test = Readings("opposite", -2.0, -3.0, float("-inf"), 0.01, elsewhere=True)
+    code = Verdict("a-1", "a", "measured", "code", "refuted", about=about)
+    kept = VerdictPart.model_validate(verdict_part(judged, code, standing="new", reason="", readings=test))
+    assert str(kept.about) == str(kept.other_reading.about) == str(about)
+    assert (kept.uninformative, kept.at_chance) == ("neither side is better than chance", 1)
+    assert kept.readings == ReadingsPart(difference=-2.0, low=-3.0, high=None, p=0.01, elsewhere=True)
+    assert kept.reading_state == "opposite"
+
+
+def test_a_record_of_before_has_none_of_it():
+    kept = VerdictPart(**verdict(other_reading={"outcome": "supported"}))
+    assert (str(kept.about), kept.uninformative, kept.readings, kept.reading_state) == ("", "", None, "same")
+
+
 def test_a_verdict_without_another_reading():
     kept = VerdictPart.model_validate(verdict_part(JUDGED, None, standing="new", reason=""))
     assert kept.other_reading is None
@@ -62,3 +82,17 @@ def test_adjustment_is_holms_over_one_study_and_evidence():
     ]
     found = {part["claim"]: part.get("holm_support") for part in adjusted(parts)}
     assert found == {"a-1": 0.02, "a-2": 0.04, "b-1": 0.04, "a-3": 0.04, "a-4": None}  # by hand
+
+
+def test_only_tests_are_in_the_family():
+    """Exact numbers, signs, and claims without any evidence could not have been decided by chance."""
+    parts = [
+        verdict("a-1", p_support=0.02, p_refute=0.9),
+        verdict("a-2", p_support=0.0, p_refute=1.0, evidence="measured"),
+        verdict("a-3", point=True, p_support=None, p_refute=None),
+        verdict("a-4", "unmeasured", p_support=1.0, p_refute=1.0),
+        verdict("a-5", "inconclusive", p_support=1.0, p_refute=1.0),  # open after it paid for many parts: a test
+        verdict("a-6", "unmeasured", p_support=0.6, p_refute=1.0),  # a part is there, and might have decided it
+    ]
+    found = {part["claim"]: part.get("holm_support") for part in adjusted(parts)}
+    assert found == {"a-1": 0.06, "a-2": None, "a-3": None, "a-4": None, "a-5": 1.0, "a-6": 1.0}  # by hand: 3 * 0.02

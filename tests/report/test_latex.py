@@ -17,8 +17,21 @@ def test_a_row_for_each_claim_with_its_verdicts(make_record, known_claim):
     parts = [verdict(known_claim.id, "refuted", evidence="published"), verdict("a-2", "unmeasured")]
     page = render_latex(make_record(verdicts=tuple(VerdictPart(**part) for part in parts)))
     (row,) = [line for line in page.splitlines() if escape_latex(known_claim.says) in line]
-    assert row.endswith(r"& refuted (+4) & -- \\")
-    assert r"(no longer in the catalogue) &  & -- & unmeasured \\" in page
+    assert row.endswith(r"& refuted (+4) & -- & -- \\")
+    assert r"(no longer in the catalogue) &  & -- & -- & unmeasured \\" in page
+
+
+def test_signs_have_their_own_column_and_what_qualifies_a_verdict_stands_beside_it(make_record):
+    parts = [
+        verdict("a-1", evidence="published", point=True, p_support=None, p_refute=None),
+        verdict(
+            "a-2", p_support=0.04, uninformative="neither side is better than chance", holm_support=0.2, holm_refute=1.0
+        ),
+    ]
+    page = render_latex(make_record(verdicts=tuple(VerdictPart(**part) for part in parts)))
+    assert r"& -- & supported (+4, sign only, no test) & -- \\" in page
+    assert r"& -- & -- & supported (+4, UNINFORMATIVE, not after Holm) \\" in page
+    assert r"\noindent 1 verdict is a test, at 5 \% a side" in page
 
 
 def test_stand_ins_are_named(make_record):

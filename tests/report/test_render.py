@@ -43,7 +43,7 @@ class Reader(HTMLParser):
 
 def test_markdown_says_what_the_record_holds(make_record):
     page = render_markdown(make_record())
-    assert "| measured, lineup made | 1 | 0 | 0 | 0 |" in page
+    assert "| measured, lineup made | 1 | 0 | 0 | 0 | 0 |" in page
     assert "2 roles are played by stand-ins" in page
     assert "| cub | flags | CUB | flags | 500 | 10.0 % | few\\_shot\\_5 20.0 |" in page
     assert "OpenMoji, CC BY-SA 4.0" in page
@@ -61,7 +61,7 @@ def test_a_claim_is_shown_with_all_that_qualifies_it(make_record, known_claim):
         assert known_claim.says in said
         assert str(known_claim.where) in said
         assert "the table says otherwise" in said
-        assert "does not survive" in said
+        assert "whether the verdict is the same is open" in said
         assert "the document disagrees with itself" in said
 
 
@@ -84,6 +84,74 @@ def test_both_pages_show_the_rows_that_a_verdict_rests_on(make_record):
     text = " ".join(" ".join(Reader(render_html(record)).text).split())
     assert "few_shot_5 cub (played by: flags) rn50 50.0 0.250 10" in text
     assert "few_shot_5 mnist clip (played by: zoo:clip) 90.0 — 1" in text
+
+
+def both_pages(make_record, *parts):
+    record = make_record(verdicts=tuple(VerdictPart(**part) for part in parts))
+    markdown = re.sub(r"\\(.)", r"\1", render_markdown(record)).replace("&lt;", "<")
+    return markdown, " ".join(" ".join(Reader(render_html(record)).text).split()), render_html(record)
+
+
+def test_both_pages_show_signs_in_a_column_of_their_own(make_record):
+    sign = verdict(
+        "devillers2021-a", evidence="published", point=True, p_support=None, p_refute=None, low=None, high=None
+    )
+    markdown, text, html = both_pages(make_record, sign, verdict("devillers2021-b", evidence="published"))
+    assert "| judged on | supported | refuted | point | inconclusive | unmeasured |" in markdown
+    assert "| published tables | 1 | 0 | 1 | 0 | 0 |" in markdown
+    assert "| no number is printed | supported +4.00 | — |" in markdown
+    assert "| supported +4.00 [+1.00, +7.00] | — | — |" in markdown
+    assert "published: supported**, sign only, no test, margin +4.00." in markdown
+    assert "published tables 1 0 1 0 0" in text
+    assert 'data-published="point"' in html
+    assert text.count("supported sign only, no test +4.00") == 1  # in one column only
+    for page in (markdown, text):
+        assert "Point: no test. Printed numbers without spread decide it by the sign" in page
+        assert "Supported: a test puts the one-sided 95 % bound of the margin on the claim's side." in page
+
+
+def test_both_pages_show_what_qualifies_a_verdict(make_record):
+    about = {"networks": "these networks", "examples": "219 drawings", "training": "fresh training pools"}
+    marked = {
+        "uninformative": "neither side is better than chance",
+        "at_chance": 1,
+        "parts": [{"label": "x", "outcome": "supported"}],
+    }
+    part = verdict("devillers2021-a", about=about, holm_support=0.2, holm_refute=1.0, **marked)
+    markdown, text, _ = both_pages(make_record, part)
+    said = "about these networks, 219 drawings, fresh training pools"
+    assert f"| supported, UNINFORMATIVE, not after Holm +4.00 [+1.00, +7.00] {said}; Holm p 0.20 |" in markdown
+    for page in (markdown, text):
+        assert page.count(said) == 2  # in the table of claims, and at the claim
+        assert "UNINFORMATIVE: neither side is better than chance in the comparison that decides" in page
+        assert "uninformative comparisons: 1 of 1" in page
+        assert "1 verdict is a test, at 5 % a side without adjustment: 1 decided, of which at most 0.1" in page
+        assert "1 verdict is uninformative (1 decided): neither side" in page
+
+
+@pytest.mark.parametrize(
+    ("code", "test", "said"),
+    [
+        ("refuted", None, "refuted; the verdict is the opposite."),
+        ("unmeasured", None, "unmeasured; the two are not comparable, since one is unmeasured."),
+        (
+            "supported",
+            {"untested": "a correlation decides"},
+            "supported; the verdict is the same. The difference is not tested: a correlation decides.",
+        ),
+        (
+            "inconclusive",
+            {"difference": 0.5, "low": -1.0, "high": 2.0, "p": 0.5, "elsewhere": True},
+            "inconclusive; whether the verdict is the same is open. The paper's deciding margin is not shown to "
+            "differ there: by +0.5 [-1, +2] (95 %, paired), p 0.50; under the code another comparison decides.",
+        ),
+    ],
+)
+def test_both_pages_say_how_readings_stand_to_each_other(make_record, code, test, said):
+    part = verdict("devillers2021-a", other_reading={"outcome": code}, readings=test)
+    for page in both_pages(make_record, part)[:2]:
+        assert f"Under the authors' code instead of the paper's text: {said}" in page
+        assert "survive" not in page
 
 
 def test_printed_numbers_are_not_called_a_stand_ins(make_record):

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from mmbench.records.schema import Binding, CostPart, LineupPart, VerdictPart
+from mmbench.records.verdicts import adjusted
 from mmbench.report.summary import MOST_REFUTED, summary_lines, verdict_line
 
 from ..made_records import cell, verdict
@@ -18,7 +19,7 @@ def test_summary_counts_and_names_the_refuted(make_record):
     parts = [verdict("a-1"), verdict("a-2", "refuted", standing="as recorded"), verdict("a-3", standing="changed")]
     record = make_record(verdicts=tuple(VerdictPart(**part) for part in parts))
     text = "\n".join(line for line, _ in summary_lines(record))
-    assert re.search(r"measured, lineup made +2 +1 +0 +0", text)
+    assert re.search(r"measured, lineup made +2 +1 +0 +0 +0", text)
     assert "refuted (1 of 1 as recorded" in text
     assert "changed verdicts, to be looked at:\n  supported    measured  a-3" in text
     assert "2 roles of this lineup are played by stand-ins, which say nothing about a paper" in text
@@ -74,14 +75,68 @@ def test_many_refuted_claims_are_counted(make_record):
     assert "a-14" in said(make_record(verdicts=tuple(parts)), verbose=True)
 
 
-def test_verdicts_that_depend_on_the_reading_are_listed(make_record):
+def test_readings_are_counted_by_state_and_the_opposite_ones_named(make_record):
+    differs = {"difference": -3.0, "low": -5.0, "high": -1.0, "p": 0.004}
     parts = [
-        VerdictPart(**verdict("a-1", other_reading={"outcome": "refuted"})),
+        VerdictPart(**verdict("a-1", other_reading={"outcome": "refuted"}, readings=differs)),
         VerdictPart(**verdict("a-2", other_reading={"outcome": "supported"})),
+        VerdictPart(**verdict("a-3", other_reading={"outcome": "unmeasured"})),
+        VerdictPart(**verdict("a-4", other_reading={"outcome": "inconclusive"}, readings=differs | {"p": 0.4})),
+        VerdictPart(**verdict("a-5", "inconclusive", other_reading={"outcome": "inconclusive"}, readings=differs)),
     ]
-    text = said(make_record(verdicts=tuple(parts)))
-    assert "verdict depends on the reading (paper or code) for 1:\n  a-1: paper supported, code refuted" in text
-    assert "depends on the reading" not in said(make_record())
+    lines = said(make_record(verdicts=tuple(parts))).splitlines()
+    start = lines.index("paper's and code's reading: 1 same, 2 open, 1 opposite, 1 not comparable")
+    assert lines[start + 1].startswith(
+        "  a-1: paper supported, code refuted; the verdict is the opposite. The paper's deciding margin"
+    )
+    assert "differs there: by -3 [-5, -1] (95 %, paired), p 0.004." in lines[start + 1]
+    assert lines[start + 2].startswith(
+        "  a-5: paper inconclusive, code inconclusive; whether the verdict is the same is open."
+    )
+    assert not any(line.startswith(("  a-3", "  a-4")) for line in lines)
+    assert "reading: " not in said(make_record())
+
+
+def test_points_have_a_column_and_are_not_among_the_tested(make_record):
+    """Signs that pass as tests: 2 supported and 1 refuted by sign beside 1 and 1 that are tested."""
+    sign = {"evidence": "published", "point": True, "p_support": None, "p_refute": None, "low": None, "high": None}
+    parts = [verdict("a-1", **sign), verdict("a-2", **sign), verdict("a-3", "refuted", **sign)]
+    parts += [verdict("a-4", evidence="published"), verdict("a-5", "refuted", evidence="published")]
+    text = said(make_record(verdicts=tuple(VerdictPart(**part) for part in parts)))
+    assert re.search(
+        r"claims judged on +supported +refuted +point +inconclusive +unmeasured\npublished tables +1 +1 +3 +0 +0\n",
+        text,
+    )
+    assert (
+        "3 verdicts are points: the sign of printed numbers without spread, which is no test (2 for the claim, "
+        "1 against)" in text
+    )
+    assert "refuted (0 of 1 as recorded, with a reason in the report):\n  refuted      published a-5" in text
+    assert (
+        "against the claim by sign only (0 of 1 as recorded, with a reason in the report):\n"
+        "  refuted      published a-3" in text
+    )
+    assert "a-3  +4 (sign only, no test)" in text
+
+
+def test_what_many_verdicts_mean_together_is_said(make_record):
+    parts = [verdict(f"a-{n}", p_support=0.03) for n in range(3)] + [verdict("a-3", p_support=0.001)]
+    parts[0] |= {"uninformative": "neither side is better than chance", "at_chance": 1}
+    text = said(make_record(verdicts=tuple(VerdictPart(**part) for part in adjusted(parts))), verbose=True)
+    assert (
+        "4 verdicts are tests, at 5 % a side without adjustment: 4 decided, of which at most 0.2 are expected to be "
+        "false; 1 still decided after Holm's adjustment by study"
+    ) in text
+    assert "1 verdict is uninformative (1 decided): neither side" in text
+    assert "a-0  +4 [+1, +7] (UNINFORMATIVE, not after Holm)" in text
+    assert "a-1  +4 [+1, +7] (not after Holm)" in text
+    assert "a-3  +4 [+1, +7]\n" in text
+
+
+def test_the_interval_says_what_it_is_about():
+    about = {"networks": "these networks", "examples": "219 drawings", "training": "this training pool"}
+    line = verdict_line(VerdictPart(**verdict("a-1", about=about)))
+    assert line.endswith("a-1  +4 [+1, +7] about these networks, 219 drawings, this training pool")
 
 
 def test_the_longest_work_is_listed_cells_and_features_together(make_record):

@@ -25,7 +25,8 @@ TRAINING_SIZES = Table(
             ("training images", "bit_m"): 14e6,
             ("training images", "rn50"): 1.3e6,
             ("training images", "virtex and icmlm"): 120e3,
-        }
+        },
+        exact=True,
     ),
     note="from the running text; more than 140M for AR; TSM counts video clips",
 )
@@ -39,7 +40,8 @@ VOCABULARY = Table(
             ("words", "visual, added"): 456,
             ("words", "frequent"): 20_000,
             ("words", "vocabulary"): 20_456,
-        }
+        },
+        exact=True,
     ),
 )
 

@@ -1,0 +1,120 @@
+"""Comparisons that say nothing: both sides are at chance, or no better than the untrained network in their place.
+
+A model that knows nothing can still be ahead of another one, by luck or by a bias of its answers, and a test then finds
+a real difference between two answers that are both worthless. Such a comparison keeps its outcome and is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmbench.conditions import Coefficient, Leaf, Margin
+from mmbench.protocol import Cell
+from mmbench.scores import Scores, joint
+from mmbench.stats import LEVEL, Joint
+
+UntrainedOf = Callable[[Cell], Scores | None]
+CHANCE, UNTRAINED = "chance", "the untrained network"
+
+
+@dataclass(frozen=True)
+class Uninformative:
+    """What ``uninformative`` finds: why the deciding comparison says nothing (empty: it does say something).
+
+    ``count`` is how many of all comparisons say nothing.
+    """
+
+    why: str = ""
+    count: int = 0
+
+
+@dataclass
+class Floors:
+    """Which cells are not better than chance or than the untrained network, by their one-sided 95 % bounds.
+
+    ``joint`` holds the means of ``scores`` in their order. ``untrained`` gives the scores of an untrained network on
+    the cell's protocol and dataset, None where there are none; the two are compared in pairs. What that gives is
+    kept in ``by_untrained``.
+    """
+
+    scores: Mapping[Cell, Scores]
+    joint: Joint
+    untrained: UntrainedOf | None = None
+    by_untrained: dict[Cell, bool] = field(default_factory=dict, repr=False)
+    _by_chance: dict[Cell, bool] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        signs = np.array([_sign(each) for each in self.scores.values()])
+        chances = np.array([each.chance * each.scale for each in self.scores.values()])
+        p = self.joint.contrasts(np.diag(signs), -signs * chances).p_above() if self.scores else ()
+        known = (_has_chance(each) for each in self.scores.values())
+        self._by_chance = {
+            cell: bool(states and above > LEVEL) for cell, states, above in zip(self.scores, known, p, strict=True)
+        }
+
+    def below(self, cell: Cell) -> str:
+        """What the cell is not better than; empty when it is better than both, or was not measured."""
+        if cell not in self.scores:
+            return ""
+        if self._by_chance[cell]:
+            return CHANCE
+        if cell not in self.by_untrained:
+            self.by_untrained[cell] = self._not_better_than_untrained(cell)
+        return UNTRAINED if self.by_untrained[cell] else ""
+
+    def _not_better_than_untrained(self, cell: Cell) -> bool:
+        twin = self.untrained(cell) if self.untrained else None
+        own = self.scores[cell]
+        if twin is None or twin.metric != own.metric:
+            return False
+        sign = _sign(own)
+        return joint([own, twin]).contrasts([[sign, -sign]])[0].p_above() > LEVEL
+
+
+def uninformative(leaves: Iterable[Leaf], deciding: Leaf | None, floors: Floors) -> Uninformative:
+    """Whether the deciding comparison says nothing, and how many of all comparisons do."""
+    found = [(leaf, _why(leaf, floors)) for leaf in leaves]
+    mine = next((why for leaf, why in found if leaf is deciding), "")
+    return Uninformative(mine, sum(bool(why) for _, why in found))
+
+
+def _why(leaf: Leaf, floors: Floors) -> str:
+    """Why a comparison says nothing; empty where it says something, or is one of a single side with a constant."""
+    if isinstance(leaf, Margin):
+        sides = [[cell for cell, w in leaf.term.weights if w > 0], [cell for cell, w in leaf.term.weights if w < 0]]
+        return _said("neither side is better than", [cell for side in sides for cell in side], floors) * all(sides)
+    if isinstance(leaf, Coefficient):
+        return _one_list(leaf, floors)
+    cells = list(dict.fromkeys(cell for term in leaf.terms for cell in term.cells))
+    return _said("no cell is better than", cells, floors) if len(cells) > 1 else ""
+
+
+def _one_list(leaf: Coefficient, floors: Floors) -> str:
+    """A correlation says nothing where all cells of one of its lists do, in each of the correlations it averages."""
+    found = []
+    for part in leaf.parts:
+        lists = ([cell for term in terms for cell in term.cells] for terms in (part.xs, part.ys))
+        found.append(next(filter(None, (_said("no cell of a list is better than", x, floors) for x in lists)), ""))
+    return found[0] if found and all(found) else ""
+
+
+def _said(words: str, cells: list[Cell], floors: Floors) -> str:
+    below: dict[str, None] = {}
+    for cell in cells:
+        name = floors.below(cell)
+        if not name:
+            return ""
+        below[name] = None
+    return f"{words} {' or '.join(sorted(below))}" if below else ""
+
+
+def _sign(scores: Scores) -> float:
+    return 1.0 if scores.definition.higher_is_better else -1.0
+
+
+def _has_chance(scores: Scores) -> bool:
+    """A metric that is better low, and does not say what chance gives, has no chance level to compare with."""
+    return scores.definition.higher_is_better or scores.definition.chance_of is not None
