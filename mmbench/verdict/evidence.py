@@ -90,7 +90,9 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
         numbers.update(table)
         for cell, number in table.items():
             errors.pop(cell, None)
-            if number.se is not None:
+            if number.pairs is not None:  # to first order; tested on Fisher's scale, where it is exact
+                errors[cell] = ((1 - number.value**2) / math.sqrt(number.pairs - 3), math.inf)
+            elif number.se is not None:
                 errors[cell] = (number.se, math.inf)
             elif number.std is not None and number.n is not None and number.n > 1:
                 errors[cell] = (max(number.std, dust) / math.sqrt(number.n), number.n - 1.0)
@@ -105,7 +107,10 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
         note = f"{len(bare)} of {len(rows)} printed numbers have no spread: decided by the sign of the margin"
         return Gathered(rows, None, missing, note)
     known = stats.printed(
-        [row.mean for row in rows.values()], [errors[c][0] for c in rows], [errors[c][1] for c in rows]
+        [row.mean for row in rows.values()],
+        [errors[c][0] for c in rows],
+        [errors[c][1] for c in rows],
+        [(-math.inf, math.inf) if numbers[c].pairs is None else (-1.0, 1.0) for c in rows],
     )
     return Gathered(rows, known, missing)
 
