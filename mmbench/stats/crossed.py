@@ -91,7 +91,7 @@ def crossed(samples: Sequence[Sample]) -> Joint:
         example, groups, moves = _components([samples[i].outcomes for i in cells], factors[at], at)
         n = samples[cells[0]].outcomes.shape[1]
         blocks.append(Block(at, example, float(max(n - 1, 1)), n, widths[at], pseudo[at], groups, moves))
-    ends = np.sort(factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples]), axis=1)
+    ends = np.sort(factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples]).reshape(-1, 2), axis=1)
     limits = np.where(pseudo[:, None], ends, [-np.inf, np.inf]) if pseudo.any() else None
     return Joint(means, tuple(blocks), limits, ends)
 

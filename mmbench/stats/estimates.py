@@ -151,7 +151,8 @@ def _p_above(of: Estimate | Contrasts) -> Array:
         return p
     least, most, scaled = np.where(bounded, least, -1.0), np.where(bounded, most, 1.0), np.where(bounded, se, 1.0)
     z, scale = _transformed(np.where(bounded, value, 0.0), least, most)
-    null = np.arctanh(np.clip(-(least + most) / (most - least), -1.0, 1.0))
+    with np.errstate(divide="ignore"):  # a range that ends at 0 or before it: decided
+        null = np.arctanh(np.clip(-(least + most) / (most - least), -1.0, 1.0))
     fisher = _special().stdtr(np.minimum(of.df, tails.MOST_DF), -(z - null) * scale / scaled)
     return np.where(bounded, fisher, p)
 

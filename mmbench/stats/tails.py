@@ -52,7 +52,7 @@ def distance(level: float, variance: float, third: float, event: float, df: floa
     if total == 0:
         return 0.0
     size = math.sqrt(total)
-    skew = (third - event**3) / size**3
+    skew = (third - event**3) / size / size / size
     df *= (total / variance) ** 2 if variance > 0 else 1.0
     return size * _skewed(-float(_special().stdtrit(min(df, MOST_DF), level)), skew)
 
@@ -63,7 +63,7 @@ def _with_event(variance: ArrayLike, third: ArrayLike, event: ArrayLike, df: Arr
     total = variance + event**2
     size = np.sqrt(total)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        skew = np.where((total > 0) & np.isfinite(total), (third - event**3) / size**3, 0.0)
+        skew = np.where((total > 0) & np.isfinite(total), (third - event**3) / size / size / size, 0.0)
         df = np.where(np.isfinite(total) & (variance > 0), df * (total / variance) ** 2, df)
     return size, skew, np.minimum(df, MOST_DF)
 
