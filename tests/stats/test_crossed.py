@@ -181,6 +181,28 @@ def test_needed_settles_what_it_says() -> None:
     assert none == stats.Needed(None, None)
 
 
+def test_needed_counts_skewness_and_what_was_not_seen() -> None:
+    """5 wrong of 100 against 90 %: t alone would be settled at once."""
+    few = np.ones((1, 100))
+    few[0, :5] = 0
+    found = stats.crossed_mean([few], [1.0], ["x"], constant=-0.9)
+    assert scipy_stats.t.sf(found.value / found.se, found.df) < 0.02
+    assert found.p_above() > 0.05
+    need = stats.needed(found).examples
+    assert need is not None
+    assert 1.05 < need < 2
+    more = np.ones((1, round(100 * need)))
+    more[0, : round(5 * need)] = 0
+    assert stats.crossed_mean([more], [1.0], ["x"], constant=-0.9).p_above() == pytest.approx(0.05, abs=0.02)
+
+
+def test_nothing_seen_needs_more_examples_too() -> None:
+    """No error among 20 against 90 %: 30 would do (the rule of three)."""
+    need = stats.needed(stats.crossed_mean([np.ones((1, 20))], [1.0], ["x"], constant=-0.9))
+    assert need.trials is None
+    assert need.examples == pytest.approx(1.5, rel=0.02)
+
+
 def test_more_examples_cannot_shrink_what_trials_vary() -> None:
     e = stats.Estimate(1.0, 1.0, 4.0, trials=0.99, examples=0.01, df_trials=4.0, df_examples=99.0)
     need = stats.needed(e)

@@ -245,8 +245,10 @@ def test_bounds_end_where_means_can_lie() -> None:
     """4 of 5 right in two trials that differ much: t alone says 35 to 125 %."""
     x = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]], np.float32)
     joint = stats.crossed([stats.Sample(x, 100.0, "x"), stats.Sample(1 - x, 100.0, "y")])
-    single, difference, mean = joint.contrasts([[1.0, 0.0], [1.0, -1.0], [0.5, 0.5]], [0.0, -20.0, 0.0])
+    rows = [[1.0, 0.0], [0.0, 1.0], [1.0, -1.0], [0.5, 0.5]]
+    single, other, difference, mean = joint.contrasts(rows, [0.0, 0.0, -20.0, 0.0])
     assert single.interval()[1] == 100.0
+    assert other.interval()[0] == 0.0
     assert difference.interval()[1] == 80.0  # a difference of 100 at most, less the constant
     assert (mean.lowest, mean.highest) == (0.0, 100.0)
 
