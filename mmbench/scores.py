@@ -111,9 +111,7 @@ class Scores:
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Two-sided interval of the mean over crossed trials and examples, in the metric's unit, within its bounds."""
-        metric = self.definition
-        low, high = joint([self]).contrasts([[1.0]])[0].interval(confidence)
-        return max(low, metric.low * metric.scale), min(high, metric.high * metric.scale)
+        return joint([self]).contrasts([[1.0]])[0].interval(confidence)
 
 
 def joint(scores: Sequence[Scores]) -> stats.Joint:

@@ -27,6 +27,7 @@ from mmbench.probes.entry import PROBES
 from mmbench.records.files import read_record
 from mmbench.records.schema import CellPart, Record
 from mmbench.scores import Scores
+from mmbench.stats import tails
 
 FEWER = (1, 4, 12, 36)  # cells of smaller gates
 LOSSES = tuple(0.25 * step for step in range(13))  # in margins
@@ -34,6 +35,7 @@ NOISE = 1.0  # points of accuracy, hundredths of F1
 FALSE_FAIL, CAUGHT = 0.02, 0.8  # what the gate must keep: below the one, above the other
 EXAMPLE_SHARE, OWN = 0.6, 0.5
 ENDS = (0.002, 0.998)  # of true means
+FIELDS = ("value", "se", "down", "up", "third", "df")  # of an estimate: what its p-values follow from
 OUTCOMES: tuple[Decided, ...] = ("pass", "inconclusive", "fail")
 HOUSE = Path(__file__).resolve().parents[2]
 RUNS = HOUSE / "reports" / "runs"
@@ -177,23 +179,23 @@ def _scores(size: Size, latent: NDArray, edge: float) -> Scores:
 def judged(
     sizes: Sequence[Size], variants: Sequence[Variant], runs: int, seed: int = 0, *, method: Gains = gains
 ) -> Array:
-    """Gains in margins, their standard errors and degrees of freedom: ``[variants, 3, runs, cells]``."""
-    out = np.empty((len(variants), 3, runs, len(sizes)))
+    """Gains in margins with all that tests them, in the order of ``FIELDS``: ``[variants, fields, runs, cells]``."""
+    out = np.empty((len(variants), len(FIELDS), runs, len(sizes)))
     margins = np.array([DEFAULT_MARGINS[size.metric] for size in sizes])
     for run in range(runs):
         for cell, (base, candidates) in enumerate(planted(sizes, variants, np.random.default_rng([seed, run]))):
             found = method(base, candidates)
-            out[:, :, run, cell] = np.stack([found.value, found.se, found.df], axis=1)
-    out[:, :2] /= margins
+            out[:, :, run, cell] = np.stack([getattr(found, field) for field in FIELDS], axis=1)
+    out[:, :4] /= margins
+    out[:, 4] /= margins**3
     return out
 
 
 def rates(found: Array, *, margin: float = 1.0, rule: Settle = settle) -> dict[str, float]:
-    """How often the gate says what, given ``[3, runs, cells]`` of one variant and a ``margin`` in default margins."""
-    from scipy.special import stdtr
-
-    t = (found[0] + margin) / found[1]
-    p_worse, p_not_worse = stdtr(found[2], t), stdtr(found[2], -t)
+    """How often the gate says what, given ``[fields, runs, cells]`` of one variant, a ``margin`` in default margins."""
+    gain, se, down, up, third, df = found
+    p_worse = tails.p_value(-(gain + margin), se**2, -third, up, df)
+    p_not_worse = tails.p_value(gain + margin, se**2, third, down, df)
     said = [overall(rule(worse, not_worse)) for worse, not_worse in zip(p_worse, p_not_worse, strict=True)]
     return {outcome: said.count(outcome) / len(said) for outcome in OUTCOMES}
 
@@ -216,7 +218,7 @@ def _room(size: Size) -> bool:
 
 
 def on_one(parts: Sequence[Sequence[int]], unchanged: Array, damaged: Array, seed: int = 0) -> Array:
-    """The unchanged candidate but for one damaged part a run, drawn from ``parts``; ``[3, runs, cells]``."""
+    """The unchanged candidate but for one damaged part a run, drawn from ``parts``; ``[fields, runs, cells]``."""
     rng, out = np.random.default_rng(seed), unchanged.copy()
     for run in range(unchanged.shape[1]):
         cells = list(parts[int(rng.integers(len(parts)))])
@@ -229,7 +231,7 @@ def among(
 ) -> tuple[Array, Array]:
     """A gate of ``count`` cells, drawn anew each run: with a damaged one among them, and as it was before.
 
-    ``parts`` are single cells; both results are ``[3, runs, count]``.
+    ``parts`` are single cells; both results are ``[fields, runs, count]``.
     """
     rng = np.random.default_rng(seed)
     rows, cells = np.arange(unchanged.shape[1]), np.empty((unchanged.shape[1], count), dtype=np.intp)

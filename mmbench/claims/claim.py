@@ -35,22 +35,29 @@ class Place:
 class Printed:
     """A printed number: ``value``, its standard deviation over ``n`` seeds if printed, in the paper's unit.
 
-    ``se`` is a standard error that follows from the printed number otherwise (a correlation over n models, by
-    Fisher's z), computed by us. ``exact``: a count or a size, taken as printed, which is no sample and has no error. A
-    number with none of these is a score without spread, of which only the sign of a margin can be said.
-    Raises BadScores on NaN, a negative spread, or an exact number with a spread.
+    ``pairs`` says that it is a correlation over so many pairs: it is tested by Fisher's z, ``arctanh`` of it with
+    standard error ``1 / sqrt(pairs - 3)`` (Fisher 1921). ``se`` is a standard error that follows from the printed
+    number otherwise, computed by us. ``exact``: a count or a size, taken as printed, which is no sample and has no
+    error. A number with none of these is a score without spread, of which only the sign of a margin can be said.
+    Raises BadScores on NaN, a negative spread, an exact number with a spread, and a correlation that has no z.
     """
 
     value: float
     std: float | None = None
     n: int | None = None
     se: float | None = None
+    pairs: int | None = None
     exact: bool = False
 
     def __post_init__(self) -> None:
+        if self.pairs is not None and not (self.pairs > 3 and abs(self.value) < 1):
+            raise BadScores(
+                f"Fisher's z needs a correlation between -1 and 1 over more than 3 pairs, got {self.value} over "
+                f"{self.pairs}; leave pairs out to decide by its sign"
+            )
         if self.value != self.value or (self.std is not None and not self.std >= 0):
             raise BadScores(f"a printed number must be finite with a spread of 0 or more, got {self}")
-        if self.exact and (self.std is not None or self.se is not None):
+        if self.exact and (self.std, self.se, self.pairs) != (None, None, None):
             raise BadScores(
                 f"an exact number is a count or a size and has no spread, got {self}; leave one of them out"
             )

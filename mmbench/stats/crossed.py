@@ -9,21 +9,25 @@ For one block with trials t and examples i, outcome = mean + trial_t + example_i
     Var(mean) = Var(trial means)/T + Var(example means)/n - Var(residual)/(T n)
 
 each term estimated by its mean square. The last is subtracted because the first two both contain it; never so much
-that the sum falls below either. Degrees of freedom are Satterthwaite's, capped at what the trials alone allow
-(``(T - 1) * V / V_trials``): without the cap a chance-small trial component claims the examples' many degrees of
-freedom, and 95 % intervals covered 90.7 % with 2 trials. For both, the trial component counts without half of what it
-shares with the examples: with all of it, intervals covered up to 99 % where outcomes are mostly noise, with none
-89.7 % with 3 trials (simulations of the three, 12,000 runs a point). Trials that are unrelated between cells (two
-protocols) may still be paired by number: that is unbiased and costs degrees of freedom only.
+that the sum falls below either. Degrees of freedom are Satterthwaite's, capped at what T trials alone allow::
 
-Floor: when all n examples agree, up to about 3/n of the population may still differ (rule of three). The standard
-error of the example part is therefore never below ``3 r / n / t(0.95, 8)``, r being the change if one side of the
-contrast turned over on an example, with 8 degrees of freedom (whose tail stays above the exact exponential one down to
-p = 0.0001). It binds only where fewer than 2.6 examples differ.
+    (T - 1) * (V / V_trials) ** (1 - 2 / T**2)
 
-Pseudo-values of a jackknifed statistic go through the same components. No single one of them can turn over, so the
-floor does not apply, except where they do not vary at all: no spread seen is no proof of none, and the floor with the
-statistic's whole range stands in.
+Without the cap a chance-small trial component claims the examples' many degrees of freedom, and 95 % intervals covered
+90.7 % with 2 trials. The exponent is near 1 but for few trials: with exponent 1, real digits with 2 trials were decided
+falsely in up to 8.0 % a side, with 3 in up to 5.6 % (``tests/stats/test_few_trials.py``). For both, the trial component
+counts without half of what it shares with the examples: with all of it, intervals covered up to 99 % where outcomes are
+mostly noise, with none 89.7 % with 3 trials (simulations of the three, 12,000 runs a point). Trials that are unrelated
+between cells (two protocols) may still be paired by number: that is unbiased and costs degrees of freedom only.
+
+Skewness and what was not seen: ``stats.tails``. The example part carries its third cumulant, the sum over examples of
+what each moves the mean by, cubed; the trial part counts as symmetric. When all n examples agree, up to about 3/n of
+the population may still differ (rule of three): one example more that turns over counts in every test.
+
+Pseudo-values of a jackknifed statistic go through the same components. No single one of them can turn over, so none is
+counted, except where they do not vary at all: no spread seen is no proof of none, and the statistic's whole range
+stands in. Nor does their third cumulant count: it is that of a linear approximation, and correcting for it made
+differences of statistics no better (``tests/stats/test_tails.py``).
 """
 
 from __future__ import annotations
@@ -36,9 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.stats.estimates import Array, Estimate
-from mmbench.stats.joint import Block, Group, Joint
-
-TOGETHER = 2**20  # outcomes in double precision at a time, 8 MB: more would leave the cache
+from mmbench.stats.joint import TOGETHER, Block, Group, Joint
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,12 @@ def crossed(samples: Sequence[Sample]) -> Joint:
     blocks = []
     for cells in by_block.values():
         at = np.array(cells)
-        example, groups = _components([samples[i].outcomes for i in cells], factors[at], at)
+        example, groups, moves = _components([samples[i].outcomes for i in cells], factors[at], at)
         n = samples[cells[0]].outcomes.shape[1]
-        blocks.append(Block(at, example, float(max(n - 1, 1)), n, widths[at], pseudo[at], groups))
-    limits = None
-    if pseudo.any():
-        ends = factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples])
-        limits = np.where(pseudo[:, None], ends, [-np.inf, np.inf])
-    return Joint(means, tuple(blocks), limits)
+        blocks.append(Block(at, example, float(max(n - 1, 1)), n, widths[at], pseudo[at], groups, moves))
+    ends = np.sort(factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples]).reshape(-1, 2), axis=1)
+    limits = np.where(pseudo[:, None], ends, [-np.inf, np.inf]) if pseudo.any() else None
+    return Joint(means, tuple(blocks), limits, ends)
 
 
 def crossed_mean(
@@ -104,8 +104,10 @@ def crossed_mean(
     return joint.contrasts([list(weights)], constant)[0]
 
 
-def _components(outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp]) -> tuple[Array, tuple[Group, ...]]:
-    """Example covariance of the cells' means, and their groups by number of trials."""
+def _components(
+    outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp]
+) -> tuple[Array, tuple[Group, ...], Array]:
+    """Example covariance of the cells' means, their groups by number of trials, what each example moves them by."""
     n = outcomes[0].shape[1]
     groups: dict[int, list[int]] = {}
     for position, x in enumerate(outcomes):
@@ -118,7 +120,7 @@ def _components(outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp])
         made.append(group)
     centred = example_means - example_means.mean(axis=1, keepdims=True)
     example = centred @ centred.T / (max(n - 1, 1) * n)
-    return example, tuple(made)
+    return example, tuple(made), centred / n
 
 
 def _group(outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], trials: int) -> tuple[Group, Array]:

@@ -1,19 +1,25 @@
 """Estimates of contrasts: p-values and bounds, one at a time or many at once.
 
-An estimate is tested by Student's t. Where it is a single statistic between two bounds (a correlation between -1 and 1,
-an NMI between 0 and 1), t is taken after Fisher's transformation of that range, ``arctanh`` of the value rescaled to
--1 to 1, with the standard error that follows to first order. Bounds then stay inside the range.
+An estimate is tested by Student's t, corrected for skewness and for what was not seen (``stats.tails``). Where it is a
+single statistic between two bounds (a correlation between -1 and 1, an NMI between 0 and 1), t is taken after Fisher's
+transformation of that range instead, ``arctanh`` of the value rescaled to -1 to 1, with the standard error that follows
+to first order: one correction, not two. Bounds then stay inside the range. Other bounds are cut where no mean can lie;
+that never changes the sign of a bound, and so no verdict.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmbench.stats import tails
+
 Array = NDArray[np.float64]
+Both = TypeVar("Both", "Estimate", "Contrasts")
 LEVEL = 0.05
 EDGE = 1e-9  # nearest that a transformed value comes to the end of its range
 
@@ -24,7 +30,9 @@ class Estimate:
 
     ``trials``, ``examples``, ``shared`` are the variance components of the mean: from trial means, from example means,
     and what both contain (subtracted). ``se`` is infinite when nothing about the spread can be estimated. ``least`` and
-    ``most`` are the ends of the range of a single bounded statistic, infinite for anything else.
+    ``most`` are the ends of the range of a single bounded statistic, infinite for anything else. ``third`` is the third
+    cumulant of the estimate; ``down`` and ``up`` are how far one unseen example would move it (``stats.tails``).
+    ``lowest`` and ``highest`` are the ends of what the contrast can be.
     """
 
     value: float
@@ -37,27 +45,46 @@ class Estimate:
     df_examples: float = math.inf
     least: float = -math.inf
     most: float = math.inf
+    third: float = 0.0
+    down: float = 0.0
+    up: float = 0.0
+    lowest: float = -math.inf
+    highest: float = math.inf
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing about it is uncertain: no spread was seen, and none can be unseen."""
+        return self.se == 0.0 and self.down == 0.0 and self.up == 0.0
+
+    @property
+    def z(self) -> float:
+        """The value in standard errors, with one unseen example towards 0; infinite for an exact number."""
+        size = math.hypot(self.se, self.down if self.value > 0 else self.up)
+        return self.value / size if size > 0 else math.copysign(math.inf, self.value)
 
     def p_above(self) -> float:
         """P of an estimate this large or larger if the truth were 0."""
-        return float(_p_above(self.value, self.se, self.df, self.least, self.most))
+        return float(_p_above(self))
 
     def p_below(self) -> float:
         """P of an estimate this small or smaller if the truth were 0."""
-        return float(_p_above(-self.value, self.se, self.df, -self.most, -self.least))
+        return float(_p_above(mirrored(self)))
 
     def bound(self, level: float) -> float:
         """The one-sided confidence bound: lower for ``level`` < 0.5 (0.05: 95 % of bounds lie below the truth)."""
-        if self.se == 0.0:
+        if self.exact:
             return self.value
         if not math.isfinite(self.se) or level <= 0 or level >= 1:
             return math.copysign(math.inf, level - 0.5)
-        t = float(student_quantile(self.df, level))
-        if not math.isfinite(self.most - self.least):
-            return self.value + self.se * t
-        z, scale = (float(x) for x in _transformed(self.value, self.least, self.most))
-        middle, half = (self.least + self.most) / 2, (self.most - self.least) / 2
-        return middle + half * math.tanh(z + self.se / scale * t)
+        if math.isfinite(self.most - self.least) and self.se > 0:
+            z, scale = (float(x) for x in _transformed(self.value, self.least, self.most))
+            middle, half = (self.least + self.most) / 2, (self.most - self.least) / 2
+            return middle + half * math.tanh(z + self.se / scale * float(student_quantile(self.df, level)))
+        if level < 0.5:
+            low = self.value - tails.distance(level, self.se**2, self.third, self.down, self.df)
+            return max(low, min(self.lowest, self.value, 0.0))
+        high = self.value + tails.distance(1 - level, self.se**2, -self.third, self.up, self.df)
+        return min(high, max(self.highest, self.value, 0.0))
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """The two-sided interval of that confidence."""
@@ -79,6 +106,11 @@ class Contrasts:
     df_examples: Array
     least: Array
     most: Array
+    third: Array
+    down: Array
+    up: Array
+    lowest: Array
+    highest: Array
 
     def __len__(self) -> int:
         return len(self.value)
@@ -88,25 +120,41 @@ class Contrasts:
 
     def p_above(self) -> Array:
         """One-sided p-values of ``value > 0``; 1 where the spread is unknown."""
-        return _p_above(self.value, self.se, self.df, self.least, self.most)
+        return _p_above(self)
 
     def p_below(self) -> Array:
         """One-sided p-values of ``value < 0``; 1 where the spread is unknown."""
-        return _p_above(-self.value, self.se, self.df, -self.most, -self.least)
+        return _p_above(mirrored(self))
 
 
-def _p_above(value: ArrayLike, se: ArrayLike, df: ArrayLike, least: ArrayLike, most: ArrayLike) -> Array:
-    """Upper tail of Student's t for "above 0"; an exact number (``se`` 0) is decided by its sign."""
-    value, se, df, least, most = (np.asarray(x, dtype=np.float64) for x in (value, se, df, least, most))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(se > 0, value / se, np.where(value > 0, np.inf, -np.inf))
-        bounded = np.isfinite(most - least) & (se > 0)
-        if bounded.any():
-            z, scale = _transformed(value, least, most)
-            null = np.arctanh(np.clip(-(least + most) / (most - least), -1.0, 1.0))
-            t = np.where(bounded, (z - null) * scale / se, t)
-    p = _special().stdtr(np.minimum(df, 1e9), -t)
-    return np.where(np.isinf(se), 1.0, p)
+def mirrored(of: Both) -> Both:
+    """The estimate of the negated contrast."""
+    return replace(
+        of,
+        value=-of.value,
+        third=-of.third,
+        least=-of.most,
+        most=-of.least,
+        down=of.up,
+        up=of.down,
+        lowest=-of.highest,
+        highest=-of.lowest,
+    )
+
+
+def _p_above(of: Estimate | Contrasts) -> Array:
+    """P-values of "above 0": on Fisher's scale where there is a range, else by ``tails.p_value``."""
+    value, se, least, most = (np.asarray(x, dtype=np.float64) for x in (of.value, of.se, of.least, of.most))
+    p = tails.p_value(value, se**2, of.third, of.down, of.df)
+    bounded = np.isfinite(most - least) & (se > 0) & np.isfinite(se)
+    if not bounded.any():
+        return p
+    least, most, scaled = np.where(bounded, least, -1.0), np.where(bounded, most, 1.0), np.where(bounded, se, 1.0)
+    z, scale = _transformed(np.where(bounded, value, 0.0), least, most)
+    with np.errstate(divide="ignore"):  # a range that ends at 0 or before it: decided
+        null = np.arctanh(np.clip(-(least + most) / (most - least), -1.0, 1.0))
+    fisher = _special().stdtr(np.minimum(of.df, tails.MOST_DF), -(z - null) * scale / scaled)
+    return np.where(bounded, fisher, p)
 
 
 def _transformed(value: ArrayLike, least: ArrayLike, most: ArrayLike) -> tuple[Array, Array]:
@@ -119,7 +167,7 @@ def _transformed(value: ArrayLike, least: ArrayLike, most: ArrayLike) -> tuple[A
 
 def student_quantile(df: ArrayLike, level: ArrayLike) -> Array:
     """The quantile of Student's t, ``level`` of it below."""
-    return _special().stdtrit(np.minimum(df, 1e9), level)
+    return _special().stdtrit(np.minimum(df, tails.MOST_DF), level)
 
 
 def _special():  # type: ignore[no-untyped-def]

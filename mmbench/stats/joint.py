@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmbench.stats.estimates import Array, Contrasts
 
-FLOOR_DF = 8.0
-RULE_OF_THREE = 3.0 / 1.8595480375228424  # 3 / t(0.95, 8)
+RULE_OF_THREE = 3.0 / 1.8595480375228424  # 3 / t(0.95, 8): redrawn means have the tails of 8 degrees of freedom
+TOGETHER = 2**20  # numbers in double precision at a time, 8 MB: more would leave the cache
 FLAT = 1e-6  # of the range: pseudo-values whose mean has a smaller standard error do not vary (single precision)
 
 
@@ -30,7 +30,9 @@ class Block:
     """Cells on the same examples. ``n`` counts examples for the floor; 0 where no floor applies (printed numbers).
 
     ``widths`` are the cells' ranges in printed units, from the worst outcome to the best; ``pseudo`` says which cells
-    hold pseudo-values of a statistic.
+    hold pseudo-values of a statistic. ``moves`` is ``[cells, units]``: how far each of the units that are drawn
+    independently of each other (an example) moves the means from where they would be without it, centred; their cubes
+    are the third cumulant of the mean.
     """
 
     cells: NDArray[np.intp]
@@ -40,31 +42,35 @@ class Block:
     widths: Array
     pseudo: NDArray[np.bool_]
     groups: tuple[Group, ...] = ()
+    moves: Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Joint:
     """Cell means with their joint uncertainty. ``means`` is ``[cells]``, in printed units.
 
-    ``limits`` is ``[cells, 2]``: the range of cells that hold a jackknifed statistic, infinite for others.
+    ``ends`` is ``[cells, 2]``, the least and the largest mean that a cell can have; infinite where none is known.
+    ``limits`` are those of cells that are tested on Fisher's scale (a jackknifed statistic, a printed correlation),
+    infinite for others.
     """
 
     means: Array
     blocks: tuple[Block, ...] = field(repr=False)
     limits: Array | None = field(default=None, repr=False)
+    ends: Array | None = field(default=None, repr=False)
 
     def contrasts(self, weights: ArrayLike, constants: ArrayLike = 0.0) -> Contrasts:
         """``weights @ means + constants`` with standard errors; ``weights`` is ``[contrasts, cells]``."""
         rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-        value = rows @ self.means + np.asarray(constants, dtype=np.float64)
+        constants = np.broadcast_to(np.asarray(constants, dtype=np.float64), len(rows))
         trials, examples, shared, own_trials, over_trials, over_examples = np.zeros((6, len(rows)))
-        floored = np.zeros(len(rows), dtype=bool)
+        third, down, up = np.zeros((3, len(rows)))
+        flat = np.zeros(len(rows), dtype=bool)
         for block in self.blocks:
             if not rows[:, block.cells].any():
                 continue
             v_trials, v_shared, d_trials = _trial_parts(rows, block)
-            v_examples, df_examples, on_floor = _example_part(rows, block)
-            floored |= on_floor
+            v_examples = _quadratic(rows[:, block.cells], block.example)
             kept = np.minimum(v_shared, np.minimum(v_trials, v_examples))
             trials += v_trials
             examples += v_examples
@@ -72,14 +78,34 @@ class Joint:
             own = v_trials - kept / 2
             own_trials += own
             over_trials += d_trials * np.divide(own, v_trials, out=np.zeros(len(rows)), where=v_trials > 0) ** 2
-            over_examples += np.divide(v_examples**2, df_examples, out=np.zeros(len(rows)), where=v_examples > 0)
+            over_examples += v_examples**2 / block.df
+            if block.n:
+                one_down, one_up, one_flat = _unseen(rows[:, block.cells], block, self._room(block), v_examples)
+                down, up, flat = np.maximum(down, one_down), np.maximum(up, one_up), flat | one_flat
+                third += _third(rows[:, block.cells], block)
         total = trials + examples - shared
         df_trials = _ratio(own_trials**2, over_trials)
         df = _ratio(total**2, over_trials + over_examples)
-        df = np.minimum(df, df_trials * _ratio(total, own_trials))
-        df_examples = _ratio(examples**2, over_examples)
-        least, most = self._range(rows, np.asarray(constants, dtype=np.float64), ~floored)
-        return Contrasts(value, np.sqrt(total), df, trials, examples, shared, df_trials, df_examples, least, most)
+        df = np.minimum(df, df_trials * _ratio(total, own_trials) ** (1 - 2 / (1 + df_trials) ** 2))
+        least, most = self._range(rows, constants, ~flat)
+        lowest, highest = self._reachable(rows, constants)
+        return Contrasts(
+            value=rows @ self.means + constants,
+            se=np.sqrt(total),
+            df=df,
+            trials=trials,
+            examples=examples,
+            shared=shared,
+            df_trials=df_trials,
+            df_examples=_ratio(examples**2, over_examples),
+            least=least,
+            most=most,
+            third=third,
+            down=down,
+            up=up,
+            lowest=lowest,
+            highest=highest,
+        )
 
     def _range(self, rows: Array, constants: Array, varies: NDArray[np.bool_]) -> tuple[Array, Array]:
         """The range of each contrast that is a single jackknifed statistic, infinite for others."""
@@ -89,9 +115,27 @@ class Joint:
             cell = np.argmax(rows[single] != 0, axis=1)
             weight = rows[single, cell]
             ends = np.sort(weight[:, None] * self.limits[cell], axis=1)
-            shift = np.broadcast_to(constants, len(rows))[single]
+            shift = constants[single]
             least[single], most[single] = ends[:, 0] + shift, ends[:, 1] + shift
         return least, most
+
+    def _reachable(self, rows: Array, constants: Array) -> tuple[Array, Array]:
+        """The least and the largest value that each contrast can have."""
+        if self.ends is None:
+            return np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
+        known = np.isfinite(self.ends).all(axis=1)
+        low, high = np.where(known, self.ends.T, 0.0)
+        plus, minus = np.clip(rows, 0.0, None), np.clip(-rows, 0.0, None)
+        open_ended = (rows[:, ~known] != 0).any(axis=1)
+        lowest, highest = plus @ low - minus @ high + constants, plus @ high - minus @ low + constants
+        return np.where(open_ended, -np.inf, lowest), np.where(open_ended, np.inf, highest)
+
+    def _room(self, block: Block) -> Array:
+        """``[2, cells]``: how far the means of a block lie above the least and below the largest they can have."""
+        if self.ends is None:
+            return np.zeros((2, len(block.cells)))
+        means, ends = self.means[block.cells], self.ends[block.cells]
+        return np.clip(np.stack([means - ends[:, 0], ends[:, 1] - means]), 0.0, None)
 
     def covariance(self) -> Array:
         """``[cells, cells]`` covariance of the means."""
@@ -113,15 +157,20 @@ class Joint:
         return out
 
 
-def printed(values: ArrayLike, errors: ArrayLike, dfs: ArrayLike) -> Joint:
-    """Joint uncertainty of independent printed means with standard ``errors`` of ``dfs`` degrees of freedom (Welch)."""
+def printed(values: ArrayLike, errors: ArrayLike, dfs: ArrayLike, limits: ArrayLike | None = None) -> Joint:
+    """Joint uncertainty of independent printed means with standard ``errors`` of ``dfs`` degrees of freedom (Welch).
+
+    ``limits`` ``[cells, 2]`` are the ends of the range of correlations, which are tested on Fisher's scale; infinite
+    for other numbers.
+    """
     means = np.asarray(values, dtype=np.float64)
     rows = zip(np.asarray(errors, dtype=np.float64), np.asarray(dfs, dtype=np.float64), strict=True)
     blocks = (
         Block(np.array([i]), np.array([[error**2]]), float(df), 0, np.ones(1), np.zeros(1, dtype=bool))
         for i, (error, df) in enumerate(rows)
     )
-    return Joint(means, tuple(blocks))
+    ends = None if limits is None else np.asarray(limits, dtype=np.float64)
+    return Joint(means, tuple(blocks), ends, ends)
 
 
 def _trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
@@ -134,26 +183,36 @@ def _trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
     return parts[0], parts[1], parts[2]
 
 
-def _example_part(rows: Array, block: Block) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Example variance of each contrast, not below the floor; its degrees of freedom; whether the floor stands in."""
-    own = rows[:, block.cells]
-    variance = _quadratic(own, block.example)
-    df = np.full(len(rows), block.df)
-    low = np.zeros(len(rows), dtype=bool)
-    if block.n:
-        floor = (RULE_OF_THREE * _reach(own * np.where(block.pseudo, 0.0, block.widths)) / block.n) ** 2
-        if block.pseudo.any():
-            reach = _reach(own * block.widths)
-            floor = np.where(variance <= (FLAT * reach) ** 2, (RULE_OF_THREE * reach / block.n) ** 2, floor)
-        low = variance < floor
-        df = np.where(low, FLOOR_DF, df)
-        variance = np.maximum(variance, floor)
-    return variance, df, low
+def _third(own: Array, block: Block) -> Array:
+    """Third cumulant of each contrast through the examples of a block; pseudo-values are left out."""
+    out = np.zeros(len(own))
+    used = own.any(axis=0) & ~block.pseudo
+    if block.moves is None or not used.any():
+        return out
+    weights, moves = own[:, used], block.moves[used]
+    some = max(TOGETHER // moves.shape[1], 1)
+    for first in range(0, len(own), some):
+        moved = weights[first : first + some] @ moves
+        out[first : first + some] = np.einsum("ij,ij,ij->i", moved, moved, moved)
+    return out
 
 
-def _reach(turned: Array) -> Array:
-    """How far each contrast moves if one side of it turns over on an example."""
-    return np.maximum(np.clip(turned, 0, None).sum(axis=1), np.clip(-turned, 0, None).sum(axis=1))
+def _unseen(own: Array, block: Block, room: Array, variance: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """How far one more unit that turns over would move each contrast down, and up; where pseudo-values do not vary.
+
+    The cells of a contrast may turn over together, each from its mean to the end of its range. A single pseudo-value
+    cannot turn over, but where none varies the whole range stands in: no spread seen is no proof of none.
+    """
+    size = block.n if block.moves is None else block.moves.shape[1]
+    room = np.where(block.pseudo, 0.0, room)
+    plus, minus = np.clip(own, 0.0, None), np.clip(-own, 0.0, None)
+    down, up = plus @ room[0] + minus @ room[1], plus @ room[1] + minus @ room[0]
+    flat = np.zeros(len(own), dtype=bool)
+    if block.pseudo.any():
+        reach = np.maximum(plus @ block.widths, minus @ block.widths)
+        flat = variance <= (FLAT * reach) ** 2
+        down, up = np.where(flat, reach, down), np.where(flat, reach, up)
+    return down / size, up / size, flat
 
 
 def _block_root(block: Block) -> tuple[Array, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mmbench.stats.estimates import LEVEL, Estimate, student_quantile
+from mmbench.stats import tails
+from mmbench.stats.estimates import LEVEL, Estimate, mirrored, student_quantile
 
 MOST_NEEDED = 1_000_000
 
@@ -24,28 +25,34 @@ def needed(estimate: Estimate, level: float = LEVEL, most: float = MOST_NEEDED) 
     Trials divide the trial component; examples divide the example component. What one cannot shrink (the examples'
     own share under more trials, the trials' under more examples) stays and may make settling impossible.
     """
-    e = estimate
+    e = estimate if estimate.value > 0 else mirrored(estimate)
     if e.value == 0 or not math.isfinite(e.se):
         return Needed(None, None)
     pure_examples, pure_trials = max(e.examples - e.shared, 0.0), max(e.trials - e.shared, 0.0)
 
-    def settled(scaled: float, fixed: float, df_scaled: float, df_fixed: float, factor: float) -> bool:
+    def settled(scaled: float, fixed: float, df_scaled: float, df_fixed: float, factor: float, more: float) -> bool:
         parts = ((scaled / factor, df_scaled * factor), (fixed, df_fixed))
         total = sum(v for v, _ in parts)
         over = sum(v * v / df for v, df in parts if v > 0)
         df = total * total / over if over > 0 else math.inf
-        return abs(e.value) >= -float(student_quantile(df, level)) * math.sqrt(total)
+        if math.isfinite(e.most - e.least):
+            return e.value >= -float(student_quantile(df, level)) * math.sqrt(total)
+        # n times the examples: the third cumulant falls with n^2, one example counts for 1/n of what it did
+        return float(tails.p_value(e.value, total, e.third / more**2, e.down / more, df)) <= level
 
-    def search(scaled: float, fixed: float, df_scaled: float, df_fixed: float) -> float | None:
-        if scaled <= 0 or not settled(scaled, fixed, df_scaled, df_fixed, most):
+    def search(scaled: float, fixed: float, df_scaled: float, df_fixed: float, examples: bool) -> float | None:
+        def enough(factor: float) -> bool:
+            return settled(scaled, fixed, df_scaled, df_fixed, factor, factor if examples else 1.0)
+
+        if (scaled <= 0 and not (examples and e.down > 0)) or not enough(most):
             return None
         low, high = 1.0, most
         while high / low > 1.005:
             middle = math.sqrt(low * high)
-            low, high = (low, middle) if settled(scaled, fixed, df_scaled, df_fixed, middle) else (middle, high)
+            low, high = (low, middle) if enough(middle) else (middle, high)
         return high
 
     return Needed(
-        search(e.trials, pure_examples, e.df_trials, e.df_examples),
-        search(e.examples, pure_trials, e.df_examples, e.df_trials),
+        search(e.trials, pure_examples, e.df_trials, e.df_examples, examples=False),
+        search(e.examples, pure_trials, e.df_examples, e.df_trials, examples=True),
     )

@@ -122,6 +122,8 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
             errors.pop(cell, None)
             if number.exact:
                 errors[cell] = (0.0, math.inf)
+            elif number.pairs is not None:  # to first order; tested on Fisher's scale, where it is exact
+                errors[cell] = ((1 - number.value**2) / math.sqrt(number.pairs - 3), math.inf)
             elif number.se is not None:
                 errors[cell] = (number.se, math.inf)
             elif number.std is not None and number.n is not None and number.n > 1:
@@ -140,7 +142,10 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
     known = None
     if spread:
         known = stats.printed(
-            [rows[c].mean for c in spread], [errors[c][0] for c in spread], [errors[c][1] for c in spread]
+            [rows[c].mean for c in spread],
+            [errors[c][0] for c in spread],
+            [errors[c][1] for c in spread],
+            [(-math.inf, math.inf) if numbers[c].pairs is None else (-1.0, 1.0) for c in spread],
         )
     return Gathered(rows, known, missing, note, bare=bare, numbers={cell: numbers[cell] for cell in rows})
 

@@ -207,11 +207,10 @@ def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.A
 def _judged_margin(leaf: Leaf, tangent: Linear, estimate: stats.Estimate, p_above: float, p_below: float) -> _Judged:
     if not tangent.weights and any(term.weights for term in leaf.terms):
         return _Judged(leaf, estimate.value)  # a flat tangent says nothing about the spread
-    if estimate.se == 0:  # nothing is measured in it: true or false
+    if estimate.exact:  # nothing is measured in it: true or false
         holds = estimate.value > DUST if leaf.strict else estimate.value >= -DUST
         p_above, p_below = (0.0, 1.0) if holds else (1.0, 0.0)
-    z = estimate.value / estimate.se if estimate.se > 0 else math.copysign(math.inf, estimate.value)
-    return _Judged(leaf, estimate.value, p_above, p_below, z, estimate)
+    return _Judged(leaf, estimate.value, p_above, p_below, estimate.z, estimate)
 
 
 def _judged_correlation(
