@@ -37,8 +37,12 @@ def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> 
 
 def code_digest(probe: Probe, metric: Metric) -> str:
     """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do."""
+    from mmbench.probes import halves
+
     outcome = metric.outcome
     functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, outcome]
+    if probe.fits_test:
+        functions.append(halves.draw)
     if not isinstance(outcome, Jackknifed):
         return code_of(functions, ROOMS)
     also = [outcome.leave_one_out, *([outcome.spread] if outcome.spread else [])]

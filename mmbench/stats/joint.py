@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmbench.stats.estimates import Array, Contrasts
+from mmbench.stats.halves import Halves
 
 FLOOR_DF = 8.0
 RULE_OF_THREE = 3.0 / 1.8595480375228424  # 3 / t(0.95, 8)
@@ -30,7 +31,9 @@ class Block:
     """Cells on the same examples. ``n`` counts examples for the floor; 0 where no floor applies (printed numbers).
 
     ``widths`` are the cells' ranges in printed units, from the worst outcome to the best; ``pseudo`` says which cells
-    hold pseudo-values of a statistic.
+    hold pseudo-values of a statistic. Where examples are grouped, ``example`` and ``df`` rest on their groups, ``n``
+    counts these, and ``alone`` is the covariance as if every example were by itself: no variance is taken below it.
+    ``halves`` are covariances of cells that were measured on halves of the examples too.
     """
 
     cells: NDArray[np.intp]
@@ -40,6 +43,8 @@ class Block:
     widths: Array
     pseudo: NDArray[np.bool_]
     groups: tuple[Group, ...] = ()
+    alone: Array | None = None
+    halves: tuple[Halves, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Joint:
                 continue
             v_trials, v_shared, d_trials = _trial_parts(rows, block)
             v_examples, df_examples, on_floor = _example_part(rows, block)
+            for halves in block.halves:
+                v_examples, df_examples = _with_halves(rows, block, halves, v_examples, df_examples)
             floored |= on_floor
             kept = np.minimum(v_shared, np.minimum(v_trials, v_examples))
             trials += v_trials
@@ -137,7 +144,7 @@ def _trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
 def _example_part(rows: Array, block: Block) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Example variance of each contrast, not below the floor; its degrees of freedom; whether the floor stands in."""
     own = rows[:, block.cells]
-    variance = _quadratic(own, block.example)
+    variance = _spread_of_examples(own, block)
     df = np.full(len(rows), block.df)
     low = np.zeros(len(rows), dtype=bool)
     if block.n:
@@ -151,6 +158,28 @@ def _example_part(rows: Array, block: Block) -> tuple[Array, Array, NDArray[np.b
     return variance, df, low
 
 
+def _spread_of_examples(own: Array, block: Block) -> Array:
+    """Example variance of each contrast; of grouped examples no less than if each were by itself."""
+    variance = _quadratic(own, block.example)
+    return variance if block.alone is None else np.maximum(variance, _quadratic(own, block.alone))
+
+
+def _with_halves(rows: Array, block: Block, halves: Halves, variance: Array, df: Array) -> tuple[Array, Array]:
+    """Example variance and degrees of freedom with what halves say beyond all the other components of their cells."""
+    part = halves.part(rows)
+    there = part.any(axis=1)
+    own = part[:, block.cells]
+    v_trials, v_shared, _ = _trial_parts(part, block)
+    grouped = _spread_of_examples(own, block)
+    known = v_trials + grouped - np.minimum(v_shared, np.minimum(v_trials, grouped))
+    if not halves.whole and block.alone is not None:
+        known += _quadratic(own, block.alone) - grouped  # halves of single examples know nothing of their groups
+    beyond = np.clip(halves.variance(rows) - known, 0.0, None)
+    fitted = grouped + beyond
+    over = fitted**2 / halves.df + np.clip(variance - grouped, 0.0, None) ** 2 / df
+    return variance + beyond, np.where(there, _ratio((variance + beyond) ** 2, over), df)
+
+
 def _reach(turned: Array) -> Array:
     """How far each contrast moves if one side of it turns over on an example."""
     return np.maximum(np.clip(turned, 0, None).sum(axis=1), np.clip(-turned, 0, None).sum(axis=1))
@@ -158,9 +187,8 @@ def _reach(turned: Array) -> Array:
 
 def _block_root(block: Block) -> tuple[Array, float]:
     """A root of the covariance of a block's cell means (``root @ root.T``), and its Satterthwaite df by traces."""
-    cov = block.example.copy()
+    cov, over = _widened(block)
     place = {int(cell): position for position, cell in enumerate(block.cells)}
-    over = np.trace(block.example) ** 2 / block.df
     for group in block.groups:
         at = np.ix_(*[[place[int(cell)] for cell in group.cells]] * 2)
         cov[at] += group.trial - group.residual
@@ -172,6 +200,22 @@ def _block_root(block: Block) -> tuple[Array, float]:
     df = float(_ratio(np.array(np.trace(cov) ** 2), np.array(over)))
     values, vectors = np.linalg.eigh(cov)
     return vectors * np.sqrt(np.clip(values, 0.0, None)), df
+
+
+def _widened(block: Block) -> tuple[Array, float]:
+    """The example covariance with the variance of each cell that its contrast has; its trace squared over its df."""
+    if block.alone is None and not block.halves:
+        return block.example.copy(), np.trace(block.example) ** 2 / block.df
+    now = np.diag(block.example)
+    single = np.zeros((len(block.cells), int(block.cells.max()) + 1))
+    single[np.arange(len(block.cells)), block.cells] = 1.0
+    wanted, df = _spread_of_examples(single[:, block.cells], block), np.full(len(block.cells), block.df)
+    for halves in block.halves:
+        wanted, df = _with_halves(single, block, halves, wanted, df)
+    scale = np.sqrt(np.divide(wanted, now, out=np.zeros_like(wanted), where=now > 0))
+    cov = block.example * scale[:, None] * scale
+    cov[np.diag_indices_from(cov)] = wanted
+    return cov, float(wanted.sum() * (wanted / df).sum())
 
 
 def _quadratic(rows: Array, cov: Array) -> Array:
