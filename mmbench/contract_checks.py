@@ -199,8 +199,8 @@ def _fingerprint(dataset: Dataset) -> dict[str, tuple[str, int]]:
 
 
 DATASET_CHECKS: list[Callable[..., None]] = [
-    counts, groups_fit, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores, prompts_have_names,
-    credit_is_given,
+    counts, groups_fit, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores,
+    prompts_have_names, credit_is_given,
 ]  # fmt: skip
 
 

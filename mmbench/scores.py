@@ -24,7 +24,8 @@ class Scores:
     ``chance`` is the mean outcome of the best answer that ignores the input. ``classes`` is the label of each example,
     int ``[examples]``; None where an example has several labels, or none. ``groups`` int ``[examples]`` or
     ``[examples, k]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent
-    (``stats.Sample``). ``grouped_by`` is the plural word for what examples were made from ("drawings"); empty where each is by itself.
+    (``stats.Sample``). ``grouped_by`` is the plural word for what examples were made from ("drawings"); empty where
+    each is by itself.
 
     Raises BadScores on NaN, on values outside the metric's bounds and on wrong shapes; UnknownName on a metric that is
     not registered.

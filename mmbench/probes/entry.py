@@ -23,9 +23,9 @@ class Probe:
     ``inputs`` names the family that gathers for it (mmbench.inputs), ``takes`` what several models mean to it;
     ``multilabel`` says whether it takes several labels; ``side_by_side`` whether two runs, each on half of the cores,
     are done before one after the other on all cores. ``fits_test`` says that it is fitted on its test rows, as clusters
-    are: it is run on random halves of them too, one trial each, and its inputs have ``with_rows(rows)``. ``title`` heads
-    its figure, ``task`` its panel in the figure of means over datasets. ``unnamed`` says whether roles that no claim names are measured by it too; a ``costly`` one
-    measures the untrained network only where nothing cheaper does.
+    are: it is run on random halves of them too, one trial each, and its inputs have ``with_rows(rows)``. ``title``
+    heads its figure, ``task`` its panel in the figure of means over datasets. ``unnamed`` says whether roles that no
+    claim names are measured by it too; a ``costly`` one measures the untrained network only where nothing cheaper does.
     """
 
     name: str

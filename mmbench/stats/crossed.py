@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 from mmbench.stats.estimates import Array, Estimate
 from mmbench.stats.grouped import Grouping, shared_grouping
 from mmbench.stats.halves import over_halves
-from mmbench.stats.joint import Block, Group, Joint
+from mmbench.stats.joint import Block, Group, Joint, Together
 
 TOGETHER = 2**20  # outcomes in double precision at a time, 8 MB: more would leave the cache
 
@@ -63,8 +63,8 @@ class Sample:
     ``scale`` turns outcomes into printed units. ``groups`` int ``[examples]`` names what an example was made from (a
     drawing, a person), or int ``[examples, k]`` the things that it joins (-1: none, or no further one): examples that
     share one are not independent. ``halves`` ``[halves]`` are means of outcomes when only a random half of the examples
-    was there, the same halves for all cells on these examples: for a probe that is fitted on its test examples. ``pool``
-    is the share of the training pool that each trial draws; None where trials are no draws from a pool.
+    was there, the same halves for all cells on these examples: for a probe that is fitted on its test examples.
+    ``pool`` is the share of the training pool that each trial draws; None where trials are no draws from a pool.
     """
 
     outcomes: NDArray
@@ -128,8 +128,8 @@ def _block(
     halves = over_halves([sample.halves for sample in samples], scales, cells, whole)
     if shared is None:
         return Block(cells, alone, float(max(n - 1, 1)), n, widths, pseudo, groups, halves=halves)
-    example = shared.covariance(centred)
-    return Block(cells, example, shared.df, shared.groups, widths, pseudo, groups, alone, halves)
+    together = Together(shared.groups, shared.group_sums(centred), alone)
+    return Block(cells, shared.covariance(centred), shared.df, n, widths, pseudo, groups, together, halves)
 
 
 def _components(

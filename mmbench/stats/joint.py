@@ -27,13 +27,24 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Examples in groups: their number, and centred sums over the examples of each group, ``[cells, groups]``.
+
+    ``alone`` is the example covariance as if every example were by itself: no variance is taken below it.
+    """
+
+    groups: int
+    sums: Array
+    alone: Array
+
+
+@dataclass(frozen=True)
 class Block:
     """Cells on the same examples. ``n`` counts examples for the floor; 0 where no floor applies (printed numbers).
 
     ``widths`` are the cells' ranges in printed units, from the worst outcome to the best; ``pseudo`` says which cells
-    hold pseudo-values of a statistic. Where examples are grouped, ``example`` and ``df`` rest on their groups, ``n``
-    counts these, and ``alone`` is the covariance as if every example were by itself: no variance is taken below it.
-    ``halves`` are covariances of cells that were measured on halves of the examples too.
+    hold pseudo-values of a statistic. Where examples are grouped, ``example`` and ``df`` rest on their groups, which
+    ``together`` describes. ``halves`` are covariances of cells that were measured on halves of the examples too.
     """
 
     cells: NDArray[np.intp]
@@ -43,7 +54,7 @@ class Block:
     widths: Array
     pseudo: NDArray[np.bool_]
     groups: tuple[Group, ...] = ()
-    alone: Array | None = None
+    together: Together | None = None
     halves: tuple[Halves, ...] = ()
 
 
@@ -152,6 +163,8 @@ def _example_part(rows: Array, block: Block) -> tuple[Array, Array, NDArray[np.b
         if block.pseudo.any():
             reach = _reach(own * block.widths)
             floor = np.where(variance <= (FLAT * reach) ** 2, (RULE_OF_THREE * reach / block.n) ** 2, floor)
+        if block.together is not None:
+            floor = np.where(_few_differ(own, block.together), (block.n / block.together.groups) ** 2, 1.0) * floor
         low = variance < floor
         df = np.where(low, FLOOR_DF, df)
         variance = np.maximum(variance, floor)
@@ -161,7 +174,20 @@ def _example_part(rows: Array, block: Block) -> tuple[Array, Array, NDArray[np.b
 def _spread_of_examples(own: Array, block: Block) -> Array:
     """Example variance of each contrast; of grouped examples no less than if each were by itself."""
     variance = _quadratic(own, block.example)
-    return variance if block.alone is None else np.maximum(variance, _quadratic(own, block.alone))
+    return variance if block.together is None else np.maximum(variance, _quadratic(own, block.together.alone))
+
+
+def _few_differ(own: Array, together: Together) -> NDArray[np.bool_]:
+    """Whether fewer than 2.6 groups differ, so that the floor must count groups: the rule of three with groups.
+
+    Their effective number is ``(sum of squares)^2 / sum of fourth powers`` of the sums. Where many groups differ in
+    part, the variance is small as well, but known.
+    """
+    squares = (own @ together.sums) ** 2
+    number = np.divide(
+        squares.sum(axis=1) ** 2, (squares**2).sum(axis=1), out=np.zeros(len(own)), where=squares.any(axis=1)
+    )
+    return number < RULE_OF_THREE**2
 
 
 def _with_halves(rows: Array, block: Block, halves: Halves, variance: Array, df: Array) -> tuple[Array, Array]:
@@ -172,8 +198,10 @@ def _with_halves(rows: Array, block: Block, halves: Halves, variance: Array, df:
     v_trials, v_shared, _ = _trial_parts(part, block)
     grouped = _spread_of_examples(own, block)
     known = v_trials + grouped - np.minimum(v_shared, np.minimum(v_trials, grouped))
-    if not halves.whole and block.alone is not None:
-        known += _quadratic(own, block.alone) - grouped  # halves of single examples know nothing of their groups
+    if not halves.whole and block.together is not None:
+        known += (
+            _quadratic(own, block.together.alone) - grouped
+        )  # halves of single examples know nothing of their groups
     beyond = np.clip(halves.variance(rows) - known, 0.0, None)
     fitted = grouped + beyond
     over = fitted**2 / halves.df + np.clip(variance - grouped, 0.0, None) ** 2 / df
@@ -204,7 +232,7 @@ def _block_root(block: Block) -> tuple[Array, float]:
 
 def _widened(block: Block) -> tuple[Array, float]:
     """The example covariance with the variance of each cell that its contrast has; its trace squared over its df."""
-    if block.alone is None and not block.halves:
+    if block.together is None and not block.halves:
         return block.example.copy(), np.trace(block.example) ** 2 / block.df
     now = np.diag(block.example)
     single = np.zeros((len(block.cells), int(block.cells.max()) + 1))
