@@ -163,8 +163,7 @@ def _example_part(rows: Array, block: Block) -> tuple[Array, Array, NDArray[np.b
         if block.pseudo.any():
             reach = _reach(own * block.widths)
             floor = np.where(variance <= (FLAT * reach) ** 2, (RULE_OF_THREE * reach / block.n) ** 2, floor)
-        if block.together is not None:
-            floor = np.where(_few_differ(own, block.together), (block.n / block.together.groups) ** 2, 1.0) * floor
+        floor *= _groups_count(own, block)
         low = variance < floor
         df = np.where(low, FLOOR_DF, df)
         variance = np.maximum(variance, floor)
@@ -177,17 +176,18 @@ def _spread_of_examples(own: Array, block: Block) -> Array:
     return variance if block.together is None else np.maximum(variance, _quadratic(own, block.together.alone))
 
 
-def _few_differ(own: Array, together: Together) -> NDArray[np.bool_]:
-    """Whether fewer than 2.6 groups differ, so that the floor must count groups: the rule of three with groups.
+def _groups_count(own: Array, block: Block) -> Array:
+    """What the floor's variance is multiplied by: where fewer than 2.6 groups differ, it must count groups.
 
     Their effective number is ``(sum of squares)^2 / sum of fourth powers`` of the sums. Where many groups differ in
     part, the variance is small as well, but known.
     """
-    squares = (own @ together.sums) ** 2
-    number = np.divide(
-        squares.sum(axis=1) ** 2, (squares**2).sum(axis=1), out=np.zeros(len(own)), where=squares.any(axis=1)
-    )
-    return number < RULE_OF_THREE**2
+    if block.together is None:
+        return np.ones(len(own))
+    squares = (own @ block.together.sums) ** 2
+    fourth = (squares**2).sum(axis=1)
+    number = np.divide(squares.sum(axis=1) ** 2, fourth, out=np.zeros(len(own)), where=fourth > 0)
+    return np.where(number < RULE_OF_THREE**2, (block.n / block.together.groups) ** 2, 1.0)
 
 
 def _with_halves(rows: Array, block: Block, halves: Halves, variance: Array, df: Array) -> tuple[Array, Array]:
@@ -199,9 +199,8 @@ def _with_halves(rows: Array, block: Block, halves: Halves, variance: Array, df:
     grouped = _spread_of_examples(own, block)
     known = v_trials + grouped - np.minimum(v_shared, np.minimum(v_trials, grouped))
     if not halves.whole and block.together is not None:
-        known += (
-            _quadratic(own, block.together.alone) - grouped
-        )  # halves of single examples know nothing of their groups
+        # Single examples were drawn, so that halves know nothing of groups: what these add comes on top.
+        known += _quadratic(own, block.together.alone) - grouped
     beyond = np.clip(halves.variance(rows) - known, 0.0, None)
     fitted = grouped + beyond
     over = fitted**2 / halves.df + np.clip(variance - grouped, 0.0, None) ** 2 / df
@@ -222,7 +221,7 @@ def _block_root(block: Block) -> tuple[Array, float]:
         cov[at] += group.trial - group.residual
         over += np.trace(group.trial) ** 2 / group.df
     if block.n:
-        low = (RULE_OF_THREE * block.widths / block.n) ** 2 - np.diag(cov)
+        low = (RULE_OF_THREE * block.widths / block.n) ** 2 * _groups_count(np.eye(len(cov)), block) - np.diag(cov)
         varies = block.pseudo & (np.diag(cov) > (FLAT * block.widths) ** 2)
         cov[np.diag_indices_from(cov)] += np.where(varies, 0.0, np.clip(low, 0.0, None))
     df = float(_ratio(np.array(np.trace(cov) ** 2), np.array(over)))
