@@ -52,6 +52,8 @@ class Groups:
 
 def shared(of: NDArray[np.int64]) -> bool:
     """Whether two items share a thing."""
+    if of.size == 0:
+        return False
     rows = np.sort(of.reshape(len(of), -1), axis=1)
     rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = ALONE  # an item shares nothing with itself
     counts = np.unique(rows[rows != ALONE], return_counts=True)[1]
