@@ -13,8 +13,10 @@ N = 400
 A, B, C = ((RNG.random((5, N)) < RNG.random((1, N))).astype(np.float32) for _ in range(3))
 WIDE, NARROW = RNG.normal(0.5, 0.2, (2, 16)).astype(np.float32), np.full(16, 0.5, np.float32)
 SAMPLES = [
-    stats.Sample(A, 100.0, "x", halves=WIDE[0]), stats.Sample(B, 100.0, "x", halves=WIDE[1]), stats.Sample(C, 100.0, "x")
-]  # fmt: skip
+    stats.Sample(A, 100.0, "x", halves=WIDE[0]),
+    stats.Sample(B, 100.0, "x", halves=WIDE[1]),
+    stats.Sample(C, 100.0, "x"),
+]
 
 
 def bare(samples):
@@ -64,7 +66,7 @@ def test_a_mean_varies_over_halves_as_its_standard_error_says():
 
 
 def test_groups_that_halves_could_not_keep_together_come_on_top():
-    """Pairs cannot be drawn with all that share one of their things: what halves say beyond single examples is added."""
+    """Pairs cannot be drawn with all that share a thing of theirs: what halves say beyond single examples is added."""
     pairs = np.stack([np.arange(N) % 20, 20 + np.arange(N) // 20], axis=1)
     plain, with_halves, with_pairs, both = (
         stats.crossed([stats.Sample(A[:1], groups=g, halves=h)]).contrasts([[1.0]])[0].se ** 2
