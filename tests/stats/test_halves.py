@@ -11,7 +11,7 @@ from mmbench.probes.spectral import ClusteringSettings, spectral
 RNG = np.random.default_rng(5)
 N = 400
 A, B, C = ((RNG.random((5, N)) < RNG.random((1, N))).astype(np.float32) for _ in range(3))
-WIDE, NARROW = RNG.normal(0.5, 0.2, (2, 16)).astype(np.float32), np.full(16, 0.5, np.float32)
+WIDE = RNG.normal(0.5, 0.2, (2, 16)).astype(np.float32)
 SAMPLES = [
     stats.Sample(A, 100.0, "x", halves=WIDE[0]),
     stats.Sample(B, 100.0, "x", halves=WIDE[1]),
@@ -32,8 +32,10 @@ def test_the_spread_over_halves_is_the_standard_error(weights, expected):
 
 
 @pytest.mark.parametrize("weights", [[1, 0], [1, -1]])
-def test_no_variance_lies_below_the_usual_one(weights):
-    samples = [stats.Sample(x, examples="x", halves=NARROW) for x in (A, B)]
+@pytest.mark.parametrize("spread", [0.0, 0.015])  # the usual standard errors are above 0.02
+def test_no_variance_lies_below_the_usual_one(weights, spread):
+    narrow = np.float32(0.5 + spread * np.linspace(-1, 1, 16))
+    samples = [stats.Sample(x, examples="x", halves=h) for x, h in ((A, narrow), (B, narrow[::-1]))]
     assert stats.crossed(samples).contrasts([weights])[0].se == pytest.approx(bare(samples).contrasts([weights])[0].se)
 
 
@@ -68,10 +70,13 @@ def test_a_mean_varies_over_halves_as_its_standard_error_says():
 def test_groups_that_halves_could_not_keep_together_come_on_top():
     """Pairs cannot be drawn with all that share a thing of theirs: what halves say beyond single examples is added."""
     pairs = np.stack([np.arange(N) % 20, 20 + np.arange(N) // 20], axis=1)
+    hard = np.arange(N) % 20 < 8
+    right = (hard ^ (RNG.random(N) < 0.2)).astype(np.float32)[None]
     plain, with_halves, with_pairs, both = (
-        stats.crossed([stats.Sample(A[:1], groups=g, halves=h)]).contrasts([[1.0]])[0].se ** 2
+        stats.crossed([stats.Sample(right, groups=g, halves=h)]).contrasts([[1.0]])[0].se ** 2
         for g, h in ((None, None), (None, WIDE[0]), (pairs, None), (pairs, WIDE[0]))
     )
+    assert with_pairs > 3 * plain
     assert both == pytest.approx(with_pairs + with_halves - plain)
 
 
