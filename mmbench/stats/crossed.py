@@ -156,7 +156,7 @@ def _group(
     size, n = len(outcomes), outcomes[0].shape[1]
     by_example = np.stack([scale * x.mean(axis=0, dtype=np.float64) for x, scale in zip(outcomes, scales, strict=True)])
     means = by_example.mean(axis=1)
-    residual = np.zeros((size, size))
+    residual, alone = np.zeros((2, size, size))
     by_trial = np.empty((size, trials))
     some = max(TOGETHER // (size * n), 1)
     for first in range(0, trials if trials > 1 else 0, some):
@@ -166,10 +166,15 @@ def _group(
         rows -= by_example[:, None]
         rows -= rows.mean(axis=2, keepdims=True)
         flat = rows.reshape(size, -1)
-        residual += flat @ flat.T if shared is None else shared.products(rows)
+        alone += flat @ flat.T
+        if shared is not None:
+            residual += shared.products(rows)
     if trials == 1:
         return Group(cells, np.zeros((size, size)), np.zeros((size, size)), math.inf), by_example
     centred = by_trial - means[:, None]
     trial = centred @ centred.T / ((trials - 1) * trials)
-    residual /= (trials - 1) * trials * (max(n - 1, 1) * n if shared is None else n**2)
-    return Group(cells, trial, residual, trials - 1.0), by_example
+    alone /= (trials - 1) * max(n - 1, 1) * trials * n
+    if shared is None:
+        return Group(cells, trial, alone, trials - 1.0), by_example
+    residual /= (trials - 1) * trials * n**2
+    return Group(cells, trial, residual, trials - 1.0, alone), by_example

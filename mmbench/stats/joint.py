@@ -18,12 +18,16 @@ FLAT = 1e-6  # of the range: pseudo-values whose mean has a smaller standard err
 
 @dataclass(frozen=True)
 class Group:
-    """Cells of a block that share their trials: covariances of the mean through trials and through residuals."""
+    """Cells of a block that share their trials: covariances of the mean through trials and through residuals.
+
+    ``alone`` is the latter as if every example were by itself, where examples are grouped.
+    """
 
     cells: NDArray[np.intp]
     trial: Array
     residual: Array
     df: float
+    alone: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,11 @@ def _trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
         v_trial = _quadratic(rows[:, group.cells], group.trial)
         v_residual = _quadratic(rows[:, group.cells], group.residual)
         parts += np.stack([v_trial, v_residual, v_trial**2 / group.df])
+    if block.together is not None:  # what is subtracted never takes the sum below that of examples by themselves
+        own = rows[:, block.cells]
+        alone = sum(_quadratic(rows[:, g.cells], g.alone) for g in block.groups if g.alone is not None)
+        beyond = _spread_of_examples(own, block) - _quadratic(own, block.together.alone)
+        parts[1] = np.minimum(parts[1], alone + beyond)
     return parts[0], parts[1], parts[2]
 
 

@@ -60,6 +60,14 @@ def test_no_variance_lies_below_that_of_independent_examples():
     assert found.se == pytest.approx(scipy_stats.sem(x[0]))
 
 
+def test_nor_does_what_trials_share_with_examples_take_it_below():
+    """Random groups, many times: the sum of all components is never less than that of examples by themselves."""
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        pairs = rng.integers(0, 15, (60, 2))
+        assert (contrasts([A, B], pairs).se >= contrasts([A, B]).se * (1 - 1e-12)).all()
+
+
 memberships = st.lists(st.lists(st.integers(-1, 9), min_size=3, max_size=3), min_size=2, max_size=30)
 
 
@@ -179,7 +187,7 @@ def few_shot(encode, train_x, train_y, views, labels, shots=3, draws=60):
     return out
 
 
-@pytest.mark.parametrize(("nodes", "pairs"), [(92, 600), (200, 600)])
+@pytest.mark.parametrize(("nodes", "pairs"), [(92, 600), (120, 1200)])
 def test_pairs_of_real_digits_are_covered(digits, nodes, pairs):
     """Of one class or not, by the cosine under two encoders: all pairs of 1,000 digits are the population."""
     x, y = digits
@@ -191,7 +199,7 @@ def test_pairs_of_real_digits_are_covered(digits, nodes, pairs):
     first, second = (right[upper].mean() for right in cells)
     truths, one, other = (first, second, first - second), *np.triu_indices(nodes, 1)
     hits = {True: [], False: []}
-    for _ in range(400):
+    for _ in range(600):
         shown, chosen = rng.choice(1000, nodes, replace=False), rng.choice(len(one), pairs, replace=False)
         i, j = one[chosen], other[chosen]
         outcomes = [right[shown[i], shown[j]][None] for right in cells]
@@ -200,8 +208,8 @@ def test_pairs_of_real_digits_are_covered(digits, nodes, pairs):
             hits[by_pair].append(covered([found[k].interval() for k in range(3)], truths))
     grouped, plain = (np.mean(hits[by_pair], axis=0) for by_pair in (True, False))
     assert grouped.mean() == pytest.approx(0.95, abs=0.02)
-    assert (grouped > 0.925).all()
-    assert (plain < 0.93).all()
+    assert (grouped > 0.92).all()  # standard error of a simulated share: 0.009
+    assert (plain < 0.92).all()
 
 
 def verified(features, labels):
