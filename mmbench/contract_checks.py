@@ -125,6 +125,19 @@ def counts(entry: DatasetEntry) -> None:
             assert split.labels.any(axis=0).all(), f"{name} lacks a label"
 
 
+def groups_fit(entry: DatasetEntry) -> None:
+    """Groups name a thing for every item, each shared by no more than half of a split; those of one item are left out.
+
+    Splits may differ in whether they have groups; what the things are called may not.
+    """
+    found = [split.groups for split in entry.load().splits.values() if split.groups is not None]
+    assert len({groups.kind for groups in found}) <= 1, f"{entry.name}: one word for what items were made from"
+    for groups in found:
+        things, counts = np.unique(groups.of[groups.of >= 0], return_counts=True)
+        assert counts.max() > 1, f"{entry.name}: no two items share one of their {groups.kind}; leave groups out"
+        assert counts.max() <= len(groups) / 2, f"{entry.name}: one of {len(things)} {groups.kind} is in most items"
+
+
 def modalities(entry: DatasetEntry) -> None:
     """Every split holds what the entry declares: RGB images, texts that are not empty."""
     for split in entry.load().splits.values():
@@ -186,8 +199,8 @@ def _fingerprint(dataset: Dataset) -> dict[str, tuple[str, int]]:
 
 
 DATASET_CHECKS: list[Callable[..., None]] = [
-    counts, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores, prompts_have_names,
-    credit_is_given,
+    counts, groups_fit, modalities, splits_share_no_item, second_load_is_identical, ceilings_are_scores,
+    prompts_have_names, credit_is_given,
 ]  # fmt: skip
 
 

@@ -23,8 +23,9 @@ class Scores:
     example ids. Cells with the same ``examples`` are paired by example; with the same number of trials, also by trial.
     ``chance`` is the mean outcome of the best answer that ignores the input. ``classes`` is the label of each example,
     int ``[examples]``; None where an example has several labels, or none. ``groups`` int ``[examples]`` or
-    ``[examples, 2]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent
-    (``stats.Sample``); ``grouped_by`` names what a group is, in the plural ("drawings").
+    ``[examples, k]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent
+    (``stats.Sample``). ``grouped_by`` is the plural word for what examples were made from ("drawings"); empty where
+    each is by itself.
 
     Raises BadScores on NaN, on values outside the metric's bounds and on wrong shapes; UnknownName on a metric that is
     not registered.
@@ -55,6 +56,14 @@ class Scores:
             )
         if self.groups is not None and self.groups.shape[:1] != self.outcomes.shape[1:]:
             raise BadScores(f"expected groups for each of {self.outcomes.shape[1]} examples, got {self.groups.shape}")
+        if (self.groups is None) != (not self.grouped_by):
+            raise BadScores(f"groups of examples come with the word for them, got {self.grouped_by!r} as grouped_by")
+        if self.halves is not None:
+            self._check_halves(self.halves)
+
+    def _check_halves(self, halves: NDArray[np.float32]) -> None:
+        if halves.ndim != 1 or len(halves) < 2 or not np.isfinite(halves).all():
+            raise BadScores(f"expected a finite mean outcome for each of 2 halves or more, got {halves!r}")
 
     @property
     def definition(self) -> Metric:

@@ -46,8 +46,12 @@ def code_digest(probe: Probe, metric: Metric) -> str | None:
 
     None, with a StoreWarning, where a function has no source file: it was typed into a notebook or at a prompt.
     """
+    from mmbench.probes import halves
+
     outcome = metric.outcome
     functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, outcome]
+    if probe.fits_test:
+        functions.append(halves.draw)
     also: list[Callable[..., Any]] = []
     if isinstance(outcome, Jackknifed):
         functions.append(outcome.statistic)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmbench.bench.lineup_source import LineupSource
-from mmbench.bench.solving import Solved, gather, probe_of, solve
+from mmbench.bench.solving import Rows, Solved, gather, halves_of, probe_of, solve
 from mmbench.errors import MMBenchError
 from mmbench.inputs.entry import Inputs
 from mmbench.inputs.labelled import raw_roles
@@ -58,10 +58,11 @@ class Schedule:
             except MMBenchError:
                 self.leave(group)
 
-        def work(given: tuple[Group, Inputs]) -> Solved | MMBenchError:
+        def work(given: tuple[Group, Inputs, list[Rows]]) -> Solved | MMBenchError:
             return solve(*given, source.device)
 
-        found = list(map(work, groups) if len(groups) == 1 else two_at_a_time(work, groups))
+        given = [(group, inputs, halves_of(source, group[0], inputs)) for group, inputs in groups]
+        found = list(map(work, given) if len(given) == 1 else two_at_a_time(work, given))
         if isinstance(found[0], MMBenchError):
             self.leave([cell for group, _ in groups[1:] for cell in group])
             raise found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,23 +11,33 @@ from numpy.typing import NDArray
 
 from mmbench.bench.keys import code_digest, digest, provenance, stages
 from mmbench.bench.lineup_source import LineupSource
+from mmbench.datasets.groups import Groups, of_rows
 from mmbench.errors import BadFeatures, BadScores, MMBenchError, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, Inputs
 from mmbench.metrics import METRICS, Metric
+from mmbench.probes.halves import draw
+from mmbench.probes.halves import seeds as seeds_of_halves
 from mmbench.protocol import Cell, Protocol, Settings
 from mmbench.scores import Scores
 from mmbench.source import require
 
 if TYPE_CHECKING:
+    from mmbench.datasets.entry import Split
     from mmbench.probes.entry import Probe
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Solved:
-    """Predictions by settings as the probe sees them, and the seconds that the probe took."""
+    """Predictions by settings as the probe sees them, and the seconds that the probe took.
+
+    ``halves`` are rows of the test split with the predictions on them alone, for a probe that is fitted on these.
+    """
 
     predictions: dict[Settings, NDArray[Any]]
     seconds: float
+    halves: list[tuple[Rows, dict[Settings, NDArray[Any]]]] = field(default_factory=list)
 
 
 def probe_of(protocol: Protocol) -> Probe:
@@ -61,17 +71,48 @@ def gather(source: LineupSource, cell: Cell) -> Inputs:
     return family_of(cell).gather(source, cell)
 
 
-def solve(cells: list[Cell], inputs: Inputs, device: str) -> Solved | MMBenchError:
+def halves_of(source: LineupSource, cell: Cell, inputs: Inputs) -> list[Rows]:
+    """Random halves of the rows of a probe that is fitted on its test rows; none for others.
+
+    None either where a half would have fewer rows than there are classes: the scores' provenance says so.
+    """
+    if not probe_of(cell.protocol).fits_test:
+        return []
+    dataset = source.dataset(cell.dataset)
+    test = dataset.split("test")
+    groups = groups_of(test, inputs)
+    whole = groups.of if groups is not None and groups.of.ndim == 1 else None
+    found = draw(inputs.truth, whole, cell.protocol.seed, inputs.examples(test))
+    return found if min(map(len, found)) >= len(dataset.classes) else []
+
+
+def groups_of(test: Split, inputs: Inputs) -> Groups | None:
+    """What the examples of these inputs were made from; None where examples are no items of the test split."""
+    ids: tuple[str, ...] = getattr(inputs, "ids", test.ids)
+    if test.groups is None or len(inputs.truth) != len(ids):
+        return None
+    if ids == test.ids:
+        return test.groups
+    place = {name: row for row, name in enumerate(test.ids)}
+    return of_rows(test.groups, [place[name] for name in ids])
+
+
+def solve(cells: list[Cell], inputs: Inputs, halves: list[Rows], device: str) -> Solved | MMBenchError:
     """Run the probe for cells that differ in settings only. Thread-safe; an error is returned, not raised."""
     protocol, started = cells[0].protocol, time.perf_counter()
     settings = list(dict.fromkeys(cell.protocol.settings.for_probe() for cell in cells))
+    probe = probe_of(protocol)
     try:
-        found = probe_of(protocol).run(inputs, settings, trials=protocol.trials, seed=protocol.seed, device=device)
+        found = probe.run(inputs, settings, trials=protocol.trials, seed=protocol.seed, device=device)
+        on_halves = []
+        for rows, seed in zip(halves, seeds_of_halves(protocol.seed), strict=False):
+            some = probe.run(inputs.with_rows(rows), settings, trials=1, seed=seed, device=device)  # type: ignore[attr-defined]
+            on_halves.append((rows, dict(zip(settings, some, strict=True))))
     except BadFeatures as error:
         return BadFeatures(f"{cells[0]}: {error}")
     except MMBenchError as error:
         return error
-    return Solved(dict(zip(settings, found, strict=True)), time.perf_counter() - started)
+    return Solved(dict(zip(settings, found, strict=True)), time.perf_counter() - started, on_halves)
 
 
 def outcomes_of(metric: Metric, predicted: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
@@ -91,12 +132,17 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     metric = metric_of(source, cells[0])
     paired_by = inputs.examples(dataset.split("test"))
     rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cells[0]).own_truth
-    code = code_digest(probe_of(cells[0].protocol), metric)
+    probe = probe_of(cells[0].protocol)
+    code = code_digest(probe, metric)
+    groups = groups_of(dataset.split("test"), inputs) if metric.over == "rows" else None
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells), "code": code}
+    if probe.fits_test and not solved.halves:
+        made_of["halves"] = "none: half of the test rows are fewer than there are classes"
     scores = {}
     for cell in cells:
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
         kept = cell.protocol.settings.counted(len(inputs.truth))
+        among = of_rows(groups, np.arange(kept))
         scores[cell] = Scores(
             outcomes_of(metric, predicted, inputs.truth)[:, :kept],
             metric.name,
@@ -104,5 +150,18 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             chance=metric.chance(inputs.truth),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
             classes=inputs.truth[:kept] if rows_are_labelled else None,
+            groups=None if among is None else among.of,
+            grouped_by="" if among is None else among.kind,
+            halves=_on_halves(cell, metric, inputs, solved, kept) if solved.halves else None,
         )
     return scores
+
+
+def _on_halves(cell: Cell, metric: Metric, inputs: Inputs, solved: Solved, kept: int) -> NDArray[np.float32]:
+    """The metric's mean on each half, over those of its rows that the metric sees."""
+    means = []
+    for rows, predictions in solved.halves:
+        seen = rows < kept
+        predicted = predictions[cell.protocol.settings.for_probe()][:, seen]
+        means.append(outcomes_of(metric, predicted, inputs.truth[rows[seen]]).mean(dtype=np.float64))
+    return np.array(means, dtype=np.float32)

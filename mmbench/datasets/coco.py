@@ -22,6 +22,7 @@ import numpy as np
 
 from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadSpec, UnknownName
@@ -105,6 +106,7 @@ def _load(name: str, root: Path, captions: int | None) -> Dataset:
         np.array([place[row.image] for row in rows], dtype=np.int64),
         FileImages([row.path for row in rows]),
         tuple(row.caption for row in rows),
+        grouped([row.image for row in rows], "images"),
     )
     return Dataset(f"coco:{name}", tuple(map(str, place)), {"test": split})
 

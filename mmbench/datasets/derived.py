@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmbench.datasets.entry import Ceiling, Dataset, DatasetEntry, ImageSource, Split
+from mmbench.datasets.groups import of_rows
 from mmbench.datasets.masks import Mask
 from mmbench.errors import BadDataset, BadItem, BadSpec, UnknownName
 from mmbench.program import program_digest
@@ -278,6 +279,7 @@ def _rows_of(split: Split, rows: Sequence[int], labels: Any) -> Split:
         labels,
         None if split.images is None else SelectedImages(split.images, rows),
         None if split.texts is None else tuple(split.texts[row] for row in rows),
+        of_rows(split.groups, rows),
     )
 
 

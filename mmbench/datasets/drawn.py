@@ -18,13 +18,15 @@ from mmbench.datasets import _views, openmoji
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
 from mmbench.datasets._views import View
 from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
+from mmbench.datasets.groups import Groups, grouped
 from mmbench.errors import BadDataset
 
 SIZE = 64
-MODULES = (__name__, "mmbench.datasets._views", "mmbench.datasets._rendered")
+MODULES = (__name__, "mmbench.datasets.groups", "mmbench.datasets._views", "mmbench.datasets._rendered")
 TEMPLATES = ("a drawing of a {}.", "a picture of a {}.", "a photo of a {}.")
+CONCEPTS = "concepts"  # what drawings show, up to gender, age, colour and direction
 
-Groups = dict[str, dict[str, list[int]]]
+Members = dict[str, dict[str, list[int]]]
 """By split, then by class name in label order: the rows of ``openmoji.drawings()`` that may be shown."""
 
 
@@ -33,7 +35,7 @@ class Drawn:
     """A recipe: the drawings of each class (``groups``), how many views a class gets, and how much the views vary."""
 
     name: str
-    groups: Callable[[], Groups]
+    groups: Callable[[], Members]
     each: dict[str, int]
     view: View
 
@@ -65,7 +67,16 @@ class Drawn:
         ids, rows, labels = (tuple(column) for column in zip(*mixed, strict=True))
         render = functools.partial(self._render, ids, rows)
         images = RenderedImages(f"{self.name}-{split}", self.identity(), len(ids), render)
-        return Split(ids, np.array(labels, dtype=np.int64), images)
+        return Split(ids, np.array(labels, dtype=np.int64), images, groups=self._shown(rows, classes))
+
+    def _shown(self, rows: Sequence[int], classes: dict[str, list[int]]) -> Groups | None:
+        """The concepts that are shown: they are what is drawn for a split, and drawings of one are near-copies.
+
+        None where a class is one drawing: classes are fixed with the dataset, and views of a class are independent.
+        """
+        if all(len(members) == 1 for members in classes.values()):
+            return None
+        return grouped([openmoji.catalogue()[row].concept for row in rows], CONCEPTS)
 
     def _render(self, ids: Sequence[str], rows: Sequence[int]) -> NDArray[np.uint8]:
         pixels = openmoji.drawings(72).pixels
@@ -79,7 +90,7 @@ def unseen(keep: Callable[[openmoji._drawings.Drawing], bool]) -> list[int]:
     return [row for row in openmoji.unseen() if keep(openmoji.catalogue()[row])]
 
 
-def one_a_class(rows: Sequence[int], count: int, salt: str) -> Groups:
+def one_a_class(rows: Sequence[int], count: int, salt: str) -> Members:
     """Each of ``count`` drawings is a class of its own, one drawing a concept; both splits show it, in other views."""
     listing = openmoji.catalogue()
     first = {listing[row].concept: row for row in reversed(rows)}
@@ -90,10 +101,10 @@ def one_a_class(rows: Sequence[int], count: int, salt: str) -> Groups:
     return {"train": classes, "test": classes}
 
 
-def halves(classes: dict[str, list[int]], salt: str) -> Groups:
+def halves(classes: dict[str, list[int]], salt: str) -> Members:
     """Concepts of each class divided in two: the test split shows concepts that the training split does not."""
     listing = openmoji.catalogue()
-    groups: Groups = {"train": {}, "test": {}}
+    groups: Members = {"train": {}, "test": {}}
     for name, rows in classes.items():
         concepts = sorted({listing[row].concept for row in rows})
         drawn = Dice(salt, name).sample(concepts, len(concepts) // 2)
@@ -105,18 +116,18 @@ def halves(classes: dict[str, list[int]], salt: str) -> Groups:
 # -- which drawings belong to which class --------------------------------------------------------------------------
 
 
-def category_groups() -> Groups:
+def category_groups() -> Members:
     classes: dict[str, list[int]] = {}
     for row in unseen(lambda item: item.category != "Flags"):
         classes.setdefault(openmoji.catalogue()[row].category, []).append(row)
     return halves({name: classes[name] for name in sorted(classes)}, "categories")
 
 
-def concept_groups() -> Groups:
+def concept_groups() -> Members:
     return one_a_class(unseen(lambda item: item.category != "Flags"), 100, "concepts")
 
 
-def flag_groups() -> Groups:
+def flag_groups() -> Members:
     return one_a_class(unseen(lambda item: item.subcategory == "country-flag"), 60, "flags")
 
 
@@ -124,7 +135,7 @@ def flag_groups() -> Groups:
 NOT_WORN = frozenset({"gem stone", "hair pick", "lipstick", "prayer beads", "shopping bags", "folding hand fan"})
 
 
-def clothing_groups() -> Groups:
+def clothing_groups() -> Members:
     return one_a_class(
         unseen(lambda item: item.subcategory == "clothing" and item.name not in NOT_WORN), 12, "clothing"
     )
@@ -153,8 +164,7 @@ _add(
     Drawn("categories", category_groups, {"train": 75, "test": 75}, View()),
     8,
     "Eight of Unicode's categories (flags left out) of drawings that the zoo never saw; the test shows concepts that "
-    "the training split does not. Stands in for cifar10: few broad, human-made classes, each of many things. Views of "
-    "one drawing are not independent, so intervals over items are somewhat too narrow.",
+    "the training split does not. Stands in for cifar10: few broad, human-made classes, each of many things.",
     ("a drawing from the category {}.", "{}."),
 )
 _add(

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.errors import BrokenEntryPoint
+from mmbench.datasets.groups import Groups
+from mmbench.errors import BadDataset, BrokenEntryPoint
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -39,19 +40,29 @@ class Split:
     """Items of one split.
 
     ``ids`` name the items and are what pairs examples between datasets that share them (a poster and its masked
-    copy). ``labels`` is int64 ``[n]`` for one label, bool ``[n, classes]`` for several.
+    copy). ``labels`` is int64 ``[n]`` for one label, bool ``[n, classes]`` for several. ``groups`` says which items
+    were made from one thing; None where every item is independent of the others.
     """
 
     ids: tuple[str, ...]
     labels: NDArray[Any]
     images: ImageSource | None = None
     texts: tuple[str, ...] | None = None
+    groups: Groups | None = None
+
+    def __post_init__(self) -> None:
+        if self.groups is not None and len(self.groups) != len(self.ids):
+            raise BadDataset(f"expected groups for each of {len(self.ids)} items, got them for {len(self.groups)}")
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def digest(self) -> str:
-        """Hex SHA-256 of ids and labels, which decide how scores pair and what is right."""
+        """Hex SHA-256 of ids and labels, which decide how scores pair and what is right.
+
+        Groups are not in it: copies of a dataset pair whether or not both say what their items were made from. They
+        belong to the dataset's identity.
+        """
         hasher = hashlib.sha256("\0".join(self.ids).encode())
         hasher.update(np.ascontiguousarray(self.labels).tobytes())
         return hasher.hexdigest()

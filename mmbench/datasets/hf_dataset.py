@@ -1,8 +1,9 @@
 """``hf_dataset:DIR`` and ``hf_dataset:ORG/NAME@COMMIT``: a Hugging Face dataset, from disk or the hub at one commit.
 
 DIR is what ``save_to_disk`` wrote. From the hub only a full commit hash is taken: a branch may hold something else
-tomorrow. Options name columns: ``image`` and ``label`` (by default those), ``text``; ``split=NAME`` takes that split
-alone, as test; ``config=NAME`` chooses one of several configurations. No code of a dataset is ever run.
+tomorrow. Options name columns: ``image`` and ``label`` (by default those), ``text``, ``group`` (what an item was made
+from); ``split=NAME`` takes that split alone, as test; ``config=NAME`` chooses one of several configurations. No code of
+a dataset is ever run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mmbench.assets import cache_dir, is_offline
 from mmbench.datasets import columns
 from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+from mmbench.datasets.groups import Groups, grouped
 from mmbench.datasets.images import decode_image, read_image
 from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset, MissingExtra
@@ -41,6 +43,7 @@ class Columns:
     text: str = ""
     split: str = ""
     config: str = ""
+    group: str = ""
 
 
 class RowImages:
@@ -169,7 +172,7 @@ def _load(where: str, wanted: Columns) -> Dataset:
     theirs = _read(where, wanted)
     ours = columns.splits_of(theirs, f"hf_dataset:{where}", wanted.split)
     rows = {split: theirs[name] for name, split in ours.items()}
-    for name in filter(None, (wanted.image, wanted.label, wanted.text)):
+    for name in filter(None, (wanted.image, wanted.label, wanted.text, wanted.group)):
         for split in rows.values():
             if name not in split.column_names:
                 raise BadDataset(f"hf_dataset:{where} has no column {name!r}; it has {', '.join(split.column_names)}")
@@ -183,8 +186,13 @@ def _load(where: str, wanted: Columns) -> Dataset:
             encoded = part.cast_column(wanted.image, library.Image(decode=False)).select_columns([wanted.image])
             images = RowImages(encoded, wanted.image, f"hf_dataset:{where}, {split}")
         texts = columns.texts(part[wanted.text], f"hf_dataset:{where}, {split}") if wanted.text else None
-        splits[split] = Split(tuple(f"{split}-{row:06d}" for row in range(len(part))), labels[split], images, texts)
+        ids = tuple(f"{split}-{row:06d}" for row in range(len(part)))
+        splits[split] = Split(ids, labels[split], images, texts, _groups(part, wanted.group))
     return Dataset(f"hf_dataset:{where}", classes, splits, task="multi" if several else "single")
+
+
+def _groups(part: Any, column: str) -> Groups | None:
+    return grouped(list(part[column]), f"values of {column!r}") if column else None
 
 
 def _labels(rows: Mapping[str, Any], column: str, where: str, library: Any) -> tuple[tuple[str, ...], Any, bool]:
@@ -218,6 +226,6 @@ SOURCES.add(
         "hf_dataset",
         "hf_dataset:DIR|ORG/NAME@COMMIT",
         entry=lambda spec: hf_dataset(spec.name, Columns(**spec.options), spec.declared),
-        options=("image", "label", "text", "split", "config"),
+        options=("image", "label", "text", "split", "config", "group"),
     )
 )

@@ -20,8 +20,9 @@ from mmbench.datasets import _cards, _fonts, _views, openmoji
 from mmbench.datasets._cards import SIZE, Box, entitle, kept_boxes, titles_painted_over
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
 from mmbench.datasets.derived import masked
-from mmbench.datasets.drawn import halves
+from mmbench.datasets.drawn import CONCEPTS, halves
 from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
+from mmbench.datasets.groups import grouped
 
 # Groups of Unicode's subcategories that drawings are taken from, by the tag they give. The larger tags are shown more
 # often: with outputs rounded at one half, as the protocol has it, rare labels are hardly ever predicted by anyone.
@@ -45,7 +46,7 @@ POOLS = tuple((tag, beginnings) for tag, groups in GROUPS.items() for beginnings
 COUNTS = {"train": 450, "test": 450}
 # Chances of a first, second, ... drawing: 1.7 labels a poster on the mean, as Plotster has; recent posters show more.
 SHARES = {"train": (1.0, 0.5, 0.2), "test": (1.0, 0.5, 0.2), "recent": (1.0, 0.7, 0.4, 0.2)}
-MODULES = (__name__, "mmbench.datasets.drawn", *_cards.MODULES)
+MODULES = (__name__, "mmbench.datasets.drawn", "mmbench.datasets.groups", *_cards.MODULES)
 
 # Words that would give a label away: its own word and its plain synonyms, singular and plural.
 TELLTALE = frozenset(
@@ -208,7 +209,8 @@ def _split(series: Series, text: Text) -> Split:
         f"posters-whole-{series}", identity("whole"), len(items), functools.partial(_render, items)
     )
     texts = {None: None, "title": tuple(item.title for item in items), "plot": tuple(item.plot for item in items)}
-    return Split(tuple(item.id for item in items), labels, images, texts[text])
+    shown = grouped([[openmoji.catalogue()[row].concept for row in item.rows] for item in items], CONCEPTS)
+    return Split(tuple(item.id for item in items), labels, images, texts[text], shown)
 
 
 def _render(items: Sequence[Poster]) -> NDArray[np.uint8]:

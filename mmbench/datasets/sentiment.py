@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 from mmbench.assets import EMOSENT, read_member
 from mmbench.datasets import _views, openmoji
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
-from mmbench.datasets.drawn import SIZE, halves, unseen
+from mmbench.datasets.drawn import CONCEPTS, SIZE, halves, unseen
 from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, Split
+from mmbench.datasets.groups import grouped
 
 CLASSES = ("negative", "neutral", "positive")
 EACH = {"train": 160, "test": 200}
-MODULES = (__name__, "mmbench.datasets.drawn", "mmbench.datasets._views", "mmbench.datasets._rendered")
+MODULES = (
+    __name__,
+    "mmbench.datasets.drawn",
+    "mmbench.datasets.groups",
+    "mmbench.datasets._views",
+    "mmbench.datasets._rendered",
+)
 # A score needs at least this many tweets, and is shrunk to the mean as if by as many more at the mean.
 TWEETS = 5
 
@@ -104,6 +111,7 @@ def _split(split: str, rows: Sequence[int], sentiment: dict[str, float]) -> Spli
         np.array([label for _, label in pairs], dtype=np.int64),
         RenderedImages(f"sentiment-{split}", identity(), len(pairs), render),
         tuple(f"{listing[a].name.lower()}, {listing[b].name.lower()}" for (a, b), _ in pairs),
+        grouped([(listing[a].concept, listing[b].concept) for (a, b), _ in pairs], CONCEPTS),
     )
 
 

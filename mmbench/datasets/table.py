@@ -10,6 +10,8 @@
     label=COL    one class an item, or labels=COL for several, separated by ``sep`` (default |); JSONL may have lists
     split=COL    train, valid or test (default: the column 'split')
     id=COL       names the item (default: the column 'id', else its row); equal ids pair items of two tables
+    group=COL    what the item was made from: a person, a film (default: the column 'group', where there is one); up to
+                 four things, separated by ``sep``, or a list in JSONL; an empty cell stands for nothing shared
 
 Every item of the table must be complete: a missing cell is an error that names its line; no item is left out.
 """
@@ -27,6 +29,7 @@ from typing import Any
 from mmbench.datasets import columns
 from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec
 from mmbench.errors import BadDataset, BadSpec
@@ -39,7 +42,10 @@ MOST_CELL = 10_000_000  # characters
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold what; empty is none. ``sep`` and ``several`` are about labels, ``images`` about paths."""
+    """Which columns hold what; empty is none (of ``group``: the column 'group', where there is one).
+
+    ``sep`` is about labels and groups, ``several`` about labels, ``images`` about paths.
+    """
 
     image: str = ""
     text: str = ""
@@ -50,8 +56,10 @@ class Columns:
     sep: str = "|"
     images: str = ""
     lower: bool = False
+    group: str = ""
 
 
+GROUP = "group"
 Row = Mapping[str, Any]
 
 
@@ -120,6 +128,7 @@ class _Part:
     paths: list[Path]
     texts: list[str]
     labels: list[list[str]]
+    groups: list[list[str] | None]
 
 
 def _parts(file: Path, wanted: Columns) -> dict[str, _Part]:
@@ -129,7 +138,7 @@ def _parts(file: Path, wanted: Columns) -> dict[str, _Part]:
         theirs = _cell(row, wanted.split, where)
         if theirs not in columns.OURS:
             raise BadDataset(f"{where} has the split {theirs!r}; it must be train, valid or test")
-        part = parts.setdefault(columns.OURS[theirs], _Part([], [], [], []))
+        part = parts.setdefault(columns.OURS[theirs], _Part([], [], [], [], []))
         part.ids.append(_cell(row, wanted.id, where) if wanted.id in row else f"row-{number:06d}")
         if wanted.image:
             part.paths.append(inside(home, _cell(row, wanted.image, where), file))
@@ -137,6 +146,7 @@ def _parts(file: Path, wanted: Columns) -> dict[str, _Part]:
             text = _cell(row, wanted.text, where)
             part.texts.append(text.lower() if wanted.lower else text)
         part.labels.append(_labels(row, wanted, where))
+        part.groups.append(_things(row, wanted, where))
     if "test" not in parts:
         raise BadDataset(f"{file} has no items whose {wanted.split!r} is 'test'")
     for split, part in parts.items():
@@ -166,6 +176,16 @@ def _labels(row: Row, wanted: Columns, where: str) -> list[str]:
     return names
 
 
+def _things(row: Row, wanted: Columns, where: str) -> list[str] | None:
+    """What the item was made from; None where the row does not say."""
+    column = wanted.group or GROUP
+    if wanted.group and column not in row:
+        raise BadDataset(f"{where} has no column {column!r}; it has {', '.join(map(repr, row))}")
+    value = row.get(column)
+    found = value if isinstance(value, list) else str("" if value is None else value).split(wanted.sep)
+    return [name for thing in found if (name := str(thing).strip())] or None
+
+
 def _load(file: Path, wanted: Columns) -> Dataset:
     parts = _parts(file, wanted)
     labels: Mapping[str, Any]
@@ -179,6 +199,7 @@ def _load(file: Path, wanted: Columns) -> Dataset:
             labels[split],
             FileImages(part.paths) if wanted.image else None,
             tuple(part.texts) if wanted.text else None,
+            grouped(part.groups, f"values of {wanted.group or GROUP!r}"),
         )
         for split, part in parts.items()
     }
@@ -195,7 +216,7 @@ def _from_spec(spec: Spec) -> DatasetEntry:
     options = spec.options
     if "label" in options and "labels" in options:
         raise BadSpec(f"{spec.owner}: choose one of label=COL and labels=COL")
-    chosen = {key: options[key] for key in ("image", "text", "split", "id", "sep", "images") if key in options}
+    chosen = {key: options[key] for key in ("image", "text", "split", "id", "sep", "images", "group") if key in options}
     wanted = Columns(
         **chosen,
         label=options.get("labels") or options.get("label", ""),
@@ -210,7 +231,7 @@ SOURCES.add(
         "table",
         "table:FILE?image=COL&label=COL",
         _from_spec,
-        options=("image", "text", "label", "labels", "split", "id", "sep", "images", "lower"),
+        options=("image", "text", "label", "labels", "split", "id", "sep", "images", "lower", "group"),
         values={"lower": FLAG},
     )
 )

@@ -3,6 +3,9 @@
     DIR/train/*.tar, DIR/test/*.tar     or DIR/train-000.tar, DIR/test-000.tar; a split 'valid' likewise
     DIR/classnames.txt                  optional: a class name a line, for labels that are numbers
 
+``?label=`` and ``?text=`` name the files that hold label and text, ``?group=`` the one that says what an item was made
+from (a person, a film): a suffix, or ``json.KEY`` for a field of the JSON file.
+
 Shards are read in place with tarfile: members are found once by their headers, and their bytes are read when an
 item is used. Nothing is unpacked to disk and nothing unpickled; links, devices, sparse members and paths outside
 the shard are refused.
@@ -23,6 +26,7 @@ from mmbench.assets import check_member
 from mmbench.datasets import columns
 from mmbench.datasets.declared import SPLITS, Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import decode_image
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec
 from mmbench.errors import BadDataset, BadItem, BadSpec
@@ -38,14 +42,15 @@ MOST_BYTES = 1 << 28  # of one member
 @dataclass(frozen=True)
 class Fields:
     """Where an item's parts are: suffixes of the image (the first that is there), of label and text; ``json.KEY`` for
-    a field of the JSON beside it. ``text`` empty: no text."""
+    a field of the JSON beside it. ``text`` empty: no text; ``group`` empty: every item by itself."""
 
     image: tuple[str, ...] = ("jpg", "jpeg", "png", "webp")
     label: str = "cls"
     text: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
-        for suffix in (*self.image, self.label, self.text):
+        for suffix in (*self.image, self.label, self.text, self.group):
             if suffix.rpartition(".")[2] in PICKLED and not suffix.startswith("json."):
                 raise BadSpec(
                     f"webdataset: .{suffix} is read by unpickling, which could run code; use .cls, .txt or .json"
@@ -167,15 +172,16 @@ def _members(shard: Path) -> Iterator[Member]:
 
 def _load(root: Path, fields: Fields) -> Dataset:
     values: dict[str, list[str]] = {}
-    parts: dict[str, tuple[list[str], list[Member], list[str]]] = {}
+    parts: dict[str, tuple[list[str], list[Member], list[str], list[str | None]]] = {}
     for split, paths in shards(root).items():
-        values[split], parts[split] = [], ([], [], [])
+        values[split], parts[split] = [], ([], [], [], [])
         for shard in paths:
             for key, members in samples(shard):
                 sample = _Sample(f"{shard}:{key}", members)
                 parts[split][0].append(f"{shard.relative_to(root).with_suffix('').as_posix()}/{key}")
                 parts[split][1].append(sample.image(fields.image))
                 parts[split][2].append(sample.value(fields.text) if fields.text else "")
+                parts[split][3].append(sample.value(fields.group) if fields.group else None)
                 values[split].append(sample.value(fields.label))
     names = _class_names(root)
     if names and all(value.isdigit() for column in values.values() for value in column):
@@ -185,8 +191,14 @@ def _load(root: Path, fields: Fields) -> Dataset:
         values = {split: [names[int(value)] for value in column] for split, column in values.items()}
     classes, labels = columns.single(values, str(root), names or None)
     splits = {
-        split: Split(tuple(ids), labels[split], MemberImages(images), tuple(texts) if fields.text else None)
-        for split, (ids, images, texts) in parts.items()
+        split: Split(
+            tuple(ids),
+            labels[split],
+            MemberImages(images),
+            tuple(texts) if fields.text else None,
+            grouped(things, f"values of {fields.group!r}"),
+        )
+        for split, (ids, images, texts, things) in parts.items()
     }
     return Dataset(f"webdataset:{root}", classes, splits)
 
@@ -240,8 +252,9 @@ def _identity(root: Path, fields: Fields) -> str:
 def _from_spec(spec: Spec) -> DatasetEntry:
     usual, options = Fields(), spec.options
     image = tuple(options["image"].split(",")) if "image" in options else usual.image
-    fields = Fields(image, options.get("label", usual.label), options.get("text", usual.text))
+    own = {name: options[name] for name in ("label", "text", "group") if name in options}
+    fields = Fields(image, **own)
     return webdataset(spec.path, fields, spec.declared)
 
 
-SOURCES.add(DatasetSource("webdataset", "webdataset:DIR", _from_spec, options=("image", "label", "text")))
+SOURCES.add(DatasetSource("webdataset", "webdataset:DIR", _from_spec, options=("image", "label", "text", "group")))

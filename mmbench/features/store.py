@@ -123,6 +123,7 @@ class Store:
             "examples": scores.examples,
             "chance": float(scores.chance),
             "pool": scores.pool,
+            "grouped_by": scores.grouped_by,
             "provenance": scores.provenance,
         }
         text = json.dumps(record, sort_keys=True, default=_plain)
@@ -370,4 +371,4 @@ def _read_scores(path: Path, key: str) -> Scores:
         raise DamagedFile(str(error)) from error
     parts: dict[str, Any] = {name: arrays.get(name) for name in _SCORE_PARTS}
     made = (record["metric"], record["examples"], record["chance"], record["provenance"])
-    return Scores(outcomes, *made, pool=record["pool"], **parts)
+    return Scores(outcomes, *made, pool=record["pool"], grouped_by=record["grouped_by"], **parts)

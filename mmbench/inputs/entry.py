@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class Inputs(Protocol):
     """What one cell's probe is given: a dataclass of arrays in most families.
 
-    ``truth`` is what the metric compares predictions with.
+    ``truth`` is what the metric compares predictions with. Inputs whose examples are only some of the test items have
+    ``ids``, those of these items. Inputs of a probe that is fitted on its test rows (``Probe.fits_test``) have
+    ``with_rows(rows)``.
     """
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,10 @@ class Labelled:
 
     def examples(self, test: Split) -> str:
         return test.digest()
+
+    def with_rows(self, rows: NDArray[np.int64]) -> Labelled:
+        """The same inputs with these test rows only."""
+        return dataclasses.replace(self, test_x=self.test_x[rows], test_y=self.test_y[rows])
 
     def arrays(self) -> Iterator[NDArray[Any]]:
         yield from (x for x in (self.train_x, self.valid_x, self.test_x) if x is not None)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mmbench.errors import BadFeatures
 
 Matrix = NDArray[np.float64]
+FEW_ROWS = 420
 
 
 def top_eigenvectors(apply: Callable[[Matrix], Matrix], start: Matrix, count: int, tolerance: float) -> Matrix:
@@ -22,11 +23,9 @@ def top_eigenvectors(apply: Callable[[Matrix], Matrix], start: Matrix, count: in
     products without that.
     """
     width = start.shape[1]
-    if 12 * width >= len(start):  # the search space is much of the whole; a dense solver is 3 to 11 times faster
-        from scipy.linalg import eigh
-
-        dense, wanted = apply(np.eye(len(start))), [len(start) - count, len(start) - 1]
-        return np.ascontiguousarray(eigh((dense + dense.T) / 2, subset_by_index=wanted)[1][:, ::-1])
+    # Where the search space is much of the whole, a dense solver is 3 to 11 times faster; on few rows, twice as fast.
+    if 12 * width >= len(start) or len(start) <= FEW_ROWS:
+        return _dense(apply(np.eye(len(start))), count)
     room = 5 * width
     space, images = np.empty((2, len(start), room))  # filled from the left, so that nothing is copied as they grow
     space[:, :width] = np.linalg.qr(start)[0]
@@ -52,6 +51,16 @@ def top_eigenvectors(apply: Callable[[Matrix], Matrix], start: Matrix, count: in
         f"spectral clustering: {count} eigenvectors of {len(start)} rows are not found after 300 products; "
         "are most rows identical, or are there more clusters than the features have dimensions?"
     )
+
+
+def _dense(matrix: Matrix, count: int) -> Matrix:
+    """The same from the whole matrix. All eigenvectors of few rows come sooner than a fifth of them alone."""
+    from scipy.linalg import eigh
+
+    rows, symmetric = len(matrix), (matrix + matrix.T) / 2
+    if rows <= FEW_ROWS and 5 * count >= rows:
+        return np.ascontiguousarray(np.linalg.eigh(symmetric)[1][:, : -count - 1 : -1])
+    return np.ascontiguousarray(eigh(symmetric, subset_by_index=[rows - count, rows - 1])[1][:, ::-1])
 
 
 def _orthonormal(block: Matrix, basis: Matrix) -> Matrix:

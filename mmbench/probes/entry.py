@@ -22,9 +22,10 @@ class Probe:
     initialisations derived from ``seed`` alone, the same whatever the model, so that models can be compared in pairs.
     ``inputs`` names the family that gathers for it (mmbench.inputs), ``takes`` what several models mean to it;
     ``multilabel`` says whether it takes several labels; ``side_by_side`` whether two runs, each on half of the cores,
-    are done before one after the other on all cores. ``title`` heads its figure, ``task`` its panel in the figure of
-    means over datasets. ``unnamed`` says whether roles that no claim names are measured by it too; a ``costly`` one
-    measures the untrained network only where nothing cheaper does.
+    are done before one after the other on all cores. ``fits_test`` says that it is fitted on its test rows, as clusters
+    are: it is run on random halves of them too, one trial each, and its inputs have ``with_rows(rows)``. ``title``
+    heads its figure, ``task`` its panel in the figure of means over datasets. ``unnamed`` says whether roles that no
+    claim names are measured by it too; a ``costly`` one measures the untrained network only where nothing cheaper does.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Probe:
     takes: Takes = "joined"
     multilabel: bool = False
     side_by_side: bool = False
+    fits_test: bool = False
     unnamed: bool = True
     costly: bool = False
     title: str = ""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+TAKEN = -1  # less than any overlap
+
 
 def overlap(labels: NDArray[Any], clusters: NDArray[Any], classes: int) -> NDArray[np.int64]:
     """Counts ``[classes, clusters]`` of rows that are of a class and in a cluster; as many clusters as classes."""
@@ -22,10 +24,11 @@ def one_to_one(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     name. Ties go to the lower class, then to the lower cluster.
     """
     names = np.full(counts.shape[1], -1, dtype=np.int64)
-    closed = np.zeros(counts.shape[0], dtype=bool)
-    for label, cluster in _by_overlap(counts):
-        if names[cluster] < 0 and not closed[label]:
-            names[cluster], closed[label] = label, True
+    left = counts.copy()
+    for _ in range(min(counts.shape)):
+        label, cluster = divmod(int(left.argmax()), counts.shape[1])  # of equal ones the first
+        names[cluster] = label
+        left[label], left[:, cluster] = TAKEN, TAKEN
     return names
 
 
@@ -40,9 +43,3 @@ def class_first(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     for label, cluster in enumerate(counts.argmax(axis=1)):
         names[cluster] = label
     return names
-
-
-def _by_overlap(counts: NDArray[np.int64]) -> list[tuple[int, int]]:
-    order = np.argsort(-counts, axis=None, kind="stable")
-    rows, columns = np.unravel_index(order, counts.shape)
-    return list(zip(rows.tolist(), columns.tolist(), strict=True))

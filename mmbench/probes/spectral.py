@@ -153,6 +153,7 @@ PROBES.add(
         "spectral",
         spectral,
         ClusteringSettings,
+        fits_test=True,
         title="Unsupervised clustering accuracy (as Devillers et al. 2021, Fig. 3)",
         task="clustering",
         about="clusters of the test rows, named after classes",

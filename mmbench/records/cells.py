@@ -10,7 +10,7 @@ import numpy as np
 from mmbench.errors import BadScores
 from mmbench.metrics import METRICS
 from mmbench.protocol import Cell
-from mmbench.records.outcome_codec import pack
+from mmbench.records.outcome_codec import pack, pack_groups
 from mmbench.records.schema import BadRecord, CellPart
 from mmbench.scores import Scores
 
@@ -40,6 +40,9 @@ def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
         "fresh": fresh,
         "outcomes": pack(scores.outcomes),
         "paired_by": scores.examples,
+        "groups": None if scores.groups is None else pack_groups(scores.groups),
+        "grouped_by": scores.grouped_by,
+        "halves": None if scores.halves is None else [round(float(x) * scores.scale, 6) for x in scores.halves],
         "made_of": {name: scores.provenance[name] for name in MADE_OF if name in scores.provenance},
     }
 
@@ -57,10 +60,21 @@ def scores_of(part: CellPart) -> Scores:
     """
     if part.outcomes is None or part.paired_by is None:
         raise BadRecord(f"{part} is recorded without its outcomes by example; run it again with this mmbench")
+    if part.grouped_by and part.groups is None:
+        raise BadRecord(f"{part} is recorded without its groups by {part.grouped_by}; run it again with this mmbench")
     scale = METRICS.get(part.metric).scale
     made = {"fingerprint": part.fingerprint, "reading": part.reading}
     try:
-        scores = Scores(part.outcomes.array, part.metric, part.paired_by, part.chance / scale, made)
+        scores = Scores(
+            part.outcomes.array,
+            part.metric,
+            part.paired_by,
+            part.chance / scale,
+            made,
+            groups=None if part.groups is None else part.groups.array,
+            halves=None if part.halves is None else np.array(part.halves, dtype=np.float32) / np.float32(scale),
+            grouped_by=part.grouped_by,
+        )
     except BadScores as error:
         raise BadRecord(f"{part}: {error}") from None
     recorded = (len(part.trials), part.examples)

@@ -5,6 +5,7 @@ This is how a change of the code shows that it changed no result.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,9 +163,10 @@ def _cell_lines(was: CellPart | None, now: CellPart | None, tolerance: float) ->
     texts += _unequal(was, now, MEANS, tolerance)
     if len(was.trials) != len(now.trials):
         texts.append(f"{len(was.trials)} trials and {len(now.trials)}")
-    elif not np.allclose(was.trials, now.trials, rtol=0, atol=tolerance + SLACK):
+    elif not _close(was.trials, now.trials, tolerance):
         texts.append("means by trial")
     texts += _outcome_texts(was, now, tolerance)
+    texts += _dependence_texts(was, now, tolerance)
     if texts:
         yield f"{now}: {'; '.join(texts)}"
 
@@ -178,6 +180,23 @@ def _outcome_texts(was: CellPart, now: CellPart, tolerance: float) -> list[str]:
         return [f"outcomes of shape {old.shape} and {new.shape}"]
     differing = int((~np.isclose(old, new, rtol=0, atol=tolerance, equal_nan=True)).sum())
     return [f"{differing} of {old.size} outcomes by trial and example"] if differing else []
+
+
+def _dependence_texts(was: CellPart, now: CellPart, tolerance: float) -> list[str]:
+    """What both say about how far examples are independent; an older record says nothing of it."""
+    texts = []
+    if was.halves and now.halves and not _close(was.halves, now.halves, tolerance):
+        texts.append("means over halves of the examples")
+    if was.grouped_by and now.grouped_by and was.grouped_by != now.grouped_by:
+        texts.append(f"examples grouped by {was.grouped_by} and {now.grouped_by}")
+    elif was.groups is not None and now.groups is not None:
+        with contextlib.suppress(BadOutcomes):  # a file that is missing is said where outcomes are compared
+            texts += [] if was.groups.same(now.groups) else ["what their examples were made from"]
+    return texts
+
+
+def _close(was: Sequence[float], now: Sequence[float], tolerance: float) -> bool:
+    return len(was) == len(now) and np.allclose(was, now, rtol=0, atol=tolerance + SLACK)
 
 
 def _unread(was: CellPart | None, now: CellPart | None) -> list[str]:

@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from mmbench.errors import BadScores, BadSpec
 from mmbench.records.layout import from_raw, to_raw, written
 from mmbench.records.legacy import upgraded
-from mmbench.records.outcomes import SUFFIX, OutcomesFile, encode
-from mmbench.records.schema import SCHEMA, BadRecord, Record
+from mmbench.records.outcomes import SUFFIX, OutcomesFile, encode, groups_key
+from mmbench.records.schema import SCHEMA, BadRecord, CellPart, Record
 
 READABLE = (1, 2, SCHEMA)
 NUMBERED = "[0-9][0-9][0-9][0-9]_*"
@@ -65,8 +67,15 @@ def _record(path: Path, raw: dict[str, Any]) -> Record:
     if beside is None:
         return record
     file = OutcomesFile(path, str(beside["sha256"]), int(beside["bytes"]))
-    cells = [c.model_copy(update={"outcomes": file.outcomes(c.key)}) if c.paired_by else c for c in record.cells]
-    return record.model_copy(update={"cells": tuple(cells)})
+    return record.model_copy(update={"cells": tuple(_with_arrays(part, file) for part in record.cells)})
+
+
+def _with_arrays(part: CellPart, file: OutcomesFile) -> CellPart:
+    """The cell with what the file beside the record holds of it, to be read when first asked for."""
+    if not part.paired_by:
+        return part
+    found = {"outcomes": file.outcomes(part.key)}
+    return part.model_copy(update=found | ({"groups": file.groups(part.paired_by)} if part.grouped_by else {}))
 
 
 def save_record(record: Record, folder: Path) -> Path:
@@ -127,12 +136,24 @@ def _encoded(record: Record) -> tuple[bytes, bytes | None]:
     """
     kept = [part for part in record.cells if part.outcomes is not None]
     try:
-        outcomes = encode({part.key: part.outcomes.array for part in kept if part.outcomes is not None})
+        arrays = {part.key: part.outcomes.array for part in kept if part.outcomes is not None}
+        outcomes = encode(arrays | _groups(kept))
     except BadScores as error:
         raise BadRecord(f"outcomes of {record.label}: {error}") from error
     beside = {"sha256": hashlib.sha256(outcomes).hexdigest(), "bytes": len(outcomes)} if kept else None
     text = written(to_raw(record, beside)) + "\n"
     return text.encode(), outcomes if kept else None
+
+
+def _groups(parts: list[CellPart]) -> dict[str, NDArray[np.int64]]:
+    """What examples were made from, once for all cells on the same ones."""
+    found: dict[str, NDArray[np.int64]] = {}
+    for part in parts:
+        if part.groups is not None and part.paired_by is not None:
+            first = found.setdefault(groups_key(part.paired_by), part.groups.array)
+            if not np.array_equal(first, part.groups.array):
+                raise BadScores(f"{part} has other groups of the same examples than a cell before it")
+    return found
 
 
 @contextlib.contextmanager

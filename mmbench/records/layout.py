@@ -18,7 +18,8 @@ from mmbench.protocol import Roles
 from mmbench.records.schema import SCHEMA, CellPart, ComparisonPart, Record, RowPart, VerdictPart
 
 SHARED = (
-    "protocol", "probe", "fingerprint", "reading", "dataset", "metric", "unit", "chance", "examples", "paired_by"
+    "protocol", "probe", "fingerprint", "reading", "dataset", "metric", "unit", "chance", "examples", "paired_by",
+    "grouped_by",
 )  # fmt: skip
 SHARED_DIGESTS = ("items", "device", "precision")  # of ``made_of``
 PRINTED = ("protocol", "fingerprint", "dataset")
@@ -73,7 +74,9 @@ def _cell_groups(cells: Sequence[CellPart]) -> tuple[list[Raw], Placed]:
     for part in cells:
         own = part.model_dump(mode="json")
         made = own.pop("made_of")
-        shared = {name: own.pop(name) for name in SHARED}
+        if own["halves"] is None:
+            del own["halves"]
+        shared = {name: value for name in SHARED if (value := own.pop(name)) or name != "grouped_by"}
         shared["made_of"] = {name: made.pop(name) for name in SHARED_DIGESTS if name in made}
         mark = json.dumps(shared, sort_keys=True)
         if mark not in groups:

@@ -2,7 +2,8 @@
 
 The text is base64 of zlib of: a header (version, trials, examples, number of distinct values), the distinct values as
 float32, then one index a trial and example: a bit where there are at most two values (accuracy), a byte up to 256
-(F1 of a few labels), the float32 itself beyond that. The embedded lineup's 551 cells take 0.4 MB.
+(F1 of a few labels), the float32 itself beyond that. The embedded lineup's 551 cells take 0.4 MB. What examples were
+made from is packed as int64, after a header of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mmbench.errors import BadScores
 
 VERSION = 1
 HEADER = struct.Struct("<BIIH")
+GROUPS = struct.Struct("<BIB")
 MOST_BYTES = 1 << 30  # a text that unpacks to more is refused before it is unpacked
 
 
@@ -60,6 +62,31 @@ def unpack(text: str) -> NDArray[np.float32]:
         raise BadScores(f"outcomes cannot be unpacked: {error}") from error
     values, body = np.frombuffer(rest[: 4 * distinct], "<u4"), rest[4 * distinct :]
     return _bits(values, body, trials * examples).view(np.float32).reshape(trials, examples)
+
+
+def pack_groups(groups: NDArray[np.int64]) -> str:
+    """Groups int64 ``[n]`` or ``[n, k]`` as ASCII text; ``unpack_groups`` gives them back."""
+    width = groups.shape[1] if groups.ndim == 2 else 0
+    body = GROUPS.pack(VERSION, len(groups), width) + np.ascontiguousarray(groups, "<i8").tobytes()
+    return base64.b64encode(zlib.compress(body, 9)).decode("ascii")
+
+
+def unpack_groups(text: str) -> NDArray[np.int64]:
+    """Groups from ``pack_groups``'s text; raises BadScores on anything else."""
+    try:
+        stream = zlib.decompressobj()
+        head = stream.decompress(base64.b64decode(text.encode("ascii"), validate=True), GROUPS.size)
+        version, examples, width = GROUPS.unpack(head)
+        size = 8 * examples * max(width, 1)
+        if version != VERSION or size > MOST_BYTES:
+            raise BadScores(f"groups are packed as version {version}, {size} bytes; expected version {VERSION}, 1 GiB")
+        rest = stream.decompress(stream.unconsumed_tail, size + 1)
+        if len(rest) != size or not stream.eof or stream.unused_data:
+            raise BadScores(f"packed groups have the wrong length: expected {size} bytes for {examples} examples")
+    except (ValueError, binascii.Error, zlib.error, struct.error) as error:
+        raise BadScores(f"groups of examples cannot be unpacked: {error}") from error
+    found = np.frombuffer(rest, "<i8").astype(np.int64)
+    return found.reshape(examples, width) if width else found
 
 
 def _body_bytes(count: int, distinct: int) -> int:

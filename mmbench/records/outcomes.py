@@ -1,7 +1,9 @@
 """Outcomes by trial and example: in memory, in a test's note, or in the file beside a record, read when first needed.
 
 The file ``NNNN_label.safetensors`` holds one array ``[trials, examples]`` for each cell, under the cell's key: uint8
-where every outcome is 0 or 1, float32 otherwise. The record holds the file's SHA-256 and size.
+where every outcome is 0 or 1, float32 otherwise. What examples were made from is there once for all cells on the same
+examples, int64 ``[examples]`` or ``[examples, k]`` under ``groups/`` and their digest. The record holds the file's
+SHA-256 and size.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import MMBenchError
-from mmbench.records.outcome_codec import unpack
+from mmbench.records.outcome_codec import unpack, unpack_groups
 
 SUFFIX = ".safetensors"
 MOST_BYTES = 1 << 30  # a larger file is not read
@@ -27,17 +29,17 @@ class BadOutcomes(MMBenchError):
 
 
 class Outcomes:
-    """Outcomes of one cell, float32 ``[trials, examples]``; ``array`` is loaded on first use.
+    """Outcomes of a cell, float32 ``[trials, examples]``, or groups of its examples; ``array`` is loaded on first use.
 
     ``array`` raises BadOutcomes when the file beside the record is missing or altered, and BadScores when a packed text
     cannot be unpacked.
     """
 
-    def __init__(self, load: Callable[[], NDArray[np.float32]]) -> None:
+    def __init__(self, load: Callable[[], NDArray[Any]]) -> None:
         self._load = load
 
     @cached_property
-    def array(self) -> NDArray[np.float32]:
+    def array(self) -> NDArray[Any]:
         return self._load()
 
     def same(self, other: Outcomes) -> bool:
@@ -57,15 +59,29 @@ def as_outcomes(value: Any) -> Any:
     return Outcomes(lambda: value) if isinstance(value, np.ndarray) else value
 
 
-def encode(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
+def as_groups(value: Any) -> Any:
+    """Groups of examples from an array, or from the packed text of a test's note."""
+    if isinstance(value, str):
+        return Outcomes(lambda: unpack_groups(value))
+    return Outcomes(lambda: value) if isinstance(value, np.ndarray) else value
+
+
+def groups_key(paired_by: str) -> str:
+    """Under which key the file holds the groups of these examples."""
+    return f"groups/{paired_by}"
+
+
+def encode(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """The bytes of an outcomes file; the same arrays give the same bytes."""
     from safetensors.numpy import save
 
     return save({name: _smallest(arrays[name]) for name in sorted(arrays)}, {"format": "mmbench outcomes"})
 
 
-def _smallest(array: NDArray[np.float32]) -> NDArray[Any]:
-    """As uint8 where that loses no bit (-0.0 equals 0.0 and is another float)."""
+def _smallest(array: NDArray[Any]) -> NDArray[Any]:
+    """Outcomes as uint8 where that loses no bit (-0.0 equals 0.0 and is another float); groups as they are."""
+    if array.dtype.kind == "i":
+        return np.ascontiguousarray(array, np.int64)
     with np.errstate(invalid="ignore"):  # NaN has no integer
         small = array.astype(np.uint8)
     same = small.astype(np.float32).tobytes() == np.ascontiguousarray(array, np.float32).tobytes()
@@ -83,12 +99,15 @@ class OutcomesFile:
         self.record, self.sha256, self.size = record, sha256, size
 
     def outcomes(self, key: str) -> Outcomes:
-        return Outcomes(lambda: self._of(key))
+        return Outcomes(lambda: self._of(key).astype(np.float32))
 
-    def _of(self, key: str) -> NDArray[np.float32]:
+    def groups(self, paired_by: str) -> Outcomes:
+        return Outcomes(lambda: self._of(groups_key(paired_by)).astype(np.int64))
+
+    def _of(self, key: str) -> NDArray[Any]:
         if key not in self.arrays:
             raise BadOutcomes(f"{self.path} holds no outcomes of {key}; run pytest benchmarks again for a whole record")
-        return self.arrays[key].astype(np.float32)
+        return self.arrays[key]
 
     @property
     def path(self) -> Path:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mmbench.errors import MMBenchError
 from mmbench.protocol import Roles
-from mmbench.records.outcomes import Outcomes, as_outcomes
+from mmbench.records.outcomes import Outcomes, as_groups, as_outcomes
 from mmbench.stats import LEVEL
 from mmbench.verdict.about import About
 from mmbench.verdict.readings import State, state_of
@@ -80,6 +80,8 @@ class CellPart(_Part):
 
     ``outcomes`` are those of every trial and example, ``paired_by`` the digest of the examples that they belong to;
     None in a record of schema 1. ``made_of`` holds digests of the stages that led to them, as far as they are known.
+    ``groups`` int64 ``[examples]`` or ``[examples, k]`` and ``grouped_by`` say what examples were made from, ``halves``
+    are the means on random halves of the examples, for a probe that is fitted on these; older records lack them.
     """
 
     protocol: str
@@ -100,6 +102,9 @@ class CellPart(_Part):
     fresh: bool = False
     outcomes: Annotated[Outcomes | None, BeforeValidator(as_outcomes)] = Field(None, exclude=True, repr=False)
     paired_by: str | None = None
+    groups: Annotated[Outcomes | None, BeforeValidator(as_groups)] = Field(None, exclude=True, repr=False)
+    grouped_by: str = ""
+    halves: tuple[float, ...] | None = None
     made_of: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -28,6 +28,10 @@ Pseudo-values of a jackknifed statistic go through the same components. No singl
 counted, except where they do not vary at all: no spread seen is no proof of none, and the statistic's whole range
 stands in. Nor does their third cumulant count: it is that of a linear approximation, and correcting for it made
 differences of statistics no better (``tests/stats/test_tails.py``).
+
+Examples that were made from one thing are not independent: ``stats.grouped`` says what takes the place of the example
+and residual components. Cells whose probe is fitted on its test examples are measured on halves of them too:
+``stats.halves``.
 """
 
 from __future__ import annotations
@@ -39,8 +43,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.stats.blocks import TOGETHER, Block, Group
 from mmbench.stats.estimates import Array, Estimate
-from mmbench.stats.joint import TOGETHER, Block, Group, Joint
+from mmbench.stats.grouped import Grouping, shared_grouping
+from mmbench.stats.halves import over_halves
+from mmbench.stats.joint import Joint
 
 
 @dataclass(frozen=True)
@@ -57,10 +64,10 @@ class Sample:
     """The outcomes of one cell, ``[trials, examples]``; cells with equal ``examples`` have the same ones, in order.
 
     ``scale`` turns outcomes into printed units. ``groups`` int ``[examples]`` names what an example was made from (a
-    drawing, a person), or int ``[examples, 2]`` the two things that it joins: examples that share one are not
-    independent. ``halves`` ``[halves]`` are means of outcomes when only a random half of the examples was there, the
-    same halves for all cells on these examples: for a probe that is fitted on its test examples. ``pool`` is the share
-    of the training pool that each trial draws; None where trials are no draws from a pool.
+    drawing, a person), or int ``[examples, k]`` the things that it joins (-1: none, or no further one): examples that
+    share one are not independent. ``halves`` ``[halves]`` are means of outcomes when only a random half of the examples
+    was there, the same halves for all cells on these examples: for a probe that is fitted on its test examples.
+    ``pool`` is the share of the training pool that each trial draws; None where trials are no draws from a pool.
     """
 
     outcomes: NDArray
@@ -88,9 +95,9 @@ def crossed(samples: Sequence[Sample]) -> Joint:
     blocks = []
     for cells in by_block.values():
         at = np.array(cells)
-        example, groups, moves = _components([samples[i].outcomes for i in cells], factors[at], at)
-        n = samples[cells[0]].outcomes.shape[1]
-        blocks.append(Block(at, example, float(max(n - 1, 1)), n, widths[at], pseudo[at], groups, moves))
+        own = [samples[i] for i in cells]
+        shared = shared_grouping([sample.groups for sample in own])
+        blocks.append(_block(own, factors[at], at, widths[at], pseudo[at], shared))
     ends = np.sort(factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples]).reshape(-1, 2), axis=1)
     limits = np.where(pseudo[:, None], ends, [-np.inf, np.inf]) if pseudo.any() else None
     return Joint(means, tuple(blocks), limits, ends)
@@ -104,10 +111,32 @@ def crossed_mean(
     return joint.contrasts([list(weights)], constant)[0]
 
 
+def _block(
+    samples: list[Sample],
+    scales: Array,
+    cells: NDArray[np.intp],
+    widths: Array,
+    pseudo: NDArray[np.bool_],
+    shared: Grouping | None,
+) -> Block:
+    """Cells on the same examples; ``shared`` says which examples were made from one thing."""
+    outcomes = [sample.outcomes for sample in samples]
+    n = outcomes[0].shape[1]
+    rows, groups = _components(outcomes, scales, cells, shared)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    alone = centred @ centred.T / (max(n - 1, 1) * n)
+    whole = shared is None or shared.whole
+    halves = over_halves([sample.halves for sample in samples], scales, cells, whole)
+    if shared is None:
+        return Block(cells, alone, float(max(n - 1, 1)), n, widths, pseudo, groups, centred / n, halves=halves)
+    moves = shared.group_sums(centred) / n
+    return Block(cells, shared.covariance(centred), shared.df, n, widths, pseudo, groups, moves, alone, halves)
+
+
 def _components(
-    outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp]
-) -> tuple[Array, tuple[Group, ...], Array]:
-    """Example covariance of the cells' means, their groups by number of trials, what each example moves them by."""
+    outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], shared: Grouping | None
+) -> tuple[Array, tuple[Group, ...]]:
+    """Example means ``[cells, examples]``, and the cells' groups by number of trials."""
     n = outcomes[0].shape[1]
     groups: dict[int, list[int]] = {}
     for position, x in enumerate(outcomes):
@@ -115,20 +144,20 @@ def _components(
     example_means = np.empty((len(outcomes), n))
     made = []
     for trials, members in groups.items():
-        group, rows = _group([outcomes[i] for i in members], scales[members], cells[members], trials)
+        group, rows = _group([outcomes[i] for i in members], scales[members], cells[members], trials, shared)
         example_means[members] = rows
         made.append(group)
-    centred = example_means - example_means.mean(axis=1, keepdims=True)
-    example = centred @ centred.T / (max(n - 1, 1) * n)
-    return example, tuple(made), centred / n
+    return example_means, tuple(made)
 
 
-def _group(outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], trials: int) -> tuple[Group, Array]:
+def _group(
+    outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], trials: int, shared: Grouping | None
+) -> tuple[Group, Array]:
     """Trial and residual covariances of the cells' means, and their example means ``[cells, examples]``."""
     size, n = len(outcomes), outcomes[0].shape[1]
     by_example = np.stack([scale * x.mean(axis=0, dtype=np.float64) for x, scale in zip(outcomes, scales, strict=True)])
     means = by_example.mean(axis=1)
-    residual = np.zeros((size, size))
+    residual, alone = np.zeros((2, size, size))
     by_trial = np.empty((size, trials))
     some = max(TOGETHER // (size * n), 1)
     for first in range(0, trials if trials > 1 else 0, some):
@@ -138,10 +167,15 @@ def _group(outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], tria
         rows -= by_example[:, None]
         rows -= rows.mean(axis=2, keepdims=True)
         flat = rows.reshape(size, -1)
-        residual += flat @ flat.T
+        alone += flat @ flat.T
+        if shared is not None:
+            residual += shared.products(rows)
     if trials == 1:
         return Group(cells, np.zeros((size, size)), np.zeros((size, size)), math.inf), by_example
     centred = by_trial - means[:, None]
     trial = centred @ centred.T / ((trials - 1) * trials)
-    residual /= (trials - 1) * max(n - 1, 1) * trials * n
-    return Group(cells, trial, residual, trials - 1.0), by_example
+    alone /= (trials - 1) * max(n - 1, 1) * trials * n
+    if shared is None:
+        return Group(cells, trial, alone, trials - 1.0), by_example
+    residual /= (trials - 1) * trials * n**2
+    return Group(cells, trial, residual, trials - 1.0, alone), by_example

@@ -8,41 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmbench.stats.blocks import Block, block_root, example_parts, ratio, trial_parts, unseen
 from mmbench.stats.estimates import Array, Contrasts
-
-RULE_OF_THREE = 3.0 / 1.8595480375228424  # 3 / t(0.95, 8): redrawn means have the tails of 8 degrees of freedom
-TOGETHER = 2**20  # numbers in double precision at a time, 8 MB: more would leave the cache
-FLAT = 1e-6  # of the range: pseudo-values whose mean has a smaller standard error do not vary (single precision)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Cells of a block that share their trials: covariances of the mean through trials and through residuals."""
-
-    cells: NDArray[np.intp]
-    trial: Array
-    residual: Array
-    df: float
-
-
-@dataclass(frozen=True)
-class Block:
-    """Cells on the same examples. ``n`` counts examples for the floor; 0 where no floor applies (printed numbers).
-
-    ``widths`` are the cells' ranges in printed units, from the worst outcome to the best; ``pseudo`` says which cells
-    hold pseudo-values of a statistic. ``moves`` is ``[cells, units]``: how far each of the units that are drawn
-    independently of each other (an example) moves the means from where they would be without it, centred; their cubes
-    are the third cumulant of the mean.
-    """
-
-    cells: NDArray[np.intp]
-    example: Array
-    df: float
-    n: int
-    widths: Array
-    pseudo: NDArray[np.bool_]
-    groups: tuple[Group, ...] = ()
-    moves: Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -69,8 +36,8 @@ class Joint:
         for block in self.blocks:
             if not rows[:, block.cells].any():
                 continue
-            v_trials, v_shared, d_trials = _trial_parts(rows, block)
-            v_examples = _quadratic(rows[:, block.cells], block.example)
+            v_trials, v_shared, d_trials = trial_parts(rows, block)
+            v_examples, df_examples, k_examples = example_parts(rows, block)
             kept = np.minimum(v_shared, np.minimum(v_trials, v_examples))
             trials += v_trials
             examples += v_examples
@@ -78,15 +45,15 @@ class Joint:
             own = v_trials - kept / 2
             own_trials += own
             over_trials += d_trials * np.divide(own, v_trials, out=np.zeros(len(rows)), where=v_trials > 0) ** 2
-            over_examples += v_examples**2 / block.df
+            over_examples += v_examples**2 / df_examples
+            third += k_examples
             if block.n:
-                one_down, one_up, one_flat = _unseen(rows[:, block.cells], block, self._room(block), v_examples)
+                one_down, one_up, one_flat = unseen(rows[:, block.cells], block, self._room(block), v_examples)
                 down, up, flat = np.maximum(down, one_down), np.maximum(up, one_up), flat | one_flat
-                third += _third(rows[:, block.cells], block)
         total = trials + examples - shared
-        df_trials = _ratio(own_trials**2, over_trials)
-        df = _ratio(total**2, over_trials + over_examples)
-        df = np.minimum(df, df_trials * _ratio(total, own_trials) ** (1 - 2 / (1 + df_trials) ** 2))
+        df_trials = ratio(own_trials**2, over_trials)
+        df = ratio(total**2, over_trials + over_examples)
+        df = np.minimum(df, df_trials * ratio(total, own_trials) ** (1 - 2 / (1 + df_trials) ** 2))
         least, most = self._range(rows, constants, ~flat)
         lowest, highest = self._reachable(rows, constants)
         return Contrasts(
@@ -97,7 +64,7 @@ class Joint:
             examples=examples,
             shared=shared,
             df_trials=df_trials,
-            df_examples=_ratio(examples**2, over_examples),
+            df_examples=ratio(examples**2, over_examples),
             least=least,
             most=most,
             third=third,
@@ -141,7 +108,7 @@ class Joint:
         """``[cells, cells]`` covariance of the means."""
         out = np.zeros((len(self.means), len(self.means)))
         for block in self.blocks:
-            root, _ = _block_root(block)
+            root, _ = block_root(block)
             out[np.ix_(block.cells, block.cells)] = root @ root.T
         return out
 
@@ -149,7 +116,7 @@ class Joint:
         """``[count, cells]`` errors of the means redrawn: this covariance, with the tails of Student's t."""
         out = np.zeros((count, len(self.means)))
         for block in self.blocks:
-            root, df = _block_root(block)
+            root, df = block_root(block)
             noise = rng.standard_normal((count, len(block.cells))) @ root.T
             if math.isfinite(df):
                 noise *= np.sqrt(df / rng.chisquare(df, (count, 1)))
@@ -171,72 +138,3 @@ def printed(values: ArrayLike, errors: ArrayLike, dfs: ArrayLike, limits: ArrayL
     )
     ends = None if limits is None else np.asarray(limits, dtype=np.float64)
     return Joint(means, tuple(blocks), ends, ends)
-
-
-def _trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
-    """Trial and residual variances of each contrast, and the former squared over its degrees of freedom."""
-    parts = np.zeros((3, len(rows)))
-    for group in block.groups:
-        v_trial = _quadratic(rows[:, group.cells], group.trial)
-        v_residual = _quadratic(rows[:, group.cells], group.residual)
-        parts += np.stack([v_trial, v_residual, v_trial**2 / group.df])
-    return parts[0], parts[1], parts[2]
-
-
-def _third(own: Array, block: Block) -> Array:
-    """Third cumulant of each contrast through the examples of a block; pseudo-values are left out."""
-    out = np.zeros(len(own))
-    used = own.any(axis=0) & ~block.pseudo
-    if block.moves is None or not used.any():
-        return out
-    weights, moves = own[:, used], block.moves[used]
-    some = max(TOGETHER // moves.shape[1], 1)
-    for first in range(0, len(own), some):
-        moved = weights[first : first + some] @ moves
-        out[first : first + some] = np.einsum("ij,ij,ij->i", moved, moved, moved)
-    return out
-
-
-def _unseen(own: Array, block: Block, room: Array, variance: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """How far one more unit that turns over would move each contrast down, and up; where pseudo-values do not vary.
-
-    The cells of a contrast may turn over together, each from its mean to the end of its range. A single pseudo-value
-    cannot turn over, but where none varies the whole range stands in: no spread seen is no proof of none.
-    """
-    size = block.n if block.moves is None else block.moves.shape[1]
-    room = np.where(block.pseudo, 0.0, room)
-    plus, minus = np.clip(own, 0.0, None), np.clip(-own, 0.0, None)
-    down, up = plus @ room[0] + minus @ room[1], plus @ room[1] + minus @ room[0]
-    flat = np.zeros(len(own), dtype=bool)
-    if block.pseudo.any():
-        reach = np.maximum(plus @ block.widths, minus @ block.widths)
-        flat = variance <= (FLAT * reach) ** 2
-        down, up = np.where(flat, reach, down), np.where(flat, reach, up)
-    return down / size, up / size, flat
-
-
-def _block_root(block: Block) -> tuple[Array, float]:
-    """A root of the covariance of a block's cell means (``root @ root.T``), and its Satterthwaite df by traces."""
-    cov = block.example.copy()
-    place = {int(cell): position for position, cell in enumerate(block.cells)}
-    over = np.trace(block.example) ** 2 / block.df
-    for group in block.groups:
-        at = np.ix_(*[[place[int(cell)] for cell in group.cells]] * 2)
-        cov[at] += group.trial - group.residual
-        over += np.trace(group.trial) ** 2 / group.df
-    if block.n:
-        low = (RULE_OF_THREE * block.widths / block.n) ** 2 - np.diag(cov)
-        varies = block.pseudo & (np.diag(cov) > (FLAT * block.widths) ** 2)
-        cov[np.diag_indices_from(cov)] += np.where(varies, 0.0, np.clip(low, 0.0, None))
-    df = float(_ratio(np.array(np.trace(cov) ** 2), np.array(over)))
-    values, vectors = np.linalg.eigh(cov)
-    return vectors * np.sqrt(np.clip(values, 0.0, None)), df
-
-
-def _quadratic(rows: Array, cov: Array) -> Array:
-    return np.clip(np.einsum("ij,ij->i", rows @ cov, rows), 0.0, None)
-
-
-def _ratio(top: Array, bottom: Array) -> Array:
-    """``top / bottom``, infinite where ``bottom`` is 0."""
-    return np.divide(top, bottom, out=np.full(np.shape(top), np.inf), where=bottom > 0)

@@ -52,6 +52,8 @@ def test_an_item_is_a_caption_and_its_class_the_image(root):
     assert split.texts[0] == "picture 139, take 0"  # white space as one blank, no line end
     assert split.texts[10] == "first"  # by id within an image
     assert split.ids[10] == "632/5"
+    assert split.groups.kind == "images"
+    assert split.groups.of.tolist() == split.labels.tolist()
     for item, text in zip(split.ids[:10], split.texts[:10], strict=True):
         assert text.startswith(f"picture {item.split('/')[0]}")
 

@@ -64,6 +64,15 @@ def test_several_labels_and_a_split_alone(folder):
     assert dataset.split("test").labels[1].tolist() == [False, True, True]
 
 
+def test_a_column_says_what_items_were_made_from(folder):
+    one = resolve(f"hf_dataset:{folder}?group=label").load().split("train").groups
+    assert (one.of.tolist(), one.kind) == ([0, 1, 0, 1], "values of 'label'")
+    several = resolve(f"hf_dataset:{folder}?group=tags").load().split("train").groups
+    assert several.of.tolist() == [[0, 1], [1, 2], [2, 0], [0, 1]]
+    with pytest.raises(BadDataset, match="has no column 'person'"):
+        resolve(f"hf_dataset:{folder}?group=person").load()
+
+
 def test_a_single_saved_split_is_the_test(tmp_path):
     part([0, 1]).save_to_disk(tmp_path / "one")
     assert len(resolve(f"hf_dataset:{tmp_path / 'one'}").load().split("test")) == 2

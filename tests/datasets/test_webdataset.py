@@ -61,6 +61,15 @@ def test_shards_may_lie_side_by_side_and_labels_in_a_record(tmp_path):
     assert dataset.split("test").ids[1] == "test-000/some/folder/0001"
 
 
+def test_a_file_or_a_field_says_what_items_were_made_from(root):
+    split = resolve(f"webdataset:{root}?group=cls").load().split("train")
+    assert split.groups.of.tolist() == [0, 1, 0, 1, 0, 1]
+    assert split.groups.kind == "values of 'cls'"
+    assert resolve(f"webdataset:{root}?group=json.caption").load().split("train").groups is None
+    with pytest.raises(BadDataset, match=r"has no \.person"):
+        resolve(f"webdataset:{root}?group=person").load()
+
+
 def test_without_names_the_classes_are_the_numbers_in_order(tmp_path):
     shard = {f"{label}.{kind}": content for label in (10, 9, 2)
              for kind, content in (("png", paper_data.png(PICTURES[0])), ("cls", str(label).encode()))}  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from mmbench import stats
-from mmbench.stats import joint as joints
+from mmbench.stats import blocks
 
 RNG = np.random.default_rng(3)
 SCORES = (RNG.random((5, 400)) < RNG.random((1, 400))).astype(np.float32)
@@ -232,7 +232,7 @@ def test_pseudo_values_that_do_not_vary_prove_nothing(width: float) -> None:
     joint = crossed([x, x], [1.0, 1.0], ["x", "x"], [stats.Range(1 - width, 1.0, pseudo=True)] * 2)
     found = joint.contrasts([[1.0, -1.0]])[0]
     assert found.bound(0.95) == pytest.approx(3 * width / 100, rel=0.012)
-    assert joint.covariance()[0, 0] == pytest.approx((joints.RULE_OF_THREE * width / 100) ** 2)
+    assert joint.covariance()[0, 0] == pytest.approx((blocks.RULE_OF_THREE * width / 100) ** 2)
 
 
 def test_one_pseudo_value_alone_says_nothing_of_others() -> None:
