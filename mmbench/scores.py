@@ -23,7 +23,8 @@ class Scores:
     example ids. Cells with the same ``examples`` are paired by example; with the same number of trials, also by trial.
     ``chance`` is the mean outcome of the best answer that ignores the input. ``classes`` is the label of each example,
     int ``[examples]``; None where an example has several labels, or none. ``groups`` int ``[examples]`` or
-    ``[examples, 2]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent (``stats.Sample``).
+    ``[examples, 2]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent: see
+    ``stats.Sample``.
 
     Raises BadScores on NaN, on values outside the metric's bounds and on wrong shapes; UnknownName on a metric that is
     not registered.
@@ -53,6 +54,9 @@ class Scores:
             )
         if self.groups is not None and self.groups.shape[:1] != self.outcomes.shape[1:]:
             raise BadScores(f"expected groups for each of {self.outcomes.shape[1]} examples, got {self.groups.shape}")
+
+        if self.pool is not None and not 0 < self.pool < 1:
+            raise BadScores(f"a trial draws a share above 0 and below 1 of its training pool, got {self.pool:g}")
 
     @property
     def definition(self) -> Metric:

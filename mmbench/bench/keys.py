@@ -39,6 +39,7 @@ def code_digest(probe: Probe, metric: Metric) -> str:
     """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do."""
     outcome = metric.outcome
     functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, outcome]
+    functions += [probe.pool] if probe.pool else []
     if not isinstance(outcome, Jackknifed):
         return code_of(functions, ROOMS)
     also = [outcome.leave_one_out, *([outcome.spread] if outcome.spread else [])]

@@ -91,7 +91,8 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     metric = metric_of(source, cells[0])
     paired_by = inputs.examples(dataset.split("test"))
     rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cells[0]).own_truth
-    code = code_digest(probe_of(cells[0].protocol), metric)
+    probe = probe_of(cells[0].protocol)
+    code = code_digest(probe, metric)
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells), "code": code}
     scores = {}
     for cell in cells:
@@ -104,5 +105,6 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             chance=metric.chance(inputs.truth),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
             classes=inputs.truth[:kept] if rows_are_labelled else None,
+            pool=probe.pool(inputs, cell.protocol.settings) if probe.pool else None,
         )
     return scores

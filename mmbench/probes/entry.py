@@ -24,7 +24,9 @@ class Probe:
     ``multilabel`` says whether it takes several labels; ``side_by_side`` whether two runs, each on half of the cores,
     are done before one after the other on all cores. ``title`` heads its figure, ``task`` its panel in the figure of
     means over datasets. ``unnamed`` says whether roles that no claim names are measured by it too; a ``costly`` one
-    measures the untrained network only where nothing cheaper does.
+    measures the untrained network only where nothing cheaper does. Where trials are draws from the training rows,
+    ``pool(inputs, settings)`` is the share of them that a trial draws, and intervals are about fresh training pools;
+    without it (None) they are about this one.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Probe:
     title: str = ""
     task: str = ""
     about: str = ""
+    pool: Callable[[Any, Any], float | None] | None = None
 
 
 PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes", group="mmbench.probes", order=by_name)

@@ -81,8 +81,8 @@ def mlp(
 class Cut:
     """What each seed learns from, and where it stops.
 
-    Rows ``kept`` int64 ``[seeds, n]`` of ``train`` and ``held`` int64 ``[seeds, m]`` of ``valid``, which may be the same
-    rows; no copies are made of them.
+    Rows ``kept`` int64 ``[seeds, n]`` of ``train``, and ``held`` int64 ``[seeds, m]`` of ``valid``, which may be the
+    same arrays.
     """
 
     train: Rows

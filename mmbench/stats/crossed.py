@@ -16,6 +16,8 @@ shares with the examples: with all of it, intervals covered up to 99 % where out
 89.7 % with 3 trials (simulations of the three, 12,000 runs a point). Trials that are unrelated between cells (two
 protocols) may still be paired by number: that is unbiased and costs degrees of freedom only.
 
+Trials that draw their training rows from one pool (``Sample.pool``) tell of fresh pools after a correction: ``pools``.
+
 Floor: when all n examples agree, up to about 3/n of the population may still differ (rule of three). The standard
 error of the example part is therefore never below ``3 r / n / t(0.95, 8)``, r being the change if one side of the
 contrast turned over on an example, with 8 degrees of freedom (whose tail stays above the exact exponential one down to
@@ -37,6 +39,7 @@ from numpy.typing import NDArray
 
 from mmbench.stats.estimates import Array, Estimate
 from mmbench.stats.joint import Block, Group, Joint
+from mmbench.stats.pools import over_fresh_pools
 
 TOGETHER = 2**20  # outcomes in double precision at a time, 8 MB: more would leave the cache
 
@@ -87,6 +90,7 @@ def crossed(samples: Sequence[Sample]) -> Joint:
     for cells in by_block.values():
         at = np.array(cells)
         example, groups = _components([samples[i].outcomes for i in cells], factors[at], at)
+        groups = tuple(over_fresh_pools(group, [samples[i].pool for i in group.cells]) for group in groups)
         n = samples[cells[0]].outcomes.shape[1]
         blocks.append(Block(at, example, float(max(n - 1, 1)), n, widths[at], pseudo[at], groups))
     limits = None

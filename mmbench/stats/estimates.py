@@ -23,8 +23,9 @@ class Estimate:
     """A contrast with its standard error; ``p_above`` is the one-sided p-value of ``value > 0``.
 
     ``trials``, ``examples``, ``shared`` are the variance components of the mean: from trial means, from example means,
-    and what both contain (subtracted). ``se`` is infinite when nothing about the spread can be estimated. ``least`` and
-    ``most`` are the ends of the range of a single bounded statistic, infinite for anything else.
+    and what both contain (subtracted). ``pool`` is the part of ``trials`` that no further draws from the same training
+    pool can shrink. ``se`` is infinite when nothing about the spread can be estimated. ``least`` and ``most`` are the
+    ends of the range of a single bounded statistic, infinite for anything else.
     """
 
     value: float
@@ -37,6 +38,7 @@ class Estimate:
     df_examples: float = math.inf
     least: float = -math.inf
     most: float = math.inf
+    pool: float = 0.0
 
     def p_above(self) -> float:
         """P of an estimate this large or larger if the truth were 0."""
@@ -79,6 +81,7 @@ class Contrasts:
     df_examples: Array
     least: Array
     most: Array
+    pool: Array
 
     def __len__(self) -> int:
         return len(self.value)

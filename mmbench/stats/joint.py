@@ -17,12 +17,16 @@ FLAT = 1e-6  # of the range: pseudo-values whose mean has a smaller standard err
 
 @dataclass(frozen=True)
 class Group:
-    """Cells of a block that share their trials: covariances of the mean through trials and through residuals."""
+    """Cells of a block that share their trials: covariances of the mean through trials and through residuals.
+
+    ``pool`` is the part of ``trial`` that belongs to the training pool and that more draws from it do not shrink.
+    """
 
     cells: NDArray[np.intp]
     trial: Array
     residual: Array
     df: float
+    pool: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -57,18 +61,19 @@ class Joint:
         """``weights @ means + constants`` with standard errors; ``weights`` is ``[contrasts, cells]``."""
         rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
         value = rows @ self.means + np.asarray(constants, dtype=np.float64)
-        trials, examples, shared, own_trials, over_trials, over_examples = np.zeros((6, len(rows)))
+        trials, examples, shared, pool, own_trials, over_trials, over_examples = np.zeros((7, len(rows)))
         floored = np.zeros(len(rows), dtype=bool)
         for block in self.blocks:
             if not rows[:, block.cells].any():
                 continue
-            v_trials, v_shared, d_trials = _trial_parts(rows, block)
+            v_trials, v_shared, v_pool, d_trials = _trial_parts(rows, block)
             v_examples, df_examples, on_floor = _example_part(rows, block)
             floored |= on_floor
             kept = np.minimum(v_shared, np.minimum(v_trials, v_examples))
             trials += v_trials
             examples += v_examples
             shared += kept
+            pool += v_pool
             own = v_trials - kept / 2
             own_trials += own
             over_trials += d_trials * np.divide(own, v_trials, out=np.zeros(len(rows)), where=v_trials > 0) ** 2
@@ -79,7 +84,7 @@ class Joint:
         df = np.minimum(df, df_trials * _ratio(total, own_trials))
         df_examples = _ratio(examples**2, over_examples)
         least, most = self._range(rows, np.asarray(constants, dtype=np.float64), ~floored)
-        return Contrasts(value, np.sqrt(total), df, trials, examples, shared, df_trials, df_examples, least, most)
+        return Contrasts(value, np.sqrt(total), df, trials, examples, shared, df_trials, df_examples, least, most, pool)
 
     def _range(self, rows: Array, constants: Array, varies: NDArray[np.bool_]) -> tuple[Array, Array]:
         """The range of each contrast that is a single jackknifed statistic, infinite for others."""
@@ -124,14 +129,15 @@ def printed(values: ArrayLike, errors: ArrayLike, dfs: ArrayLike) -> Joint:
     return Joint(means, tuple(blocks))
 
 
-def _trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
-    """Trial and residual variances of each contrast, and the former squared over its degrees of freedom."""
-    parts = np.zeros((3, len(rows)))
+def _trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array, Array]:
+    """Variances of each contrast by trial, by residual and by pool, and the first squared over its df."""
+    parts = np.zeros((4, len(rows)))
     for group in block.groups:
         v_trial = _quadratic(rows[:, group.cells], group.trial)
         v_residual = _quadratic(rows[:, group.cells], group.residual)
-        parts += np.stack([v_trial, v_residual, v_trial**2 / group.df])
-    return parts[0], parts[1], parts[2]
+        v_pool = np.zeros(len(rows)) if group.pool is None else _quadratic(rows[:, group.cells], group.pool)
+        parts += np.stack([v_trial, v_residual, v_pool, v_trial**2 / group.df])
+    return parts[0], parts[1], parts[2], parts[3]
 
 
 def _example_part(rows: Array, block: Block) -> tuple[Array, Array, NDArray[np.bool_]]:
