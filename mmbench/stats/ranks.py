@@ -54,9 +54,10 @@ def _comparisons(values: Array, first: int, second: int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """The margin ``lead(first, second) - threshold`` in places of the mean rank, to be above 0 (``strict``) or not below.
+    """The margin ``lead(first, second) - threshold`` in places of the mean rank.
 
-    Unlike other margins it can be exactly 0 without a tie of means: two models may each win one of two settings.
+    It is to be above 0 (``strict``) or not below. It can be exactly 0 without a tie of means, where two models each win
+    one of two settings.
 
     ``values`` are the means seen, ``[settings, models]``, higher ones better; ``noise`` is what redrawing adds to them,
     ``[draws, settings, models]``, and ``covariance`` its ``[settings, models, models]``.
@@ -222,18 +223,12 @@ def _least(costs: Array, surplus: NDArray[np.intp]) -> list[Array]:
     ``costs`` ``[draws, settings, comparisons]`` ascend: turning k of a setting costs its k-th, and takes those before.
     """
     size = int(surplus.max()) + 1
-    best = np.full((len(costs), size), np.inf)
-    best[:, 0] = 0.0
-    steps = [best]
+    many = int(np.isfinite(costs).any(axis=(0, 1)).sum())  # the most that any setting can turn round
+    before = np.maximum(np.arange(size) - np.arange(1, many + 1)[:, None], 0)  # [many, size]
+    steps = [np.where(np.arange(size) > 0, np.inf, np.zeros((len(costs), size)))]
     for setting in range(costs.shape[1]):
-        best = steps[-1].copy()
-        for k in range(1, costs.shape[2] + 1):
-            more = costs[:, setting, k - 1 : k]
-            if not np.isfinite(more).any():
-                break
-            source = np.maximum(np.arange(size) - k, 0)
-            best = np.minimum(best, steps[-1][:, source] + more)
-        steps.append(best)
+        more = (steps[-1][:, before] + costs[:, setting, :many, None]).min(axis=1)
+        steps.append(np.minimum(steps[-1], more))
     return steps
 
 
