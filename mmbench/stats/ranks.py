@@ -117,6 +117,8 @@ class Ranked:
 
     def _p_more(self, most: int) -> float:
         """The p-value of "more than ``most`` comparisons are true": the smallest by way of counting, times the ways."""
+        if most < 0:
+            return 0.0
         if most not in self._found:
             each = [len(self._counts) * max(self._shares(counted, most)) for counted in self._counts]
             self._found[most] = min(1.0, *each)
