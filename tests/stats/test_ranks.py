@@ -149,6 +149,15 @@ def test_false_verdicts_at_ties(null: str, df: int | None) -> None:
     assert rate(nulls()[null], runs, df=df, draws=200) <= most(runs)
 
 
+def test_a_near_tie_counts_as_a_second_chance_of_a_false_lead() -> None:
+    """One setting is clear, two may tie: either of them may be won by luck, though one was lost by a little."""
+    rng = np.random.default_rng(0)
+    values = np.array([[50.0, 0.0], [2.6, 0.0], [-0.5, 0.0]])
+    found = Ranked(values, rng.normal(size=(20_000, 3, 2)), np.stack([np.eye(2)] * 3), 0, 1)
+    once = scipy_stats.norm.sf(2.6 / 2**0.5)
+    assert found.p_above() == pytest.approx(2 * once, rel=0.1)
+
+
 @pytest.mark.parametrize("rivals", ["tied", "apart"])
 @pytest.mark.parametrize(("df", "least"), [(None, 0.95), (4, 0.75)])
 def test_a_lead_of_three_seed_deviations_is_found(rivals: str, df: int | None, least: float) -> None:
