@@ -154,8 +154,10 @@ def test_a_near_tie_counts_as_a_second_chance_of_a_false_lead() -> None:
     rng = np.random.default_rng(0)
     values = np.array([[50.0, 0.0], [2.6, 0.0], [-0.5, 0.0]])
     found = Ranked(values, rng.normal(size=(20_000, 3, 2)), np.stack([np.eye(2)] * 3), 0, 1)
-    once = scipy_stats.norm.sf(2.6 / 2**0.5)
-    assert found.p_above() == pytest.approx(2 * once, rel=0.1)
+    z = 2.6 / 2**0.5
+    one_alone = 2 * scipy_stats.norm.sf(z) * 0.5  # won by as much, and the other lost
+    both = 0.25 * scipy_stats.chi2.sf(z * z, 2)  # both won: both must turn round
+    assert found.p_above() == pytest.approx(one_alone + both, rel=0.1)
 
 
 @pytest.mark.parametrize("rivals", ["tied", "apart"])
