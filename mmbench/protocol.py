@@ -51,7 +51,9 @@ class Protocol:
     """One way of making a score.
 
     ``metric`` judges single-label datasets, ``multilabel_metric`` those with several labels. ``trials`` counts
-    draws, or seeds where the probe trains. ``layer`` is the encoder's layer whose features are probed.
+    draws, or seeds where the probe trains. All draws come from one training pool. The spread over trials, which is what
+    papers print too, is that of draws from this pool; intervals of measured cells are for fresh ones (``Probe.pool``).
+    ``layer`` is the encoder's layer whose features are probed.
     """
 
     name: str

@@ -60,6 +60,8 @@ class Scores:
             raise BadScores(f"groups of examples come with the word for them, got {self.grouped_by!r} as grouped_by")
         if self.halves is not None:
             self._check_halves(self.halves)
+        if self.pool is not None and not 0 < self.pool < 1:
+            raise BadScores(f"a trial draws a share above 0 and below 1 of its training pool, got {self.pool:g}")
 
     def _check_halves(self, halves: NDArray[np.float32]) -> None:
         if halves.ndim != 1 or len(halves) < 2 or not np.isfinite(halves).all():

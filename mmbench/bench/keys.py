@@ -50,6 +50,7 @@ def code_digest(probe: Probe, metric: Metric) -> str | None:
 
     outcome = metric.outcome
     functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, outcome]
+    functions += [probe.pool] if probe.pool else []
     if probe.fits_test:
         functions.append(halves.draw)
     also: list[Callable[..., Any]] = []

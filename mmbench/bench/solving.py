@@ -153,6 +153,7 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             groups=None if among is None else among.of,
             grouped_by="" if among is None else among.kind,
             halves=_on_halves(cell, metric, inputs, solved, kept) if solved.halves else None,
+            pool=probe.pool(inputs, cell.protocol.settings) if probe.pool else None,
         )
     return scores
 

@@ -24,6 +24,7 @@ from mmbench.forms import (
     AtLeast,
     AtMost,
     Best,
+    BestRank,
     Chain,
     Correlates,
     Form,
@@ -187,6 +188,9 @@ def nulls() -> Iterator[Null]:
     yield Null("OnPar at its edge", OnPar("a", "b", within=5.0), _means(60, 55), BOTH)
     yield Null("Best, two tie at the top", Best("a"), _means(60, 60, 40, 40), BOTH)
     yield Null("Best, all four tie", Best("a"), _means(60, 60, 60, 60), BOTH)
+    for name, values in (("two tie at the top", (60, 60, 40, 40)), ("all four tie", (60, 60, 60, 60))):
+        ranked = {where: mean for place in ("x", "y", "z") for where, mean in _means(*values, dataset=place).items()}
+        yield Null(f"BestRank over three sets, {name}", BestRank("a"), ranked, BOTH)
     yield Null("Chain, one link ties", Chain(("a", "b", "c")), _means(70, 60, 60), BOTH)
     ties = tuple(Above("a", rival) for rival in "bcde")
     yield Null("Any of four ties", AnyOf(ties), _means(60, 60, 60, 60, 60), SUPPORTED)

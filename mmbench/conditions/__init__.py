@@ -2,9 +2,9 @@
 
 Every form becomes a tree of conditions. A leaf is one comparison with a margin: ``Margin`` (a weighted sum of cells is
 positive), ``Correlation`` and ``MeanCorrelation`` (held against a threshold), ``Curved`` (any smooth function of
-quantities, held against a threshold). An inner node (``Quorum``) asks for at least n of its parts: all of them is a
-conjunction, one a disjunction. A maximum or minimum of quantities needs no leaf of its own: ``max(a, b) > c`` is
-``a > c or b > c``.
+quantities, held against a threshold), ``RankLead`` (one mean rank is better than another). An inner node (``Quorum``)
+asks for at least n of its parts: all of them is a conjunction, one a disjunction. A maximum or minimum of quantities
+needs no leaf of its own: ``max(a, b) > c`` is ``a > c or b > c``.
 
 A new kind of leaf is one class that fills in the methods of ``leaves.Leaf``.
 """
@@ -24,6 +24,7 @@ from mmbench.conditions.quantities import (
     printed,
     smallest,
 )
+from mmbench.conditions.ranked import RankLead
 
 __all__ = [
     "DUST",
@@ -37,6 +38,7 @@ __all__ = [
     "MeanCorrelation",
     "Node",
     "Quorum",
+    "RankLead",
     "Term",
     "all_of",
     "any_of",

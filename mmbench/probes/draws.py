@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import stats
 from mmbench.errors import NotEnoughShots
+from mmbench.inputs.labelled import Labelled
 from mmbench.seeds import trial_seeds
 
 
@@ -26,7 +29,7 @@ def draw_shots(
         raise NotEnoughShots(f"shots and trials start at 1, got shots={shots}, trials={trials}")
     several = labels.ndim == 2
     classes = labels.shape[1] if several else len(class_names or ()) or int(labels.max(initial=-1)) + 1
-    counts = labels.sum(axis=0) if several else np.bincount(labels, minlength=classes)
+    counts = class_rows(labels, classes)
     _refuse_scarce(counts, shots, class_names)
     take = (np.cumsum(counts) - counts)[:, None] + np.arange(shots)
     draws = np.empty((trials, classes, shots), dtype=np.int64)
@@ -36,6 +39,30 @@ def draw_shots(
         grouped = np.nonzero(labels[order].T)[1] if several else np.argsort(labels[order], kind="stable")
         draws[trial] = order[grouped[take]]
     return draws
+
+
+class Shots(typing.Protocol):
+    """Settings of a probe whose trials draw ``shots`` training rows a class; None: they have them all."""
+
+    @property
+    def shots(self) -> int | None: ...
+
+
+def drawn_share(arrays: Labelled, settings: Shots) -> float | None:
+    """The share of its training pool that a trial draws: shots over rows, averaged over classes.
+
+    ``stats.pools`` says why this mean. None where trials have the whole pool, or so nearly that they say nothing about
+    fresh pools: a result is then about this pool.
+    """
+    if settings.shots is None:
+        return None
+    rows = class_rows(arrays.train_y, arrays.classes)
+    return stats.about_fresh_pools(float((settings.shots / rows).mean()))
+
+
+def class_rows(labels: NDArray[Any], classes: int) -> NDArray[Any]:
+    """Training rows of each class, ``[classes]``, of labels int ``[n]`` or bool ``[n, classes]``."""
+    return labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes)
 
 
 def _refuse_scarce(counts: NDArray[Any], shots: int, class_names: Sequence[str] | None) -> None:

@@ -26,6 +26,8 @@ class Probe:
     are: it is run on random halves of them too, one trial each, and its inputs have ``with_rows(rows)``. ``title``
     heads its figure, ``task`` its panel in the figure of means over datasets. ``unnamed`` says whether roles that no
     claim names are measured by it too; a ``costly`` one measures the untrained network only where nothing cheaper does.
+    Where trials are draws from the training rows, ``pool(inputs, settings)`` is the share of them that a trial draws,
+    and intervals are about fresh training pools; without it (None) they are about this one.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Probe:
     title: str = ""
     task: str = ""
     about: str = ""
+    pool: Callable[[Any, Any], float | None] | None = None
 
 
 PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes", group="mmbench.probes", order=by_name)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mmbench.errors import BadDataset, MissingExtra
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.draws import cut_rows, draw_shots
+from mmbench.probes.draws import cut_rows, draw_shots, drawn_share
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
@@ -162,6 +162,7 @@ PROBES.add(
         "logistic",
         logistic,
         LogisticSettings,
+        pool=drawn_share,
         title="Regularised logistic regression",
         about="L-BFGS, regularisation swept on validation rows, then refitted",
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.draws import draw_shots
+from mmbench.probes.draws import draw_shots, drawn_share
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import Tensor, blocks, to_tensor, unit_rows
@@ -101,6 +101,7 @@ PROBES.add(
         "neighbours",
         neighbours,
         NeighbourSettings,
+        pool=drawn_share,
         multilabel=True,
         unnamed=False,
         title="Nearest neighbours, few shots (as Bielawski 2022, Fig. 5.3)",

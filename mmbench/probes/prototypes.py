@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.inputs.labelled import Labelled
-from mmbench.probes.draws import draw_shots
+from mmbench.probes.draws import draw_shots, drawn_share
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import Tensor, blocks, to_tensor, unit_rows
@@ -66,6 +66,7 @@ PROBES.add(
         "prototypes",
         prototypes,
         PrototypeSettings,
+        pool=drawn_share,
         title="Few-shot accuracy of class prototypes (as Devillers et al. 2021, Fig. 2)",
         task="few shots",
         about="few-shot class means over drawn rows, several draws",

@@ -5,6 +5,7 @@ from mmbench.stats.estimates import LEVEL, Array, Contrasts, Estimate
 from mmbench.stats.joint import Joint, printed
 from mmbench.stats.multiplicity import holm, quorum_p
 from mmbench.stats.needed import Needed, needed
+from mmbench.stats.pools import about_fresh_pools
 
 __all__ = [
     "LEVEL",
@@ -15,6 +16,7 @@ __all__ = [
     "Needed",
     "Range",
     "Sample",
+    "about_fresh_pools",
     "crossed",
     "crossed_mean",
     "holm",

@@ -19,7 +19,8 @@ FLAT = 1e-6  # of the range: pseudo-values whose mean has a smaller standard err
 class Group:
     """Cells of a block that share their trials: covariances of the mean through trials and through residuals.
 
-    ``alone`` is the latter as if every example were by itself, where examples are grouped.
+    ``alone`` is the latter as if every example were by itself, where examples are grouped. ``pool`` is the part of
+    ``trial`` that belongs to the training pool and that more draws from it do not shrink.
     """
 
     cells: NDArray[np.intp]
@@ -27,6 +28,7 @@ class Group:
     residual: Array
     df: float
     alone: Array | None = None
+    pool: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,19 @@ class Block:
     halves: tuple[Halves, ...] = ()
 
 
-def trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
-    """Trial and residual variances of each contrast, and the former squared over its degrees of freedom."""
-    parts = np.zeros((3, len(rows)))
+def trial_parts(rows: Array, block: Block) -> tuple[Array, Array, Array, Array]:
+    """Variances of each contrast by trial, residual and pool, and the first squared over its degrees of freedom."""
+    parts = np.zeros((4, len(rows)))
     for group in block.groups:
         v_trial = quadratic(rows[:, group.cells], group.trial)
         v_residual = quadratic(rows[:, group.cells], group.residual)
-        parts += np.stack([v_trial, v_residual, v_trial**2 / group.df])
+        v_pool = np.zeros(len(rows)) if group.pool is None else quadratic(rows[:, group.cells], group.pool)
+        parts += np.stack([v_trial, v_residual, v_pool, v_trial**2 / group.df])
     if block.alone is not None:  # what is subtracted never takes the sum below that of examples by themselves
         own = rows[:, block.cells]
         alone = sum(quadratic(rows[:, g.cells], g.alone) for g in block.groups if g.alone is not None)
         parts[1] = np.minimum(parts[1], alone + _spread(own, block) - quadratic(own, block.alone))
-    return parts[0], parts[1], parts[2]
+    return parts[0], parts[1], parts[2], parts[3]
 
 
 def example_parts(rows: Array, block: Block) -> tuple[Array, Array, Array]:
@@ -91,7 +94,7 @@ def _with_halves(rows: Array, block: Block, halves: Halves, variance: Array, df:
     part = halves.part(rows)
     there = part.any(axis=1)
     own = part[:, block.cells]
-    v_trials, v_shared, _ = trial_parts(part, block)
+    v_trials, v_shared, _, _ = trial_parts(part, block)
     grouped = _spread(own, block)
     known = v_trials + grouped - np.minimum(v_shared, np.minimum(v_trials, grouped))
     if not halves.whole and block.alone is not None:

@@ -20,6 +20,8 @@ counts without half of what it shares with the examples: with all of it, interva
 mostly noise, with none 89.7 % with 3 trials (simulations of the three, 12,000 runs a point). Trials that are unrelated
 between cells (two protocols) may still be paired by number: that is unbiased and costs degrees of freedom only.
 
+Trials that draw their training rows from one pool tell of fresh pools after a correction: ``stats.pools``.
+
 Skewness and what was not seen: ``stats.tails``. The example part carries its third cumulant, the sum over examples of
 what each moves the mean by, cubed; the trial part counts as symmetric. When all n examples agree, up to about 3/n of
 the population may still differ (rule of three): one example more that turns over counts in every test.
@@ -48,6 +50,7 @@ from mmbench.stats.estimates import Array, Estimate
 from mmbench.stats.grouped import Grouping, shared_grouping
 from mmbench.stats.halves import over_halves
 from mmbench.stats.joint import Joint
+from mmbench.stats.pools import over_fresh_pools
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def _block(
     outcomes = [sample.outcomes for sample in samples]
     n = outcomes[0].shape[1]
     rows, groups = _components(outcomes, scales, cells, shared)
+    share = dict(zip(cells.tolist(), (sample.pool for sample in samples), strict=True))
+    groups = tuple(over_fresh_pools(group, [share[int(cell)] for cell in group.cells]) for group in groups)
     centred = rows - rows.mean(axis=1, keepdims=True)
     alone = centred @ centred.T / (max(n - 1, 1) * n)
     whole = shared is None or shared.whole

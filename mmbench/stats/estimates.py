@@ -29,7 +29,8 @@ class Estimate:
     """A contrast with its standard error; ``p_above`` is the one-sided p-value of ``value > 0``.
 
     ``trials``, ``examples``, ``shared`` are the variance components of the mean: from trial means, from example means,
-    and what both contain (subtracted). ``se`` is infinite when nothing about the spread can be estimated. ``least`` and
+    and what both contain (subtracted). ``pool`` is the part of ``trials`` that no further draws from the same training
+    pool can shrink. ``se`` is infinite when nothing about the spread can be estimated. ``least`` and
     ``most`` are the ends of the range of a single bounded statistic, infinite for anything else. ``third`` is the third
     cumulant of the estimate; ``down`` and ``up`` are how far one unseen example would move it (``stats.tails``).
     ``lowest`` and ``highest`` are the ends of what the contrast can be.
@@ -50,6 +51,7 @@ class Estimate:
     up: float = 0.0
     lowest: float = -math.inf
     highest: float = math.inf
+    pool: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -111,6 +113,7 @@ class Contrasts:
     up: Array
     lowest: Array
     highest: Array
+    pool: Array
 
     def __len__(self) -> int:
         return len(self.value)

@@ -30,18 +30,19 @@ class Joint:
         """``weights @ means + constants`` with standard errors; ``weights`` is ``[contrasts, cells]``."""
         rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
         constants = np.broadcast_to(np.asarray(constants, dtype=np.float64), len(rows))
-        trials, examples, shared, own_trials, over_trials, over_examples = np.zeros((6, len(rows)))
+        trials, examples, shared, pool, own_trials, over_trials, over_examples = np.zeros((7, len(rows)))
         third, down, up = np.zeros((3, len(rows)))
         flat = np.zeros(len(rows), dtype=bool)
         for block in self.blocks:
             if not rows[:, block.cells].any():
                 continue
-            v_trials, v_shared, d_trials = trial_parts(rows, block)
+            v_trials, v_shared, v_pool, d_trials = trial_parts(rows, block)
             v_examples, df_examples, k_examples = example_parts(rows, block)
             kept = np.minimum(v_shared, np.minimum(v_trials, v_examples))
             trials += v_trials
             examples += v_examples
             shared += kept
+            pool += v_pool
             own = v_trials - kept / 2
             own_trials += own
             over_trials += d_trials * np.divide(own, v_trials, out=np.zeros(len(rows)), where=v_trials > 0) ** 2
@@ -72,6 +73,7 @@ class Joint:
             up=up,
             lowest=lowest,
             highest=highest,
+            pool=pool,
         )
 
     def _range(self, rows: Array, constants: Array, varies: NDArray[np.bool_]) -> tuple[Array, Array]:

@@ -101,11 +101,10 @@ class Heads:
         return self.activations(x.expand(len(self.layers[0][0]), *x.shape))[-1]
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Summed loss of each seed, ``[seeds]``, on the same rows ``x`` ``[rows, in]``."""
+        """Summed loss of each seed, ``[seeds]``, on its own rows ``x`` ``[seeds, rows, in]``."""
         from torch.nn import functional
 
-        logits = self.logits(x)
-        y = y.expand(len(logits), *y.shape)
+        logits = self.activations(x)[-1]
         if self.several:
             return functional.binary_cross_entropy_with_logits(logits, y, reduction="none").sum(dim=(1, 2))
         return functional.cross_entropy(logits.transpose(1, 2), y, reduction="none").sum(dim=1)

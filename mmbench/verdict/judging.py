@@ -10,9 +10,10 @@ import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
-from mmbench.conditions import DUST, Coefficient, Leaf, Linear, Node, Quorum, cells_of
+from mmbench.conditions import DUST, Coefficient, Leaf, Linear, Node, Quorum, RankLead, cells_of
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
+from mmbench.stats.ranks import Ranked
 from mmbench.verdict.chance import Floors, uninformative
 from mmbench.verdict.evidence import Evidence, Gathered, Published, gather
 from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
@@ -83,7 +84,7 @@ class _Judged:
     p_refute: float = 1.0
     rank: float = 0.0
     estimate: stats.Estimate | None = None
-    redrawn: Correlated | None = None
+    redrawn: Correlated | Ranked | None = None
     by_sign: bool = False
 
     def bounds(self, pay_support: float = 1.0, pay_refute: float = 1.0) -> tuple[float | None, float | None]:
@@ -159,16 +160,19 @@ def _with_sign(judged: _Judged, gathered: Gathered) -> _Judged:
 
 
 def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) -> list[_Judged]:
-    """Every leaf with its p-values: by its tangent where it has one, by redrawing where it is a correlation."""
+    """Every leaf with its p-values: by its tangent where it has one, by redrawing if it is of correlations or ranks."""
     place = gathered.place
     there = [leaf for leaf in leaves if all(c in place for term in leaf.terms for c in term.cells)]
     judged = {id(leaf): one for leaf, one in _by_tangent(there, gathered.means, joint, place)}
     noise = None
     for leaf in there:
-        if id(leaf) not in judged and isinstance(leaf, Coefficient):
+        if id(leaf) not in judged and isinstance(leaf, Coefficient | RankLead):
             if noise is None:
                 noise = joint.noise(DRAWS, np.random.default_rng(SEED))
-            judged[id(leaf)] = _judged_correlation(leaf, joint, noise, place)
+            if isinstance(leaf, RankLead):
+                judged[id(leaf)] = _judged_rank(leaf, joint, noise, place)
+            else:
+                judged[id(leaf)] = _judged_correlation(leaf, joint, noise, place)
     # a leaf may stand at several places of a tree, and each pays for its own neighbours
     return [replace(judged[id(leaf)]) if id(leaf) in judged else _Judged(leaf) for leaf in leaves]
 
@@ -229,6 +233,22 @@ def _judged_correlation(
     )
     if not math.isfinite(redrawn.value):
         return _Judged(leaf)
+    return _Judged(leaf, redrawn.value, redrawn.p_above(), redrawn.p_below(), redrawn.value, redrawn=redrawn)
+
+
+def _judged_rank(leaf: RankLead, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]) -> _Judged:
+    weights, constants = _matrix(leaf.terms, place)
+    shape = len(leaf.settings), len(leaf.settings[0])
+    each = weights.reshape(*shape, -1)
+    redrawn = Ranked(
+        (weights @ joint.means + constants).reshape(shape),
+        (noise @ weights.T).reshape(-1, *shape),
+        each @ joint.covariance() @ each.transpose(0, 2, 1),
+        leaf.first,
+        leaf.second,
+        leaf.by,
+        leaf.strict,
+    )
     return _Judged(leaf, redrawn.value, redrawn.p_above(), redrawn.p_below(), redrawn.value, redrawn=redrawn)
 
 

@@ -45,6 +45,16 @@ def test_a_cell_is_encoded_once_and_read_back_by_a_second_run(bench):
     assert not any(cost.fresh for cost in second.costs)
 
 
+def test_scores_of_draws_hold_the_share_of_the_training_pool_and_others_none(bench, tmp_path):
+    """Sixty rows of three classes, twenty each; the store keeps the share."""
+    shares = {FEW_SHOT.at(shots=5): 0.25, FEW_SHOT.at(shots=20): None, LOGISTIC: None, NEIGHBOURS.at(shots=10): 0.5}
+    for _ in ("measured", "read back"):
+        once = bench()
+        for protocol, share in shares.items():
+            found = once.scores(Cell(protocol, "clip", "cifar10"))
+            assert (found.pool, found.sample.pool) == (share, share)
+
+
 def test_a_model_is_asked_once_who_it_is(bench):
     """Its answer is read from files, and wanted with every cell."""
     entry, asked = colours()[0], []

@@ -1,5 +1,7 @@
 """Every registered claim is judged on a table planted to satisfy it and on one planted to violate it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from mmbench.calibration.planted_evidence import plant, planted_scores
 from mmbench.claims import CLAIMS, Claim, Printed
 from mmbench.conditions import Correlation, Margin, MeanCorrelation, Quorum, cell, cells_of
 from mmbench.errors import BadSpec
-from mmbench.forms import Above, All, AtLeast, Not, Scope, Top
+from mmbench.forms import Above, All, AtLeast, BestRank, Not, Scope, Top
 from mmbench.metrics import METRICS
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
@@ -154,6 +156,16 @@ def test_mean_of_correlations_can_be_planted(satisfied) -> None:
     pairs = [(lists[0], lists[1]), (lists[0], lists[2]), (lists[1], lists[2])]
     node = MeanCorrelation(tuple(Correlation(x, y, 0.0) for x, y in pairs), 0.6)
     assert node.truth(plant(node, satisfied)) is satisfied
+
+
+@pytest.mark.parametrize("satisfied", [True, False])
+def test_mean_ranks_can_be_planted(satisfied) -> None:
+    """Also where one metric is better low."""
+    attack = dataclasses.replace(FEW_SHOT, name="attack", metric="attack_success")
+    scope = Scope((FEW_SHOT, attack), ("mnist", "svhn"), ("a", "b", "c", "d"))
+    for form in (BestRank("a", each=()), BestRank("a", by=0.5), Not(BestRank("a"))):
+        node = form.compile(scope)
+        assert node.truth(plant(node, satisfied)) is satisfied
 
 
 def test_planted_scores_have_the_planted_means_and_are_paired() -> None:

@@ -1,12 +1,16 @@
 """What each form accepts and what refutes it, at exact means and on planted scores."""
 
+from dataclasses import replace
+
 import pytest
 
 from mmbench.calibration.planted_evidence import planted_scores
 from mmbench.claims import Claim, Place
 from mmbench.conditions import cell, cells_of
+from mmbench.errors import BadForm
 from mmbench.forms import (
     BY_BOTH,
+    BY_PROTOCOL,
     POOLED,
     Above,
     All,
@@ -14,6 +18,7 @@ from mmbench.forms import (
     AtLeast,
     AtMost,
     Best,
+    BestRank,
     Better,
     Bottom,
     Chain,
@@ -74,6 +79,21 @@ CASES = [
     ("best", Best("a"), one(80, 70, 60, 50), one(70, 80, 60, 50), one(80, 80, 60, 50)),
     ("better", Better("a", "b", by=5), one(70, 60), one(62, 60), one(65, 60)),
     ("best among", Best("a", among=("a", "c")), one(60, 80, 40), one(60, 20, 80), one(60, 20, 60)),
+    ("best rank", BestRank("a"), one(80, 70, 60, 50), one(70, 80, 60, 50), one(80, 80, 60, 50)),
+    (
+        "best rank over datasets",
+        BestRank("a", among=("b", "c")),
+        table((80, 80, 70), (70, 60, 80), (60, 70, 60)),
+        table((80, 60, 60), (70, 80, 80), (60, 70, 70)),
+        table((80, 70, 60), (80, 70, 60), (60, 60, 50)),
+    ),
+    (
+        "best rank by more than a place",
+        BestRank("a", by=1),
+        table((80, 80, 80), (70, 60, 50), (60, 50, 70), (50, 70, 60)),
+        table((80, 80, 80), (70, 70, 70), (60, 60, 60), (50, 50, 50)),
+        None,
+    ),
     ("chain", Chain(("a", "b", "c")), one(80, 60, 40), one(80, 40, 60), one(80, 60, 60)),
     ("on par", OnPar("a", "b", within=5), one(60, 60), one(75, 60), one(65, 60)),
     ("at least", AtLeast("a", 60.0), one(70), one(50), one(60)),
@@ -161,6 +181,39 @@ def test_a_tie_of_all_does_not_refute_best() -> None:
 def test_no_rival_but_the_best_needs_to_be_beaten_to_refute() -> None:
     """One rival shown better is enough, even when the others are far below."""
     assert verdict_of(Best("a"), one(70, 76, 20, 20)) == "refuted"
+
+
+def test_a_tie_of_all_does_not_refute_the_best_rank() -> None:
+    outcomes = {verdict_of(BestRank("a"), table(*[(80.0, 70.0)] * 4), seed) for seed in range(8)}
+    assert outcomes == {"inconclusive"}
+
+
+def test_ranks_are_averaged_where_scores_are_not() -> None:
+    """First by little on two datasets, behind by much on the third: the best mean rank, and not the best mean."""
+    means = table((61, 61, 20), (60, 60, 90), (50, 50, 10))
+    both = scope(3)
+    assert BestRank("a", among=("a", "b", "c")).compile(both).truth(means) is True
+    assert Best("a", among=("a", "b", "c")).compile(both).truth(means) is False
+
+
+def test_ranks_follow_the_direction_of_each_metric_and_may_cross_protocols() -> None:
+    attack = replace(FEW_SHOT, name="attack", metric="attack_success")
+    both = Scope((FEW_SHOT, attack), ("set0",), ("a", "b"))
+    means = one(70, 60) | {Cell(attack, model, "set0"): value for model, value in (("a", 20.0), ("b", 30.0))}
+    for each in (BY_PROTOCOL, POOLED):
+        assert BestRank("a", each=each).compile(both).truth(means) is True
+    turned = means | {Cell(attack, "a", "set0"): 40.0}
+    assert BestRank("a").compile(both).truth(turned) is False
+    assert BestRank("a", each=POOLED).compile(both).truth(turned) is False  # places 1 and 2 against 2 and 1: a tie
+    assert BestRank("b", each=POOLED).compile(both).negated().truth(turned) is True
+
+
+def test_only_models_with_a_mean_are_ranked_and_against_others() -> None:
+    with pytest.raises(BadForm, match="a is ranked among no other model; name them with among="):
+        BestRank("a", among=("a",)).compile(scope())
+    with pytest.raises(BadForm, match="the best of pair is no model or group with a mean"):
+        BestRank("a", among=(Top("pair"),)).compile(scope())
+    assert BestRank("a", among=("pair",)).compile(scope()).truth(one(65, 70, 50)) is True
 
 
 def test_protocols_are_judged_one_by_one_unless_pooled() -> None:

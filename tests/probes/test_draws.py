@@ -5,7 +5,11 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from mmbench.errors import NotEnoughShots
-from mmbench.probes.draws import cut_rows, draw_shots
+from mmbench.inputs.labelled import Labelled
+from mmbench.probes.draws import cut_rows, draw_shots, drawn_share
+from mmbench.probes.entry import PROBES
+from mmbench.probes.logistic import LogisticSettings
+from mmbench.probes.prototypes import PrototypeSettings
 from mmbench.seeds import trial_seeds
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -93,3 +97,32 @@ def test_a_cut_parts_all_rows_and_leaves_neither_side_empty(rows, share, seed):
 def test_one_row_cannot_be_cut():
     with pytest.raises(NotEnoughShots, match="needs two training rows, got 1"):
         cut_rows(1, 0.1, 0)
+
+
+def pool_of(labels) -> Labelled:
+    x = np.zeros((len(labels), 2), np.float32)
+    return Labelled(x, labels, x[:1], labels[:1], ("a", "b"))
+
+
+def test_the_share_that_a_trial_draws_is_the_mean_of_the_classes_shares():
+    pool = pool_of(np.repeat([0, 1], [10, 40]))
+    assert drawn_share(pool, PrototypeSettings(shots=5)) == (5 / 10 + 5 / 40) / 2
+    several = pool_of(np.array([[True, True]] * 10 + [[False, True]] * 30))
+    assert drawn_share(several, PrototypeSettings(shots=5)) == (5 / 10 + 5 / 40) / 2
+
+
+def test_trials_with_all_rows_or_nearly_all_say_nothing_of_other_pools():
+    pool = pool_of(np.repeat([0, 1], 20))
+    assert drawn_share(pool, PrototypeSettings(shots=18)) == 0.9
+    for shots in (19, 20):
+        assert drawn_share(pool, PrototypeSettings(shots=shots)) is None
+    assert drawn_share(pool, LogisticSettings()) is None
+    assert drawn_share(pool, LogisticSettings(shots=5)) == 0.25
+
+
+@pytest.mark.parametrize(
+    "probe", [probe for probe in PROBES if hasattr(probe.settings(), "shots")], ids=lambda p: p.name
+)
+def test_every_probe_of_few_shots_says_what_it_draws(probe):
+    assert probe.pool is not None
+    assert probe.pool(pool_of(np.repeat([0, 1], 20)), probe.settings(shots=4)) == 0.2

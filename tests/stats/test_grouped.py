@@ -209,7 +209,8 @@ def test_pairs_of_real_digits_are_covered(digits, nodes, pairs):
     grouped, plain = (np.mean(hits[by_pair], axis=0) for by_pair in (True, False))
     assert grouped.mean() == pytest.approx(0.95, abs=0.02)
     assert (grouped > 0.92).all()  # standard error of a simulated share: 0.009
-    assert (plain < 0.935).all() and plain.mean() < 0.92
+    assert (plain < 0.935).all()
+    assert plain.mean() < 0.92
 
 
 def verified(features, labels):

@@ -12,7 +12,7 @@ from torch import nn
 from mmbench.errors import NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.linear import linear
-from mmbench.probes.mlp import MLPSettings, fit_mlp, mlp, split
+from mmbench.probes.mlp import MLPSettings, cut, fit_mlp, mlp
 from mmbench.seeds import trial_seeds
 from mmbench.training.heads import LinearSettings, fit_linear
 
@@ -65,6 +65,15 @@ def plain_mlp(train, valid, classes, s, seed):
     return best, epoch
 
 
+def cuts_of(arrays, share, seeds):
+    """Training and validation rows of each seed, copied out of the arrays: ``[(train, valid), ...]``."""
+    found = cut(arrays, share, seeds)
+    return [
+        tuple((x[rows], y[rows]) for (x, y), rows in ((found.train, kept), (found.valid, held)))
+        for kept, held in zip(found.kept, found.held, strict=True)
+    ]
+
+
 def tensors(x, y):
     return torch.from_numpy(x), torch.from_numpy(y.astype(np.float32) if y.ndim == 2 else y)
 
@@ -95,11 +104,10 @@ def test_linear_seeds_together_are_the_seeds_one_by_one(gaussians):
 @pytest.mark.parametrize("several", [False, True], ids=["one_label", "several_labels"])
 def test_mlp_is_plain_pytorch_and_each_seed_stops_for_itself(gaussians, several):
     arrays = gaussians(train=90, several=several, noise=2.0)
-    train, valid = split(arrays, 0.2, 0)
-    heads = fit_mlp(train, valid, 4, MLP, SEEDS)
+    heads = fit_mlp(cut(arrays, 0.2, SEEDS), 4, MLP, SEEDS)
     stops = set()
-    for i, seed in enumerate(SEEDS):
-        model, stopped = plain_mlp(tensors(*train), tensors(*valid), 4, MLP, seed)
+    for i, (train, valid) in enumerate(cuts_of(arrays, 0.2, SEEDS)):
+        model, stopped = plain_mlp(tensors(*train), tensors(*valid), 4, MLP, SEEDS[i])
         stops.add(stopped)
         for (weight, bias), layer in zip(heads.layers, (model[0], model[2]), strict=True):
             close(weight[i], layer.weight)
@@ -109,10 +117,10 @@ def test_mlp_is_plain_pytorch_and_each_seed_stops_for_itself(gaussians, several)
 
 
 def test_mlp_seeds_together_are_the_seeds_one_by_one(gaussians):
-    train, valid = split(gaussians(train=90, noise=2.0), 0.2, 0)
-    together = fit_mlp(train, valid, 4, MLP, SEEDS)
+    arrays = gaussians(train=90, noise=2.0)
+    together = fit_mlp(cut(arrays, 0.2, SEEDS), 4, MLP, SEEDS)
     for i, seed in enumerate(SEEDS):
-        alone = fit_mlp(train, valid, 4, MLP, [seed])
+        alone = fit_mlp(cut(arrays, 0.2, [seed]), 4, MLP, [seed])
         for one, other in zip(alone.parameters, together.parameters, strict=True):
             close(one[0], other[i])
 
@@ -120,17 +128,62 @@ def test_mlp_seeds_together_are_the_seeds_one_by_one(gaussians):
 def test_mlp_decides_at_one_half(gaussians):
     arrays = gaussians(several=True)
     found = mlp(arrays, [MLP], trials=2, seed=5)[0]
-    heads = fit_mlp(*split(arrays, MLP.validation, 5), 4, MLP, trial_seeds(5, 2))
+    seeds = trial_seeds(5, 2)
+    heads = fit_mlp(cut(arrays, MLP.validation, seeds), 4, MLP, seeds)
     probability = heads.logits(torch.from_numpy(arrays.test_x)).sigmoid().numpy()
     np.testing.assert_array_equal(found, np.round(probability).astype(bool))
 
 
-def test_a_validation_split_of_the_dataset_is_used(gaussians):
+@pytest.mark.parametrize("several", [False, True], ids=["one_label", "several_labels"])
+def test_mlp_predicts_as_the_obvious_loop_does_trial_by_trial(gaussians, several):
+    """Cut, network, batches and stop of each trial from its own seed, with nothing shared between trials."""
+    arrays = gaussians(train=150, test=400, several=several, noise=2.0)
+    found = mlp(arrays, [MLP], trials=4, seed=9)[0]
+    share = MLP.validation
+    for trial, seed in enumerate(trial_seeds(9, 4)):
+        order = np.random.default_rng([seed, 0xC07]).permutation(150)
+        held, kept = (np.sort(rows) for rows in np.split(order, [round(share * 150)]))
+        train, valid = (tensors(arrays.train_x[rows], arrays.train_y[rows]) for rows in (kept, held))
+        model, _ = plain_mlp(train, valid, 4, MLP, seed)
+        with torch.no_grad():
+            scores = model(torch.from_numpy(arrays.test_x))
+        expected = scores.sigmoid().round().bool() if several else scores.argmax(dim=1)
+        np.testing.assert_array_equal(found[trial], expected.numpy())
+
+
+def test_every_trial_has_a_cut_of_its_own(gaussians):
+    arrays = gaussians(train=100)
+    found = cut(arrays, 0.2, trial_seeds(0, 5))
+    assert found.held.shape == (5, 20)
+    assert len({tuple(held) for held in found.held}) == 5
+    for kept, held in zip(found.kept, found.held, strict=True):
+        assert sorted([*kept, *held]) == list(range(100))
+    assert (cut(arrays, 0.2, trial_seeds(0, 2)).held == found.held[:2]).all()  # whatever the number of trials
+
+
+def test_trials_that_differ_in_their_cut_alone_differ(gaussians):
+    """Same initial weights and batches: what is left is the cut."""
+    arrays = gaussians(train=90, test=400, noise=2.0)
+    cuts = cut(arrays, MLP.validation, SEEDS)
+    same = fit_mlp(cuts, 4, MLP, [SEEDS[0]] * 3)
+    predicted = np.concatenate([logits.argmax(axis=-1) for _, logits in same.scores(arrays.test_x)], axis=1)
+    assert len(np.unique(predicted, axis=0)) == 3
+    once = dataclasses.replace(cuts, kept=cuts.kept[[0] * 3], held=cuts.held[[0] * 3])
+    again = fit_mlp(once, 4, MLP, [SEEDS[0]] * 3)
+    predicted = np.concatenate([logits.argmax(axis=-1) for _, logits in again.scores(arrays.test_x)], axis=1)
+    assert len(np.unique(predicted, axis=0)) == 1
+
+
+def test_a_validation_split_of_the_dataset_is_used_by_every_trial(gaussians):
     arrays = gaussians(train=90)
     own = dataclasses.replace(arrays, valid_x=arrays.test_x[:20], valid_y=arrays.test_y[:20])
-    train, valid = split(own, 0.5, 0)
-    assert train[0] is own.train_x
-    assert valid[0] is own.valid_x
+    for train, valid in cuts_of(own, 0.5, SEEDS):
+        np.testing.assert_array_equal(train[0], own.train_x)
+        np.testing.assert_array_equal(valid[0], own.valid_x)
+    heads = fit_mlp(cut(own, 0.5, SEEDS), 4, MLP, SEEDS)
+    for i, seed in enumerate(SEEDS):
+        model, _ = plain_mlp(tensors(own.train_x, own.train_y), tensors(own.valid_x, own.valid_y), 4, MLP, seed)
+        close(heads.layers[0][0][i], model[0].weight)
 
 
 def test_fewer_rows_than_a_batch_still_train(gaussians):
