@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmbench.datasets.entry import DatasetEntry
     from mmbench.lineups import Lineup
     from mmbench.scores import Scores
-    from mmbench.verdict import Verdict
+    from mmbench.verdict import Networks, Verdict
 
 
 # what the lineup lacks, and not a fault of the run: a file, an extra, a layer or gradients that its model does not have
@@ -122,6 +122,13 @@ class RunSession:
     @property
     def lineup(self) -> Lineup:
         return self.bench.lineup
+
+    @functools.cached_property
+    def _networks(self) -> Networks:
+        """What the lineup's networks stand for. Raises BadSpec for a table of seed scores that cannot be read."""
+        from mmbench.verdict import Networks
+
+        return Networks.of(self.lineup)
 
     # what can be asked
 
@@ -275,7 +282,7 @@ class RunSession:
 
         if evidence == "published":
             return self._placed(claim, judge(claim, Published()), None)
-        evidence_here = Measured(self.scores)
+        evidence_here = Measured(self.scores, self._networks)
         verdict = judge(claim, evidence_here)
         code = None
         if verdict.outcome != "unmeasured" and claim.condition("measured", "code") is not None:

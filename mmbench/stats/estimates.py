@@ -24,7 +24,8 @@ class Estimate:
 
     ``trials``, ``examples``, ``shared`` are the variance components of the mean: from trial means, from example means,
     and what both contain (subtracted). ``se`` is infinite when nothing about the spread can be estimated. ``least`` and
-    ``most`` are the ends of the range of a single bounded statistic, infinite for anything else.
+    ``most`` are the ends of the range of a single bounded statistic, infinite for anything else. ``levels`` is what
+    further random levels add to the variance (networks of a recipe).
     """
 
     value: float
@@ -37,6 +38,8 @@ class Estimate:
     df_examples: float = math.inf
     least: float = -math.inf
     most: float = math.inf
+    levels: float = 0.0
+    df_levels: float = math.inf
 
     def p_above(self) -> float:
         """P of an estimate this large or larger if the truth were 0."""
@@ -79,6 +82,8 @@ class Contrasts:
     df_examples: Array
     least: Array
     most: Array
+    levels: Array
+    df_levels: Array
 
     def __len__(self) -> int:
         return len(self.value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmbench.stats import levels as further
 from mmbench.stats.estimates import Array, Contrasts
 
 FLOOR_DF = 8.0
@@ -47,11 +48,13 @@ class Joint:
     """Cell means with their joint uncertainty. ``means`` is ``[cells]``, in printed units.
 
     ``limits`` is ``[cells, 2]``: the range of cells that hold a jackknifed statistic, infinite for others.
+    ``levels`` are further random levels, whose variances are added.
     """
 
     means: Array
     blocks: tuple[Block, ...] = field(repr=False)
     limits: Array | None = field(default=None, repr=False)
+    levels: tuple[further.Level, ...] = field(default=(), repr=False)
 
     def contrasts(self, weights: ArrayLike, constants: ArrayLike = 0.0) -> Contrasts:
         """``weights @ means + constants`` with standard errors; ``weights`` is ``[contrasts, cells]``."""
@@ -73,13 +76,17 @@ class Joint:
             own_trials += own
             over_trials += d_trials * np.divide(own, v_trials, out=np.zeros(len(rows)), where=v_trials > 0) ** 2
             over_examples += np.divide(v_examples**2, df_examples, out=np.zeros(len(rows)), where=v_examples > 0)
-        total = trials + examples - shared
+        added, over_levels = further.parts(self.levels, rows)
+        total = trials + examples - shared + added
         df_trials = _ratio(own_trials**2, over_trials)
-        df = _ratio(total**2, over_trials + over_examples)
+        df = _ratio(total**2, over_trials + over_examples + over_levels)
         df = np.minimum(df, df_trials * _ratio(total, own_trials))
         df_examples = _ratio(examples**2, over_examples)
         least, most = self._range(rows, np.asarray(constants, dtype=np.float64), ~floored)
-        return Contrasts(value, np.sqrt(total), df, trials, examples, shared, df_trials, df_examples, least, most)
+        df_levels = _ratio(added**2, over_levels)
+        return Contrasts(
+            value, np.sqrt(total), df, trials, examples, shared, df_trials, df_examples, least, most, added, df_levels
+        )
 
     def _range(self, rows: Array, constants: Array, varies: NDArray[np.bool_]) -> tuple[Array, Array]:
         """The range of each contrast that is a single jackknifed statistic, infinite for others."""
@@ -99,7 +106,7 @@ class Joint:
         for block in self.blocks:
             root, _ = _block_root(block)
             out[np.ix_(block.cells, block.cells)] = root @ root.T
-        return out
+        return out + sum((level.covariance for level in self.levels), np.zeros_like(out))
 
     def noise(self, count: int, rng: np.random.Generator) -> Array:
         """``[count, cells]`` errors of the means redrawn: this covariance, with the tails of Student's t."""
@@ -110,6 +117,8 @@ class Joint:
             if math.isfinite(df):
                 noise *= np.sqrt(df / rng.chisquare(df, (count, 1)))
             out[:, block.cells] = noise
+        for level in self.levels:
+            out += level.noise(count, rng)
         return out
 
 

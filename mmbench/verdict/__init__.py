@@ -8,11 +8,13 @@ inconclusive. Conjunctions, disjunctions and "at least n of N" combine the p-val
 
 from mmbench.verdict.evidence import Evidence, Measured, Published
 from mmbench.verdict.judging import judge
+from mmbench.verdict.networks import Networks
 from mmbench.verdict.outcome import Outcome, Part, Row, Verdict, describe
 
 __all__ = [
     "Evidence",
     "Measured",
+    "Networks",
     "Outcome",
     "Part",
     "Published",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from mmbench.claims.claim import Claim, EvidenceKind, Printed
 from mmbench.errors import BadScores, Unmeasured
 from mmbench.protocol import Cell
 from mmbench.scores import Scores, joint
+from mmbench.verdict.networks import THESE, About, Networks
 from mmbench.verdict.outcome import Row
 
 
@@ -26,9 +27,14 @@ class Published:
 
 @dataclass(frozen=True)
 class Measured:
-    """Cells of a lineup. ``scores_of`` raises Unmeasured, saying what is missing, for what the lineup lacks."""
+    """Cells of a lineup. ``scores_of`` raises Unmeasured, saying what is missing, for what the lineup lacks.
+
+    ``networks`` says which networks are played by a training recipe, and how its seeds vary; without it a verdict is
+    about these networks alone.
+    """
 
     scores_of: Callable[[Cell], Scores]
+    networks: Networks | None = None
     kind: EvidenceKind = "measured"
 
 
@@ -37,12 +43,16 @@ Evidence = Published | Measured
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was found: rows and means by cell, their joint uncertainty (None: no spread), what is missing."""
+    """What was found: rows and means by cell, their joint uncertainty (None: no spread), what is missing.
+
+    ``networks`` says what measured networks stand for: themselves, or their training recipes.
+    """
 
     rows: Mapping[Cell, Row]
     joint: stats.Joint | None
     missing: tuple[str, ...] = ()
     note: str = ""
+    networks: str = THESE
 
     @property
     def means(self) -> dict[Cell, float]:
@@ -68,7 +78,16 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
             raise BadScores(f"{cell} has outcomes that are not finite; a score with NaN is not judged")
         spread = float(scores.by_trial.std(ddof=1)) if scores.trials > 1 else None
         rows[cell] = Row(cell, scores.mean, spread, scores.trials, scores.outcomes.shape[1])
-    return Gathered(rows, joint(list(found.values())), tuple(missing), _measured_note(rows.values()))
+    about = (
+        evidence.networks.about({cell: scores.metric for cell, scores in found.items()})
+        if evidence.networks is not None
+        else About()
+    )
+    known = joint(list(found.values()))
+    if about.level is not None:
+        known = replace(known, levels=(*known.levels, about.level))
+    note = "; ".join(filter(None, [_measured_note(rows.values()), about.note]))
+    return Gathered(rows, known, tuple(missing), note, about.words)
 
 
 def _measured_note(rows: Iterable[Row]) -> str:
