@@ -64,11 +64,13 @@ class ModelBinding(Binding):
     """A model's role; ``stated_kind`` is the kind that the lineup gives, or None.
 
     ``recipe`` names the training recipe that made the network, one that can be repeated under another seed; networks of
-    one recipe are its seeds. Empty for a published checkpoint, which stands for itself alone.
+    one recipe are its seeds. Empty for a published checkpoint, which stands for itself alone. ``seed_of`` is the role
+    of which this is a further training (``--mmbench-seeds``).
     """
 
     stated_kind: RoleKind | None = None
     recipe: str = ""
+    seed_of: str = ""
 
     @property
     def kind(self) -> RoleKind:

@@ -156,8 +156,30 @@ class SeedTable(_Part):
     def only(self, recipes: list[str]) -> SeedTable:
         """The table of some of the recipes."""
         kept = [number for name in recipes for number in self.recipes[name]]
-        rows = [row.model_copy(update={"scores": tuple(row.scores[n] for n in kept)}) for row in self.rows]
-        return self.model_copy(update={"networks": tuple(self.networks[n] for n in kept), "rows": tuple(rows)})
+        rows = tuple(row.model_copy(update={"scores": tuple(row.scores[n] for n in kept)}) for row in self.rows)
+        networks = tuple(self.networks[n] for n in kept)
+        # made anew: a copy would keep what was computed of all recipes
+        return SeedTable(
+            schema=SCHEMA,
+            lineup=self.lineup,
+            command=self.command,
+            networks=networks,
+            datasets=self.datasets,
+            rows=rows,
+        )
+
+    def seed_sd(self, row: int | None, probe: str, metric: str) -> float | None:
+        """The standard deviation between seeds beyond sampling, of a row, or of the mean row of a probe and metric.
+
+        In the metric's unit; None where there is no row, and none of the probe and metric.
+        """
+        if row is not None:
+            total, sampling = float(self.total[row, row]), float(self.sampling[row, row])
+        elif (probe, metric) in self.by_probe:
+            total, sampling = self.by_probe[probe, metric]
+        else:
+            return None
+        return rounded(math.sqrt(max(total - sampling, 0.0)), 3)
 
     def misfits(self, lineup: Lineup) -> list[str]:
         """What of the lineup is no longer what the table was measured on, in words; empty where the table fits.

@@ -39,6 +39,7 @@ class Binding(_Part):
     ``digest`` is of a model's weights, or of a dataset's content; ``identity`` all else that decides a model's features
     (architecture, layer, preprocessing, versions). None where it is unknown. ``kind`` is a model's, as in
     ``mmbench.lineups.roles.KINDS``; empty for datasets, and in records that were written before it was kept.
+    ``seed_of`` is the role of which this is a further training, given by ``--mmbench-seeds``.
     """
 
     role: str
@@ -50,6 +51,7 @@ class Binding(_Part):
     identity: dict[str, Any] | None = None
     ceilings: tuple[CeilingPart, ...] = ()
     kind: str = ""
+    seed_of: str = ""
 
 
 class Machine(_Part):
@@ -77,6 +79,8 @@ class CellPart(_Part):
 
     ``outcomes`` are those of every trial and example, ``paired_by`` the digest of the examples that they belong to;
     None in a record of schema 1. ``made_of`` holds digests of the stages that led to them, as far as they are known.
+    ``seed_sd`` is the standard deviation between seeds of a training recipe on this protocol and dataset, in ``unit``,
+    where a recipe made the model and the lineup has measured its seeds.
     """
 
     protocol: str
@@ -95,6 +99,7 @@ class CellPart(_Part):
     examples: int
     seconds: float | None = None
     fresh: bool = False
+    seed_sd: float | None = None
     outcomes: Annotated[Outcomes | None, BeforeValidator(as_outcomes)] = Field(None, exclude=True, repr=False)
     paired_by: str | None = None
     made_of: dict[str, Any] = Field(default_factory=dict)

@@ -90,6 +90,18 @@ class Networks:
             return About(words=_joined([THESE, *aside]), note="" if self.table else self.refused)
         return self._with_seeds(self.table, cells, aside)
 
+    def seed_sd(self, cell: Cell, metric: str) -> float | None:
+        """The standard deviation between seeds of a recipe on the cell, in the metric's unit; None where none made it.
+
+        Of the cell's row in the table and the mean of its probe and metric (``SeedTable.seed_sd``).
+        """
+        ours = [role for role in cell.models if self._of(role).recipe]
+        if self.table is None or not ours:
+            return None
+        known = cell.dataset in self.datasets
+        rows = (self.table.at.get(place_of(cell, role)) for role in ours) if known else ()
+        return self.table.seed_sd(next((row for row in rows if row is not None), None), cell.protocol.probe, metric)
+
     def _of(self, role: str) -> Network:
         return self.by_role.get(role, Network(role))
 
