@@ -70,7 +70,7 @@ def _seeds(gate: dict[str, Any]) -> list[str]:
     lines = [
         "With several seeds a side their means are compared, and margins are narrower where seeds decide them:",
         "",
-        "| seeds of base, of candidate | margins | unchanged: fail | pass | a dataset has lost twice the margin: fail |",
+        "| seeds of base, of candidate | margins | unchanged: fail | pass | one dataset has lost twice: fail |",
         "|---|---|---:|---:|---:|",
     ]
     for row in gate["seeds"]:
@@ -83,10 +83,11 @@ def _seeds(gate: dict[str, Any]) -> list[str]:
         "",
         f"({gate['seeds'][0]['runs']} runs a point.)",
         "",
-        f"On real seeds: {real['pairs']} ordered pairs of two trainings of one recipe, {real['rows']} cells, margins from",
-        f"the other recipes' seeds alone. {real['failed']} fail unchanged; of {real['losses']} losses of twice the margin",
-        f"on one dataset {real['caught']} are caught. With 5 % of the range as the margin of every cell {before['failed']}",
-        f"fail, and {before['caught']} of {before['losses']} are caught. Pairs of three seeds are not independent.",
+        f"On real seeds: {real['pairs']} ordered pairs of two trainings of one recipe, {real['rows']} cells, margins",
+        f"from the other recipes' seeds alone. {real['failed']} fail unchanged; of {real['losses']} losses of twice",
+        f"the margin on one dataset {real['caught']} are caught. With 5 % of the range as the margin of every cell,",
+        f"{before['failed']} fail, and {before['caught']} of {before['losses']} are caught. Pairs of few seeds are not",
+        "independent, so these rates are coarse.",
         "",
     ]
 
@@ -131,7 +132,7 @@ def _curves(gate: dict[str, Any]) -> list[str]:
 def _other_margins(gate: dict[str, Any]) -> list[str]:
     noises = list(gate["other_margins"][0]["noises"])
     lines = [
-        "Other margins: how often an unchanged model fails if seeds vary by so many of the measured standard deviations,",
+        "Other margins: how often an unchanged model fails if seeds vary by so many measured standard deviations,",
         "and how often a loss of twice that margin on every cell is caught.",
         "",
         "| margin in defaults | " + " | ".join(f"fails, {noise} SD" for noise in noises) + " | caught |",
