@@ -231,8 +231,12 @@ def load_lineup(name_or_path: str | Path) -> Lineup:
 
 def table_path(name_or_path: str | Path) -> Path:
     """Where the seed scores of a lineup's recipes belong: beside its file. Raises as ``load_lineup``."""
-    path = _find(name_or_path, Path())
-    return path.with_name(f"{path.stem}.seeds.json")
+    return table_beside(_find(name_or_path, Path()))
+
+
+def table_beside(lineup: str | Path) -> Path:
+    """The table's place beside the file of a lineup, whether it is there or not."""
+    return Path(lineup).with_name(f"{Path(lineup).stem}.seeds.json")
 
 
 def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineup:
@@ -259,7 +263,7 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
     datasets = {
         role: DatasetBinding(role, b.spec, b.stand_in_for, b.note, str(path)) for role, b in file.datasets.items()
     }
-    seeds = table_path(path)
+    seeds = table_beside(path)
     return Lineup(
         name=file.lineup.name,
         about=file.lineup.about,

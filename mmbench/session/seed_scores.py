@@ -88,7 +88,8 @@ def measure(bench: Bench, command: str, say: Say = print) -> SeedTable:
     lineup = bench.lineup
     seeds = seeds_of(lineup)
     asked = asked_places(lineup)
-    by_dataset = sorted(asked, key=lambda each: list(lineup.datasets).index(each.cell.dataset))
+    place = {role: number for number, role in enumerate(lineup.datasets)}
+    by_dataset = sorted(asked, key=lambda each: (len(each.place.others), place[each.cell.dataset]))  # slow ones last
     bench.plan(each.played_by(role) for role, _ in seeds for each in by_dataset)
     found: list[tuple[Asked, list[Scores]]] = []
     for number, each in enumerate(by_dataset, start=1):

@@ -7,7 +7,9 @@ degrees of freedom. It is not added
 
 - for a published checkpoint, an untrained network, or a checkpoint of the user's: those stand for themselves;
 - for a claim that itself names several networks of one recipe: its sentence is about these networks;
-- for text encoders: the seeds in a table are image encoders'.
+- for text encoders: the seeds in a table are image encoders';
+- for a recipe of another lineup than the table's that the table does not hold: the spread of one author's trainings says
+  little about another's.
 
 A cell that is not in the table (another layer, another dataset, a second model beside the network) takes the mean
 variance of its probe and metric, independent of other cells.
@@ -23,6 +25,7 @@ import numpy as np
 
 from mmbench import lineups, stats
 from mmbench.lineups import Lineup, ModelBinding
+from mmbench.lineups.reader import table_beside
 from mmbench.lineups.seed_table import SeedTable, place_of, read_seeds
 from mmbench.protocol import Cell
 from mmbench.words import listed
@@ -65,10 +68,10 @@ class Networks:
     @classmethod
     def of(cls, lineup: Lineup) -> Networks:
         """Who plays the lineup's roles. Raises BadSpec for a table of seed scores that cannot be read."""
-        by_role = {role: _network(binding) for role, binding in lineup.models.items()}
-        if lineup.seeds is None:
+        table = None if lineup.seeds is None else read_seeds(lineup.seeds)
+        by_role = {role: _network(binding, lineup, table) for role, binding in lineup.models.items()}
+        if lineup.seeds is None or table is None:
             return cls(by_role)
-        table = read_seeds(lineup.seeds)
         misfits = table.misfits(lineup)
         if misfits:
             again = f"measure it anew: mmbench seeds {lineup.name}"
@@ -151,9 +154,10 @@ class Networks:
         return rows, pooled, list(unknown)
 
 
-def _network(binding: ModelBinding) -> Network:
+def _network(binding: ModelBinding, lineup: Lineup, table: SeedTable | None) -> Network:
     if binding.recipe and binding.entry.modality == "image":
-        return Network(binding.entry.name, binding.recipe)
+        here = table is not None and (binding.recipe in table.recipes or table_beside(binding.where) == lineup.seeds)
+        return Network(binding.entry.name, binding.recipe if here else "")
     shipped = Path(binding.where).parent == SHIPPED  # what comes with mmbench, and none of its recipes made
     return Network(binding.spec, published=shipped and not binding.recipe and binding.kind != "untrained")
 

@@ -88,6 +88,19 @@ def test_a_checkpoint_bound_by_hand_stands_for_itself() -> None:
     assert (found.words, found.level) == ("these networks", None)
 
 
+def test_a_recipe_of_another_lineup_is_not_judged_by_this_ones_seeds(tmp_path) -> None:
+    """It is, once it has a table of its own."""
+    path = tmp_path / "mine.toml"
+    head = '[lineup]\nname = "mine"\nextends = "embedded"\n'
+    path.write_text(f'{head}[models.bit_m]\nspec = "zoo:bit_m"\nrecipe = "mine"\n')
+    networks = Networks.of(load_lineup(path))
+    assert about(networks, "bit_m").words == "these networks"
+    assert about(networks, "clip").words == SEEDS
+    text = load_lineup("embedded").seeds.read_text()
+    (tmp_path / "mine.seeds.json").write_text(text.replace('"recipe": "bit_m"', '"recipe": "mine"'))
+    assert about(Networks.of(load_lineup(path)), "bit_m").words == SEEDS
+
+
 def test_the_paper_lineup_is_about_published_checkpoints() -> None:
     assert about(Networks.of(load_lineup("paper")), "bit_m", "clip").words == "published checkpoints"
 
