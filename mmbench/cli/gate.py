@@ -70,7 +70,7 @@ def add_commands(command: Command) -> None:
         default=[],
         metavar="METRIC=VALUE",
         help="how much worse still passes, e.g. accuracy=2; repeatable (default: 5 %% of a metric's range, which is "
-        "accuracy=5 f1_samples=0.05, and more where seeds differ by more)",
+        "accuracy=5 f1_samples=0.05); more where seeds of BASE's recipes differ by more",
     )
     gate.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, one test case for each cell")
     gate.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")

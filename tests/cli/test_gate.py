@@ -55,6 +55,14 @@ def test_the_margin_decides(saved):
     assert exit_code("gate", *pair, "--margin", "accuracy=0.5") == 1
 
 
+def test_further_seeds_are_averaged(saved, capsys):
+    base, bad, good = saved(0.6, "base"), saved(0.4, "bad"), saved(0.75, "good")
+    assert exit_code("gate", base, bad) == 1
+    assert exit_code("gate", base, bad, "--seeds", good, good) == 0
+    assert exit_code("gate", bad, base, "--base-seeds", good, good) == 2
+    assert "cells with 3 of the base and 1 of the candidate" in capsys.readouterr().out
+
+
 def test_a_record_against_itself_passes_and_fails_with_a_planted_loss(saved, capsys):
     path = saved()
     assert exit_code("gate", path, path) == 0
@@ -93,8 +101,10 @@ def test_files_for_the_ci_job(saved, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "arguments are required: BASE, CANDIDATE"),
-        (("one.json",), "arguments are required: CANDIDATE"),
+        ((), "arguments are required: BASE"),
+        (("one.json",), "no CANDIDATE was given; write mmbench gate BASE CANDIDATE, or BASE --plan"),
+        (("one.json", "two.json", "--seeds"), "expected at least one argument"),
+        (("one.json", "two.json", "--seeds", "three.json"), "there is no record at one.json"),
         (("one.json", "two.json", "three.json"), "unrecognized arguments: three.json"),
         (("one.json", "two.json", "--margins", "accuracy=2"), "unrecognized arguments: --margins"),
         (("one.json", "two.json", "--margin"), "expected one argument"),
