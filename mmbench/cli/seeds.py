@@ -29,6 +29,9 @@ def add_commands(command: Command) -> None:
     seeds.add_argument("--store", type=Path, metavar="DIR", help="where features and scores are kept")
     seeds.add_argument("--out", type=Path, metavar="FILE", help="default: NAME.seeds.json beside the lineup's file")
     seeds.add_argument("--device", default="cpu", help="torch device of encoders and probes (default: cpu)")
+    seeds.add_argument(
+        "--joined", action="store_true", help="also cells in which other models stand beside the network; takes longer"
+    )
     seeds.add_argument("--check", action="store_true", help="measure nothing; exit with 1 if the table does not fit")
 
 
@@ -47,7 +50,8 @@ def _measure(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     out = options.out or table_path(options.lineup)
     bench = Bench.open(options.lineup, store=options.store, device=options.device)
-    table = measure(bench, f"mmbench seeds {options.lineup}", lambda text: print(text, flush=True))
+    command = f"mmbench seeds {options.lineup}" + (" --joined" if options.joined else "")
+    table = measure(bench, command, lambda text: print(text, flush=True), joined=options.joined)
     with atomic(out) as temporary:
         temporary.write_text(text_of(table), encoding="utf-8")
     seconds = time.perf_counter() - started

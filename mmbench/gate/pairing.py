@@ -111,13 +111,32 @@ def _seeds(record: Record) -> Iterator[Seed]:
 
 
 def _further(record: Record, others: Sequence[Record], cells: Collection[str]) -> dict[str, list[Seed]]:
-    """Further seeds of the cells: those that the record itself holds, and those that are records of their own."""
+    """Further seeds of the cells: those that the record itself holds, and those that are records of their own.
+
+    A record of a whole run also holds models that were not trained again: cells of weights that are there already are
+    left out. Raises BadSpec for a record that adds no training at all.
+    """
+    there = {str(part): [_weights((part, part, record))] for part in first_seeds(record)}
     found: dict[str, list[Seed]] = {}
     own = [seed for seed in _seeds(record) if seed[0] is not seed[1]]
-    for seed in (*own, *(seed for other in others for seed in _seeds(other))):
-        if str(seed[0]) in cells:
-            found.setdefault(str(seed[0]), []).append(seed)
+    for seeds in (own, *(list(_seeds(other)) for other in others)):
+        added = 0
+        for seed in seeds:
+            name, weights = str(seed[0]), _weights(seed)
+            if name in cells and (None in weights or weights not in there[name]):
+                there[name].append(weights)
+                found.setdefault(name, []).append(seed)
+                added += 1
+        if not added and seeds is not own:
+            label = f"{seeds[0][2].label}, {seeds[0][2].started}" if seeds else "no cells"
+            raise BadSpec(f"a record given as a further seed ({label}) has no other weights in any cell; name another")
     return found
+
+
+def _weights(seed: Seed) -> tuple[str | None, ...]:
+    """The digests of the weights of a seed's models."""
+    known = bindings(seed[2])
+    return tuple(known[role].digest if role in known else None for role in seed[1].models)
 
 
 def check_outcomes(record: Record, name: str) -> None:

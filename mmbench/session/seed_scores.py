@@ -80,14 +80,15 @@ def _cells() -> Iterator[Cell]:
                 yield from cells_of(node)
 
 
-def measure(bench: Bench, command: str, say: Say = print) -> SeedTable:
+def measure(bench: Bench, command: str, say: Say = print, *, joined: bool = False) -> SeedTable:
     """Measure the table of the bench's lineup; what is in the store already is read back, so a stopped run resumes.
 
+    ``joined`` also measures places where other models stand beside the network, which takes longer.
     Raises BadSpec where no recipe has two networks, or nothing can be measured; and the error of what broke.
     """
     lineup = bench.lineup
     seeds = seeds_of(lineup)
-    asked = asked_places(lineup)
+    asked = [each for each in asked_places(lineup) if joined or not each.place.others]
     place = {role: number for number, role in enumerate(lineup.datasets)}
     by_dataset = sorted(asked, key=lambda each: (len(each.place.others), place[each.cell.dataset]))  # slow ones last
     bench.plan(each.played_by(role) for role, _ in seeds for each in by_dataset)

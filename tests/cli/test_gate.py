@@ -56,11 +56,15 @@ def test_the_margin_decides(saved):
 
 
 def test_further_seeds_are_averaged(saved, capsys):
-    base, bad, good = saved(0.6, "base"), saved(0.4, "bad"), saved(0.75, "good")
+    base, bad, good, other = (saved(a, w) for a, w in ((0.6, "base"), (0.4, "bad"), (0.75, "good"), (0.75, "other")))
     assert exit_code("gate", base, bad) == 1
-    assert exit_code("gate", base, bad, "--seeds", good, good) == 0
-    assert exit_code("gate", bad, base, "--base-seeds", good, good) == 2
-    assert "cells with 3 of the base and 1 of the candidate" in capsys.readouterr().out
+    assert exit_code("gate", base, bad, "--seeds", good, other) == 0
+    out = capsys.readouterr().out
+    assert "cells with 1 of the base and 3 of the candidate" in out
+    assert "bit_m" not in out.split("note")[0]  # the same weights in every record: no further seed, and set apart
+    assert exit_code("gate", good, base, "--base-seeds", other) == 1
+    assert exit_code("gate", base, bad, "--seeds", bad) == 3
+    assert "has no other weights in any cell; name another" in capsys.readouterr().err
 
 
 def test_a_record_against_itself_passes_and_fails_with_a_planted_loss(saved, capsys):

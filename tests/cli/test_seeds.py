@@ -40,7 +40,7 @@ def test_the_table_is_written_beside_the_lineup(mine, monkeypatch, capsys) -> No
     opened = []
     monkeypatch.setattr(Bench, "open", lambda lineup, **options: opened.append((lineup, options)))
     monkeypatch.setattr(
-        seed_scores, "measure", lambda bench, command, say: table.model_copy(update={"command": command})
+        seed_scores, "measure", lambda bench, command, say, joined: table.model_copy(update={"command": command})
     )
     assert main(["seeds", str(mine), "--store", "kept"]) == 0
     written = mine.with_name("mine.seeds.json")
