@@ -128,7 +128,8 @@ def sizes_of(record: Record, table: SeedTable, chosen: Callable[[str], bool] = l
 
 def _with_seeds(size: Size, cell: CellPart, role: str, table: SeedTable) -> Size:
     others = tuple(other for other in cell.models if other != role)
-    row = table.at.get(Place(cell.fingerprint, cell.dataset, others))
+    name = cell.protocol if cell.reading == "code" else ""
+    row = table.row_at(Place(cell.fingerprint, cell.dataset, others), name)
     sd = table.seed_sd(row, cell.probe, cell.metric)
     ways = () if row is None else tuple(map(float, table.deviations[:, row] / np.linalg.norm(table.deviations[:, row])))
     return replace(size, sd=(sd or 0.0) / METRICS.get(cell.metric).scale, ways=ways)

@@ -118,6 +118,20 @@ class SeedTable(_Part):
         """The row of each place."""
         return {row.place: number for number, row in enumerate(self.rows)}
 
+    def row_at(self, place: Place, protocol: str = "") -> int | None:
+        """The row at a place; else that of the ``protocol`` by name, for the reading of the authors' code."""
+        return self.at.get(place, self._by_name.get((protocol, place.dataset, place.others)))
+
+    @functools.cached_property
+    def _by_name(self) -> dict[tuple[str, str, tuple[str, ...]], int]:
+        return {(row.protocol, row.dataset, row.others): number for number, row in enumerate(self.rows)}
+
+    def row_of(self, cell: Cell, network: str) -> int | None:
+        """The row of a cell if ``network`` is the role whose seeds vary; None where it is not in the table."""
+        others = tuple(role for role in cell.models if role != network)
+        name = cell.protocol.name if cell.protocol.reading == "code" else ""
+        return self.row_at(Place(cell.protocol.fingerprint(), cell.dataset, others), name)
+
     @functools.cached_property
     def deviations(self) -> Array:
         """Scores less the mean of their recipe, ``[networks, rows]``, in printed units."""

@@ -1,7 +1,8 @@
 """Measure what seeds of a recipe score: the table of ``mmbench.lineups.seed_table``.
 
-Which cells: every place (protocol, dataset, other models) that some claim asks of a network that stands alone among its
-recipe's networks, played by each seed in turn. What a network cannot play is left out with its reason.
+Which cells: every place (protocol, dataset, other models) that some claim asks of a network of a recipe, under the
+paper's reading, played by each seed in turn. (The code's reading may prepare the inputs of a role by its name, which no
+seed has.) What a network cannot play is left out with its reason.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def seeds_of(lineup: Lineup) -> list[tuple[str, str]]:
 
 
 def asked_places(lineup: Lineup) -> list[Asked]:
-    """What claims ask of a network alone, or beside models without a recipe, under both readings."""
+    """What claims ask of a network alone, or beside models without a recipe."""
     found: dict[Place, Asked] = {}
     for cell in _cells():
         if cell.protocol.printed_only or cell.dataset not in lineup.datasets:
@@ -74,10 +75,9 @@ def _cells() -> Iterator[Cell]:
     for claim in CLAIMS:
         if claim.made_up or claim.waits_for:
             continue
-        for reading in ("paper", "code"):
-            node = claim.condition("measured", reading)
-            if node is not None:
-                yield from cells_of(node)
+        node = claim.condition("measured", "paper")
+        if node is not None:
+            yield from cells_of(node)
 
 
 def measure(bench: Bench, command: str, say: Say = print, *, joined: bool = False) -> SeedTable:

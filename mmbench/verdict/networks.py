@@ -11,8 +11,9 @@ degrees of freedom. It is not added
 - for a recipe of another lineup than the table's that the table does not hold: the spread of one author's trainings says
   little about another's.
 
-A cell that is not in the table (another layer, another dataset, a second model beside the network) takes the mean
-variance of its probe and metric, independent of other cells.
+A cell under the reading of the authors' code has the row of the paper's reading. One that is not in the table (another
+layer, another dataset, a second model beside the network) takes the mean variance of its probe and metric, independent
+of other cells.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 from mmbench import lineups, stats
 from mmbench.lineups import Lineup, ModelBinding
 from mmbench.lineups.reader import table_beside
-from mmbench.lineups.seed_table import SeedTable, place_of, read_seeds
+from mmbench.lineups.seed_table import SeedTable, read_seeds
 from mmbench.protocol import Cell
 from mmbench.words import listed
 
@@ -102,7 +103,7 @@ class Networks:
         if self.table is None or not ours:
             return None
         known = cell.dataset in self.datasets
-        rows = (self.table.at.get(place_of(cell, role)) for role in ours) if known else ()
+        rows = (self.table.row_of(cell, role) for role in ours) if known else ()
         return self.table.seed_sd(next((row for row in rows if row is not None), None), cell.protocol.probe, metric)
 
     def _of(self, role: str) -> Network:
@@ -141,7 +142,7 @@ class Networks:
         unknown: dict[str, None] = {}
         for number, (cell, metric) in enumerate(cells.items()):
             ours = [role for role in cell.models if self._of(role).recipe]
-            places = {role: table.at.get(place_of(cell, role)) for role in ours if cell.dataset in self.datasets}
+            places = {role: table.row_of(cell, role) for role in ours if cell.dataset in self.datasets}
             found = next(((role, row) for role, row in places.items() if row is not None), None)
             if found is not None:
                 rows[number] = (self._of(found[0]).name, found[1])
@@ -171,4 +172,5 @@ def _several(networks: Sequence[Network]) -> bool:
 
 
 def _joined(words: Sequence[str]) -> str:
-    return " and ".join(dict.fromkeys(words)) or THESE
+    *first, last = dict.fromkeys(words) or (THESE,)
+    return f"{', '.join(first)} and {last}" if first else last

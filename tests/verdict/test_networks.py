@@ -63,6 +63,14 @@ def test_the_level_is_the_tables_network_by_network(networks) -> None:
     assert level.sampling[0, 1] == pytest.approx(table.sampling[at[0], at[1]])
 
 
+def test_the_codes_reading_has_the_row_of_the_papers(networks) -> None:
+    """Under the code's reading rn50 alone is prepared otherwise, so that its seeds cannot be compared with it."""
+    assert all(row.reading == "paper" for row in networks.table.rows)
+    paper, code = (about(networks, "rn50", protocol=protocol).level for protocol in (FIVE, FIVE.code))
+    assert code.total == pytest.approx(paper.total)
+    assert paper.total[0, 0] > 0
+
+
 def test_a_cell_that_the_table_lacks_takes_the_mean_of_its_probe_and_says_so(networks) -> None:
     found = about(networks, "vit", protocol=FEW_SHOT.at(shots=5).at_layer("block1"))
     assert found.words == SEEDS
