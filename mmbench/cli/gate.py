@@ -49,7 +49,10 @@ def add_commands(command: Command) -> None:
     gate = command("gate", guarded(run_gate), "Decide whether a candidate's run is no worse than a baseline's.")
     _own_codes(gate, CODES + "\n" + GATE)
     gate.add_argument("base", type=Path, metavar="BASE", help="the record of the baseline's run")
-    gate.add_argument("candidate", type=Path, nargs="?", metavar="CANDIDATE", help="the record of the candidate's run")
+    candidate = gate.add_argument(
+        "candidate", type=Path, metavar="CANDIDATE", help="the record of the candidate's run; none with --plan"
+    )
+    _none_with(gate, candidate, "--plan")
     for option, side in (("--seeds", "CANDIDATE"), ("--base-seeds", "BASE")):
         gate.add_argument(
             option,
@@ -105,6 +108,18 @@ def add_commands(command: Command) -> None:
     explain.add_argument("b", type=Path, metavar="B", help="another record")
 
 
+def _none_with(parser: argparse.ArgumentParser, positional: argparse.Action, option: str) -> None:
+    """The positional is required without the option, and not taken with it."""
+    parse = parser.parse_known_args
+
+    def parse_known_args(args: Any = None, namespace: Any = None) -> Any:
+        planned = option in (args or ())
+        positional.nargs, positional.required = ("?", False) if planned else (None, True)
+        return parse(args, namespace)
+
+    parser.parse_known_args = parse_known_args  # type: ignore[method-assign]
+
+
 def _own_codes(parser: argparse.ArgumentParser, epilog: str) -> None:
     """Exit codes of its own: wrong usage is 3, because argparse's 2 would mean inconclusive."""
     parser.epilog = epilog
@@ -144,8 +159,6 @@ def run_gate(options: argparse.Namespace) -> int:
     from mmbench.errors import BadSpec, MMBenchError
     from mmbench.gate.pages import Refused, exit_code, gate_lines, write_gate
 
-    if options.candidate is None:
-        raise BadSpec("no CANDIDATE was given; write mmbench gate BASE CANDIDATE, or BASE --plan")
     if options.cells or options.runs is not None:
         raise BadSpec("-k and --runs belong to --plan; a gate compares every cell, or with --partial CANDIDATE's")
     try:

@@ -105,8 +105,12 @@ def test_files_for_the_ci_job(saved, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "arguments are required: BASE"),
-        (("one.json",), "no CANDIDATE was given; write mmbench gate BASE CANDIDATE, or BASE --plan"),
+        ((), "arguments are required: BASE, CANDIDATE"),
+        (("one.json",), "arguments are required: CANDIDATE"),
+        (("--plan",), "arguments are required: BASE"),
+        (("one.json", "two.json", "--plan"), "--plan takes BASE alone, with -k and --runs; it compares nothing"),
+        (("one.json", "--plan", "--runs", "0"), "--runs must be at least 1, got 0"),
+        (("one.json", "two.json", "-k", "cub"), "-k and --runs belong to --plan"),
         (("one.json", "two.json", "--seeds"), "expected at least one argument"),
         (("one.json", "two.json", "--seeds", "three.json"), "there is no record at one.json"),
         (("one.json", "two.json", "three.json"), "unrecognized arguments: three.json"),
