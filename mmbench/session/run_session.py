@@ -335,13 +335,19 @@ class RunSession:
                 cell,
                 self.used[cell],
                 fresh=self._is_fresh(self.used[cell]),
-                seed_sd=self._networks.seed_sd(cell, self.used[cell].metric),
+                seed_sd=self._seed_sd(cell),
             )
             for cell in cells
         ]
         lost = {cell_name(cell): reason for cell, reason in self.lost.items()}
         twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
         return {"cells": parts, "costs": [vars(cost) for cost in costs], "lost": lost, "twice": twice}
+
+    def _seed_sd(self, cell: Cell) -> float | None:
+        try:
+            return self._networks.seed_sd(cell, self.used[cell].metric)
+        except MMBenchError:  # a table that cannot be read: said where a claim is judged
+            return None
 
     def _newly_twice(self) -> int:
         """Items that this process encoded again under a key since the last call."""
