@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmbench.calibration.gate_simulation import CAUGHT, FALSE_FAIL, LEVEL, LOSSES, OUTCOMES, faults
+from mmbench.calibration.gate_simulation import CAUGHT, FALSE_FAIL, LEVEL, OUTCOMES, ROOM, faults
 
 COLOURS = {"pass": "#009E73", "inconclusive": "#999999", "fail": "#D55E00"}  # Okabe and Ito's
 FIGURE = "calibration_gate.svg"
@@ -51,7 +51,7 @@ def _head(gate: dict[str, Any]) -> list[str]:
         "",
         f"- an unchanged model trained anew fails in under {_percent(FALSE_FAIL)};",
         f"- a loss of twice the margin on every cell is caught in at least {_percent(CAUGHT)};",
-        f"- so is one on the cells of a single dataset, of the {gate['datasets']} with {LOSSES[-1]:g} margins to lose;",
+        f"- so is one on the cells of a single dataset, of the {gate['datasets']} with {ROOM:g} margins to lose;",
         f"- a loss of just the margin, without seed noise, fails in at most {_percent(LEVEL)}, as Holm promises;",
         f"- nearly the same weights (2 % of the latent variance new) pass in at least {_percent(CAUGHT)}.",
         "",
