@@ -83,9 +83,10 @@ def test_without_holm_the_edge_is_flagged(found: np.ndarray) -> None:
 
 
 def test_without_pairs_a_small_change_does_not_pass() -> None:
-    assert any(
-        f.startswith("nearly the same weights pass") for f in faults(part(judged(FEW, SMALL, 10, 7, method=unpaired)))
-    )
+    """On all cells: of a quarter of them the wide margins of some leave room even for the unpaired."""
+    near = (NEAR[0],)
+    paired, apart = (rates(judged(SIZES, near, 10, 7, method=method)[0])["pass"] for method in (gains, unpaired))
+    assert apart < gate_simulation.CAUGHT <= paired
 
 
 def test_a_margin_below_the_noise_of_seeds_fails_the_unchanged(found: np.ndarray) -> None:
