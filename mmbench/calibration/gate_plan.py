@@ -107,7 +107,11 @@ def matching(text: str) -> Callable[[str], bool]:
 def plan_lines(found: Plan) -> Iterator[str]:
     """The plan in words: what the cells are, what each choice keeps, and which keeps both promises."""
     datasets = list(dict.fromkeys(size.dataset for size in found.sizes))
-    yield f"{len(found.sizes)} cells on {len(datasets)} datasets; {found.runs} simulated gates a number"
+    error = 100 * (FALSE_FAIL * (1 - FALSE_FAIL) / found.runs) ** 0.5
+    yield (
+        f"{len(found.sizes)} cells on {len(datasets)} datasets; {found.runs} simulated gates a number, so that one of "
+        f"{100 * FALSE_FAIL:g} % is known to {error:.2g} points (standard error)"
+    )
     yield f"to keep: an unchanged recipe fails in under {100 * FALSE_FAIL:g} %; a loss of twice the margin on one"
     yield f"dataset is caught in at least {100 * CAUGHT:g} %"
     yield f"{'seeds (base, candidate)':24} {'margins':34} {'unchanged fails':>16}  caught on the worst dataset"

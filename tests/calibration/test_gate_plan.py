@@ -40,7 +40,10 @@ def test_the_plan_of_a_few_cells() -> None:
     narrow = next(p for p in found.promises if p.margin == 0.5)
     assert narrow.caught["cub"] <= found.promises[0].caught["cub"]
     lines = list(plan_lines(found))
-    assert lines[0] == f"{len(found.sizes)} cells on 1 datasets; 30 simulated gates a number"
+    assert lines[0].startswith(
+        f"{len(found.sizes)} cells on 1 datasets; 30 simulated gates a number, so that one of 2 %"
+    )
+    assert lines[0].endswith("is known to 2.6 points (standard error)")  # sqrt(0.02 * 0.98 / 30)
 
 
 def test_nothing_chosen_and_no_table_are_refused() -> None:
