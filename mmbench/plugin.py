@@ -259,19 +259,7 @@ class Session:
             terminalreporter.write_line(f"written: {path}")
 
     def _options(self) -> dict[str, Any]:
-        names = (
-            "lineup",
-            "model",
-            "seeds",
-            "dataset",
-            "evidence",
-            "device",
-            "precision",
-            "offline",
-            "strict",
-            "retime",
-            "gate",
-        )
+        names = "lineup model seeds dataset evidence device precision offline strict retime gate".split()
         chosen = {name: self.option(name) for name in names if self.option(name)}
         return chosen | {"keyword": self.config.option.keyword} if self.config.option.keyword else chosen
 
