@@ -117,6 +117,7 @@ class Session:
             self._run = RunSession.open(
                 lineup=self.option("lineup") or "embedded",
                 models=self.option("model") or (),
+                seeds=self.option("seeds") or (),
                 datasets=self.option("dataset") or (),
                 store=self.option("store"),
                 device=self.option("device") or "cpu",
@@ -137,7 +138,7 @@ class Session:
 
     def check_options(self) -> None:
         """Turn a bad lineup, role, spec, baseline or margin into one clean line before anything is collected."""
-        opening = any(map(self.option, ("lineup", "model", "dataset", "store", "device", "precision")))
+        opening = any(map(self.option, ("lineup", "model", "seeds", "dataset", "store", "device", "precision")))
         gating = (self.option("gate") or self.option("margin")) and not self.is_worker
         if not opening and not gating:
             return
@@ -262,7 +263,7 @@ class Session:
             terminalreporter.write_line(f"written: {path}")
 
     def _options(self) -> dict[str, Any]:
-        names = ("lineup", "model", "dataset", "evidence", "device", "precision", "offline", "strict", "retime", "gate")
+        names = "lineup model seeds dataset evidence device precision offline strict retime gate".split()
         chosen = {name: self.option(name) for name in names if self.option(name)}
         return chosen | {"keyword": self.config.option.keyword} if self.config.option.keyword else chosen
 

@@ -52,6 +52,7 @@ class Bench:
         lineup: str | Path = "embedded",
         *,
         models: Sequence[str] = (),
+        seeds: Sequence[str] = (),
         datasets: Sequence[str] = (),
         store: Path | str | None = None,
         device: str = "cpu",
@@ -61,13 +62,17 @@ class Bench:
     ) -> Bench:
         """The bench of a lineup (a name or a TOML file) with ``ROLE=SPEC`` bindings laid over it.
 
-        Raises BadSpec or UnknownName for a lineup, role or spec that cannot be read.
+        ``seeds`` are ``ROLE=SPEC,SPEC``: further trainings of the recipe that a role was bound to. Raises BadSpec or
+        UnknownName for a lineup, role or spec that cannot be read.
         """
         from mmbench.lineups import load_lineup
+        from mmbench.lineups.more_seeds import bind_seeds
 
         bound = load_lineup(str(lineup))
         for binding in models:
             bound = bound.bind_model(binding)
+        for option in seeds:
+            bound = bind_seeds(bound, option)
         for binding in datasets:
             bound = bound.bind_dataset(binding)
         options = {"device": device, "precision": precision}

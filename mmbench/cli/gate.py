@@ -19,12 +19,15 @@ CODES = """exit codes:
   3  could not compare: unreadable records, other protocols, readings, datasets or preprocessing, wrong usage
 """
 GATE = """A cell is a protocol, a model role and a dataset role; it is compared by trial and example.
-Margins are in printed units (accuracy in points, F1 between 0 and 1).
+Margins are in printed units (accuracy in points, F1 between 0 and 1). A cell's default margin is the wider of 5 % of
+the metric's range and 3 standard deviations between seeds of a training recipe, where BASE has them on record.
 
 examples:
   mmbench gate baseline.json .mmbench/runs/*/0002_embedded.json
   mmbench gate baseline.json candidate.json --margin accuracy=2 --margin f1_samples=0.03
   mmbench gate baseline.json baseline.json --inject accuracy=10        must exit 1: proof that the gate can fail
+  mmbench gate baseline.json seed0.json --seeds seed1.json seed2.json  gate the mean of three trainings
+  mmbench gate baseline.json --plan -k "bit_m and cub"                 which margin, or how many seeds, do they need?
   mmbench gate baseline.json candidate.json --markdown "$GITHUB_STEP_SUMMARY" --junit gate.xml
 """
 TIMING = """Both models encode the same batch in turn, in this process, so that a machine that slows down slows
@@ -46,14 +49,31 @@ def add_commands(command: Command) -> None:
     gate = command("gate", guarded(run_gate), "Decide whether a candidate's run is no worse than a baseline's.")
     _own_codes(gate, CODES + "\n" + GATE)
     gate.add_argument("base", type=Path, metavar="BASE", help="the record of the baseline's run")
-    gate.add_argument("candidate", type=Path, metavar="CANDIDATE", help="the record of the candidate's run")
+    candidate = gate.add_argument(
+        "candidate", type=Path, metavar="CANDIDATE", help="the record of the candidate's run; none with --plan"
+    )
+    _none_with(gate, candidate, "--plan")
+    for option, side in (("--seeds", "CANDIDATE"), ("--base-seeds", "BASE")):
+        gate.add_argument(
+            option,
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="RECORD",
+            help=f"records of further trainings of {side}'s recipe: means over seeds are compared",
+        )
+    gate.add_argument(
+        "--plan", action="store_true", help="compare nothing; simulate what a gate on BASE's cells can promise"
+    )
+    gate.add_argument("-k", dest="cells", default="", metavar="TEXT", help="with --plan: the cells whose names match")
+    gate.add_argument("--runs", type=int, metavar="N", help="with --plan: simulated gates a number (default: 200)")
     gate.add_argument(
         "--margin",
         action="append",
         default=[],
         metavar="METRIC=VALUE",
         help="how much worse still passes, e.g. accuracy=2; repeatable (default: 5 %% of a metric's range, which is "
-        "accuracy=5 f1_samples=0.05)",
+        "accuracy=5 f1_samples=0.05); more where seeds of BASE's recipes differ by more",
     )
     gate.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, one test case for each cell")
     gate.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
@@ -86,6 +106,18 @@ def add_commands(command: Command) -> None:
     explain = command("explain", run_explain, "Name the first stage at which two runs differ, and the cells that do.")
     explain.add_argument("a", type=Path, metavar="A", help="a record")
     explain.add_argument("b", type=Path, metavar="B", help="another record")
+
+
+def _none_with(parser: argparse.ArgumentParser, positional: argparse.Action, option: str) -> None:
+    """The positional is required without the option, and not taken with it."""
+    parse = parser.parse_known_args
+
+    def parse_known_args(args: Any = None, namespace: Any = None) -> Any:
+        planned = option in (args or ())
+        positional.nargs, positional.required = ("?", False) if planned else (None, True)
+        return parse(args, namespace)
+
+    parser.parse_known_args = parse_known_args  # type: ignore[method-assign]
 
 
 def _own_codes(parser: argparse.ArgumentParser, epilog: str) -> None:
@@ -122,9 +154,13 @@ def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
 
 
 def run_gate(options: argparse.Namespace) -> int:
-    from mmbench.errors import MMBenchError
+    if options.plan:
+        return _plan(options)
+    from mmbench.errors import BadSpec, MMBenchError
     from mmbench.gate.pages import Refused, exit_code, gate_lines, write_gate
 
+    if options.cells or options.runs is not None:
+        raise BadSpec("-k and --runs belong to --plan; a gate compares every cell, or with --partial CANDIDATE's")
     try:
         result: Any = _gated(options)
     except MMBenchError as error:
@@ -151,7 +187,24 @@ def _gated(options: argparse.Namespace) -> Any:
         among=[str(part) for part in candidate.cells] if options.partial else None,
         allow_preprocessing=options.allow_preprocessing,
         losses=losses,
+        base_seeds=[read_record(path) for path in options.base_seeds],
+        candidate_seeds=[read_record(path) for path in options.seeds],
     )
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from mmbench.calibration.gate_plan import RUNS, plan, plan_lines
+    from mmbench.errors import BadSpec
+    from mmbench.records.files import read_record
+
+    if options.candidate is not None or options.seeds or options.base_seeds or options.margin or options.inject:
+        raise BadSpec("--plan takes BASE alone, with -k and --runs; it compares nothing")
+    if options.runs is not None and options.runs < 1:
+        raise BadSpec(f"--runs must be at least 1, got {options.runs}")
+    found = plan(read_record(options.base), options.cells, options.runs or RUNS)
+    for line in plan_lines(found):
+        print(line)
+    return 0
 
 
 def run_explain(options: argparse.Namespace) -> int:

@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     from mmbench.cli.ledger import run as run_ledger
     from mmbench.cli.lineups import add_commands as add_lineups
     from mmbench.cli.records import add_commands as add_records
+    from mmbench.cli.seeds import add_commands as add_seeds
     from mmbench.cli.zoo import add_arguments as add_zoo_arguments
     from mmbench.cli.zoo import run as run_zoo
     from mmbench.models.convert import add_arguments as add_convert_arguments
@@ -76,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_claims(command)
     add_ledger_arguments(command("ledger", run_ledger, "List where papers, their code and their tables differ."))
     add_lineups(command)
+    add_seeds(command)
     add_records(command)
     add_gate(command)
 

@@ -7,13 +7,15 @@ chance, and they do not count among the cells that the adjustment for many cells
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from mmbench.gate.decision import LEVEL, Decision, Margins, decide
+from mmbench.gate.decision import DEFAULT_SHARE, LEVEL, Decision, Margins, decide
 from mmbench.gate.pairing import Pairing, pair, same_models
+from mmbench.gate.seed_margins import with_seeds
 from mmbench.records.comparing import Change, code_differs, compare
 from mmbench.records.schema import Record
 from mmbench.report.names import Names
@@ -48,11 +50,15 @@ def gate_records(
     allow_preprocessing: bool = False,
     losses: Mapping[str, float] | None = None,
     reasons: Mapping[str, str] | None = None,
+    base_seeds: Sequence[Record] = (),
+    candidate_seeds: Sequence[Record] = (),
 ) -> Gated:
     """Decide whether the candidate's run is no worse than the base's.
 
     ``among`` narrows the base to cells of these names; else every cell of the base counts, and one that the candidate
     lacks keeps the gate from passing. ``losses`` by metric, in printed units, are planted into the candidate's cells.
+    ``base_seeds`` and ``candidate_seeds`` are records of further trainings of one recipe: means over seeds are
+    compared.
 
     Raises NotComparable naming what differs (protocol, reading, dataset, preprocessing), BadRecord when a record has no
     outcomes by example, and BadOutcomes when the file that holds them is missing or was altered.
@@ -65,31 +71,39 @@ def gate_records(
         allow_preprocessing=allow_preprocessing,
         losses=losses,
         explained=bool(reasons),
+        base_seeds=base_seeds,
+        candidate_seeds=candidate_seeds,
     )
+    margins = with_seeds(margins or Margins(), paired.was, paired.seeds)
     same, moved = _settled(paired, base, candidate)
     return Gated(
         base,
         candidate,
-        _decide(paired, same, margins or Margins()),
+        _decide(paired, same, margins),
         same=tuple(same),
         added=tuple(name for name in paired.now if name not in paired.was) if among is None else (),
         flips=tuple(c for c in compare(base, candidate) if c.before and c.after and c.evidence == "measured"),
-        notes=(*_notes(paired, base, candidate, losses), *_drift(() if losses else moved)),
+        notes=(
+            *_notes(paired, base, candidate, losses),
+            *_drift(() if losses else moved),
+            *_seed_notes(paired, same, margins),
+        ),
         reasons=reasons,
     )
 
 
 def _settled(paired: Pairing, base: Record, candidate: Record) -> tuple[list[str], list[str]]:
     """Cells of the same models: those with the same outcomes, and those with others."""
-    settled = [name for name in paired.new if same_models(paired.was[name], base, candidate)]
+    alone = [name for name in paired.new if name not in paired.more_old and name not in paired.more_new]
+    settled = [name for name in alone if same_models(paired.was[name], base, candidate)]
     equal = {name for name in settled if np.array_equal(paired.old[name].outcomes, paired.new[name].outcomes)}
     return [name for name in settled if name in equal], [name for name in settled if name not in equal]
 
 
 def _decide(paired: Pairing, same: Collection[str], margins: Margins) -> Decision:
     apart = set(same)
-    base = {name: scores for name, scores in paired.old.items() if name not in apart}
-    candidate = {name: scores for name, scores in paired.new.items() if name not in apart}
+    base = {name: scores for name, scores in paired.base.items() if name not in apart}
+    candidate = {name: scores for name, scores in paired.candidate.items() if name not in apart}
     if candidate:
         return decide(base, candidate, margins)
     # Every cell in common belongs to the same models with the same outcomes: nothing is left to test.
@@ -115,6 +129,22 @@ def _notes(paired: Pairing, base: Record, candidate: Record, losses: Mapping[str
     differing = [f"{name} {was} and {now}" for name, was, now in pairs if was != now]
     if differing:
         yield f"versions differ: {', '.join(differing)}"
+
+
+def _seed_notes(paired: Pairing, same: Collection[str], margins: Margins) -> Iterable[str]:
+    """Where the margins come from, and how many trainings a side has."""
+    counts = {name: seeds for name, seeds in paired.seeds.items() if name not in same}
+    without = [name for name in counts if name not in margins.by_cell and paired.was[name].metric not in margins.given]
+    if without:
+        yield (
+            f"margins of {len(without)} of {len(counts)} cells are {100 * DEFAULT_SHARE:g} % of the metric's range: "
+            "the base has no measured seeds of a training recipe there, and an unchanged recipe trained anew may fail"
+        )
+    several = Counter(seeds for seeds in counts.values())
+    if set(several) - {(1, 1)}:
+        yield "means over seeds: " + ", ".join(
+            f"{count} cells with {old} of the base and {new} of the candidate" for (old, new), count in several.items()
+        )
 
 
 def _drift(cells: Sequence[str]) -> Iterable[str]:

@@ -11,7 +11,8 @@ one of them had bad luck: "worse" is Holm-adjusted over the cells, so that the c
 for statements about several single cells at once.
 
 Two trainings of one recipe differ by more than an interval within one run shows; the default margins leave room for
-that. ``mmbench.calibration.gate_simulation`` says how much, and how often the gate is right and wrong.
+that (``mmbench.gate.seed_margins``), and less of it is needed where several seeds of a side are given: their mean is
+compared. ``mmbench.calibration.gate_simulation`` says how often the gate is right and wrong.
 """
 
 from __future__ import annotations
@@ -32,9 +33,8 @@ from mmbench.words import listed
 
 Decided = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05
-# Of a metric's range: 5 points of accuracy. Of the margins simulated at the embedded lineup's sizes the least that
-# fails an unchanged model, trained anew, in under 2 % of runs even if seeds move it by 1.5 points instead of 1
-# (reports/calibration.md, "Other margins").
+# Of a metric's range: 5 points of accuracy. The least margin of a cell, whatever its seeds do: at the embedded lineup's
+# sizes it takes so much to see a loss of twice the margin among 135 cells (reports/calibration.md, "Other margins").
 DEFAULT_SHARE = 0.05
 DEFAULT_MARGINS: Mapping[str, float] = {name: DEFAULT_SHARE * METRICS.get(name).width for name in USUAL.values()}
 
@@ -50,9 +50,15 @@ class NotComparable(MMBenchError):
 
 @dataclass(frozen=True)
 class Margins:
-    """How much worse a candidate may be, per metric, in its printed unit (accuracy in points, F1 between 0 and 1)."""
+    """How much worse a candidate may be, per metric, in its printed unit (accuracy in points, F1 between 0 and 1).
+
+    ``by_cell`` holds the margins of single cells, by name, which come from their seeds; a metric in ``given`` has a
+    margin that the user chose, and no cell of it another.
+    """
 
     by_metric: Mapping[str, float] = field(default_factory=default_margins)
+    by_cell: Mapping[str, float] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for metric, margin in self.by_metric.items():
@@ -65,7 +71,12 @@ class Margins:
         A bare number goes to every metric of the one unit whose range it fits in: 2 can be no F1. Raises UnknownName
         with the nearest metric, and BadSpec for what is no number, negative, as wide as the range, or given twice.
         """
-        return cls({**default_margins(), **printed_units(texts)})
+        given = printed_units(texts)
+        return cls({**default_margins(), **given}, given=frozenset(given))
+
+    def at(self, cell: str, metric: str) -> float:
+        """The margin of a cell by its name. Raises BadSpec as ``of``."""
+        return self.of(metric) if metric in self.given else self.by_cell.get(cell, self.of(metric))
 
     def of(self, metric: str) -> float:
         """The margin of ``metric``. Raises BadSpec when there is none, saying how to give it."""
@@ -119,7 +130,8 @@ class Compared:
     ``difference`` is candidate minus base with its two-sided 95 % interval ``low`` to ``high``. ``p_worse`` is the
     one-sided p-value of "worse by more than the margin", ``p_not_worse`` of its opposite; ``holm_*`` are adjusted over
     the cells of the decision. ``needed_examples`` or ``needed_trials``, each alone and if the difference stayed as it
-    is, would decide an inconclusive cell; None where it would not, or where nothing is left to decide.
+    is, would decide an inconclusive cell; None where it would not, or where nothing is left to decide. ``seeds`` counts
+    the trainings of base and candidate whose means are compared.
     """
 
     cell: str
@@ -140,6 +152,7 @@ class Compared:
     decided: Decided
     needed_examples: int | None = None
     needed_trials: int | None = None
+    seeds: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -157,10 +170,15 @@ class Decision:
     missing: tuple[str, ...] = ()
 
 
+Seeds = Scores | Sequence[Scores]
+
+
 def decide(
-    base: Mapping[str, Scores], candidate: Mapping[str, Scores], margins: Margins, level: float = LEVEL
+    base: Mapping[str, Seeds], candidate: Mapping[str, Seeds], margins: Margins, level: float = LEVEL
 ) -> Decision:
     """Compare the cells that both have; fail if any cell fails, else pass if every cell of ``base`` passes.
+
+    Either side of a cell may be the scores of several seeds of one recipe: their mean is compared.
 
     Narrow ``base`` to the cells that count (those of the candidate's role): a cell that ``candidate`` lacks keeps the
     gate from passing. Raises NotComparable when a common cell differs in examples, metric, trials, protocol, reading
@@ -171,15 +189,17 @@ def decide(
     common = [cell for cell in base if cell in candidate]
     if not common:
         raise NotComparable(f"base and candidate have no cell in common: {listed(base)} against {listed(candidate)}")
-    for cell in common:
-        check_comparable(cell, base[cell], candidate[cell])
-    estimates = [gains(base[cell], [candidate[cell]], margins.of(base[cell].metric))[0] for cell in common]
+    sides = {cell: (_seeds(base[cell]), _seeds(candidate[cell])) for cell in common}
+    for cell, (old, new) in sides.items():
+        for other in (*old[1:], *new):
+            check_comparable(cell, old[0], other)
+    estimates = [gains(old, [new], margins.at(cell, old[0].metric))[0] for cell, (old, new) in sides.items()]
     p_worse = np.array([estimate.p_below() for estimate in estimates])
     p_not_worse = np.array([estimate.p_above() for estimate in estimates])
     all_decided = settle(p_worse, p_not_worse, level)
     rows = zip(common, estimates, all_decided, stats.holm(p_worse), stats.holm(p_not_worse), strict=True)
     cells = tuple(
-        _compared(cell, base[cell], candidate[cell], margins, estimate, decided, (worse, not_worse))
+        _compared(cell, *sides[cell], margins, estimate, decided, (worse, not_worse))
         for cell, estimate, decided, worse, not_worse in rows
     )
     cells = tuple(_with_needed(c, estimate, level, len(cells)) for c, estimate in zip(cells, estimates, strict=True))
@@ -187,15 +207,25 @@ def decide(
     return Decision(overall(all_decided, missing), cells, margins, 1 - level, missing)
 
 
-def gains(base: Scores, candidates: Sequence[Scores], margin: float = 0.0) -> stats.Contrasts:
+def gains(base: Seeds, candidates: Sequence[Seeds], margin: float = 0.0) -> stats.Contrasts:
     """How much better each candidate is, plus the margin, in printed units; above 0 it is not worse by the margin.
 
-    Paired by trial and by example: all must have the shape and the examples of ``base``.
+    Paired by trial and by example: all must have the shape and the examples of ``base``. Several seeds count by their
+    mean.
     """
-    sign = 1.0 if METRICS.get(base.metric).higher_is_better else -1.0
-    size = len(candidates)
-    both = joint([base, *candidates])
-    return both.contrasts(sign * np.hstack([np.full((size, 1), -1.0), np.eye(size)]), margin)
+    old, new = _seeds(base), [_seeds(candidate) for candidate in candidates]
+    sign = 1.0 if METRICS.get(old[0].metric).higher_is_better else -1.0
+    weights = np.zeros((len(new), len(old) + sum(map(len, new))))
+    weights[:, : len(old)] = -1.0 / len(old)
+    first = len(old)
+    for row, seeds in zip(weights, new, strict=True):
+        row[first : first + len(seeds)] = 1.0 / len(seeds)
+        first += len(seeds)
+    return joint([*old, *(scores for seeds in new for scores in seeds)]).contrasts(sign * weights, margin)
+
+
+def _seeds(scores: Seeds) -> Sequence[Scores]:
+    return [scores] if isinstance(scores, Scores) else scores
 
 
 def settle(p_worse: ArrayLike, p_not_worse: ArrayLike, level: float = LEVEL) -> list[Decided]:
@@ -232,33 +262,35 @@ def check_comparable(cell: str, base: Scores, candidate: Scores) -> None:
 
 def _compared(
     cell: str,
-    base: Scores,
-    candidate: Scores,
+    base: Sequence[Scores],
+    candidate: Sequence[Scores],
     margins: Margins,
     estimate: stats.Estimate,
     decided: Decided,
     holm: tuple[float, float],
 ) -> Compared:
-    metric, margin = METRICS.get(base.metric), margins.of(base.metric)
+    metric, margin = METRICS.get(base[0].metric), margins.at(cell, base[0].metric)
+    old, new = (float(np.mean([scores.mean for scores in side])) for side in (base, candidate))
     sign = 1.0 if metric.higher_is_better else -1.0
     low, high = sorted(sign * (bound - margin) for bound in estimate.interval())
     return Compared(
         cell=cell,
         metric=metric.name,
         unit=metric.unit,
-        base=base.mean,
-        candidate=candidate.mean,
-        difference=candidate.mean - base.mean,
+        base=old,
+        candidate=new,
+        difference=new - old,
         low=low,
         high=high,
         margin=margin,
-        trials=base.trials,
-        examples=base.outcomes.shape[1],
+        trials=base[0].trials,
+        examples=base[0].outcomes.shape[1],
         p_worse=estimate.p_below(),
         p_not_worse=estimate.p_above(),
         holm_worse=float(holm[0]),
         holm_not_worse=float(holm[1]),
         decided=decided,
+        seeds=(len(base), len(candidate)),
     )
 
 

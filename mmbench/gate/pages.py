@@ -80,10 +80,18 @@ def headline(gated: Gated) -> str:
 
 def margins_of(gated: Gated) -> str:
     """The margins that were applied, with their units."""
-    used = dict.fromkeys(cell.metric for cell in gated.decision.cells) or dict.fromkeys(
-        gated.decision.margins.by_metric
-    )
-    return ", ".join(f"{name} {gated.decision.margins.of(name):g} {METRICS.get(name).unit}".strip() for name in used)
+    margins = gated.decision.margins
+    used: dict[str, list[float]] = {name: [margins.of(name)] for name in margins.by_metric}
+    if gated.decision.cells:
+        used = {}
+        for cell in gated.decision.cells:
+            used.setdefault(cell.metric, []).append(cell.margin)
+    return ", ".join(f"{name} {_span(found)} {METRICS.get(name).unit}".strip() for name, found in used.items())
+
+
+def _span(found: Sequence[float]) -> str:
+    low, high = min(found), max(found)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _run(record: Record) -> str:

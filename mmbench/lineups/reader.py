@@ -11,12 +11,16 @@ spec = "open_clip:RN50@my.pt"   # required
 stand_in_for = "CLIP RN50"      # says that this is a stand-in, and for what
 note = "..."
 kind = "language"               # how it was trained, for figures; by default as the role is registered
+recipe = "mine"                 # its training recipe, where it can be repeated: roles of one recipe are seeds
 
 [datasets.cifar10]
 spec = "torchvision:CIFAR10?root=data"
 
 [unbound.models]
 virtex = "why it is not bound"   # [unbound.datasets] likewise
+
+Beside NAME.toml may lie NAME.seeds.json, the table of seed scores that ``mmbench seeds NAME.toml`` measures; a lineup
+without one has that of the lineup that it extends.
 """
 
 from __future__ import annotations
@@ -57,9 +61,16 @@ class Binding:
 
 @dataclass(frozen=True)
 class ModelBinding(Binding):
-    """A model's role; ``stated_kind`` is the kind that the lineup gives, or None."""
+    """A model's role; ``stated_kind`` is the kind that the lineup gives, or None.
+
+    ``recipe`` names the training recipe that made the network, one that can be repeated under another seed; networks of
+    one recipe are its seeds. Empty for a published checkpoint, which stands for itself alone. ``seed_of`` is the role
+    of which this is a further training (``--mmbench-seeds``).
+    """
 
     stated_kind: RoleKind | None = None
+    recipe: str = ""
+    seed_of: str = ""
 
     @property
     def kind(self) -> RoleKind:
@@ -108,6 +119,7 @@ class Lineup:
     unbound_models: Mapping[str, str] = field(default_factory=dict)
     unbound_datasets: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    seeds: Path | None = None
 
     def model(self, role: str) -> ModelBinding:
         """The binding of ``role``. Raises UnknownName for no role at all, Unmeasured for a role without a binding."""
@@ -189,6 +201,7 @@ class _Bound(_Strict):
 
 class _BoundModel(_Bound):
     kind: RoleKind | None = None
+    recipe: str = ""
 
 
 class _Unbound(_Strict):
@@ -216,6 +229,16 @@ def load_lineup(name_or_path: str | Path) -> Lineup:
     return _load(name_or_path, Path(), ())
 
 
+def table_path(name_or_path: str | Path) -> Path:
+    """Where the seed scores of a lineup's recipes belong: beside its file. Raises as ``load_lineup``."""
+    return table_beside(_find(name_or_path, Path()))
+
+
+def table_beside(lineup: str | Path) -> Path:
+    """The table's place beside the file of a lineup, whether it is there or not."""
+    return Path(lineup).with_name(f"{Path(lineup).stem}.seeds.json")
+
+
 def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineup:
     path = _find(name_or_path, base)
     if path in seen:
@@ -234,11 +257,13 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
                     "(a role of your own goes into new_roles of [lineup])"
                 )
     models = {
-        role: ModelBinding(role, b.spec, b.stand_in_for, b.note, str(path), b.kind) for role, b in file.models.items()
+        role: ModelBinding(role, b.spec, b.stand_in_for, b.note, str(path), b.kind, b.recipe)
+        for role, b in file.models.items()
     }
     datasets = {
         role: DatasetBinding(role, b.spec, b.stand_in_for, b.note, str(path)) for role, b in file.datasets.items()
     }
+    seeds = table_beside(path)
     return Lineup(
         name=file.lineup.name,
         about=file.lineup.about,
@@ -246,6 +271,7 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
         datasets=_merged(parent.datasets, datasets, file.unbound.datasets),
         unbound_models=_merged(parent.unbound_models, file.unbound.models, models),
         unbound_datasets=_merged(parent.unbound_datasets, file.unbound.datasets, datasets),
+        seeds=seeds if seeds.is_file() else parent.seeds,
     )
 
 

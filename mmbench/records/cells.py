@@ -18,10 +18,11 @@ from mmbench.scores import Scores
 MADE_OF = ("items", "preprocessed", "features", "predictions", "code", "device", "precision")
 
 
-def cell_part(cell: Cell, scores: Scores, *, fresh: bool) -> dict[str, Any]:
+def cell_part(cell: Cell, scores: Scores, *, fresh: bool, seed_sd: float | None = None) -> dict[str, Any]:
     """Plain JSON values of one cell, in the metric's printed unit."""
     low, high = interval(scores)
-    return {
+    seeds = {} if seed_sd is None else {"seed_sd": seed_sd}
+    return seeds | {
         "protocol": cell.protocol.name,
         "probe": cell.protocol.probe,
         "fingerprint": cell.protocol.fingerprint(),

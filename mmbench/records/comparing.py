@@ -56,9 +56,12 @@ def bindings(record: Record) -> dict[str, Binding]:
     return {bound.role: bound for bound in (*record.lineup.models, *record.lineup.datasets)}
 
 
-def preprocessing_differs(role: str, base: Record, candidate: Record) -> str:
-    """What differs in how a role's images are prepared, field by field; empty where nothing does or it is unknown."""
-    was, now = bindings(base).get(role), bindings(candidate).get(role)
+def preprocessing_differs(role: str, base: Record, candidate: Record, seed: str = "") -> str:
+    """What differs in how a role's images are prepared, field by field; empty where nothing does or it is unknown.
+
+    ``seed`` is the candidate's role that plays it, if that is a further seed.
+    """
+    was, now = bindings(base).get(role), bindings(candidate).get(seed or role)
     if was is None or now is None or was.identity is None or now.identity is None:
         return ""
     before, after = was.identity.get("preprocess"), now.identity.get("preprocess")

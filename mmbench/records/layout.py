@@ -72,7 +72,7 @@ def _cell_groups(cells: Sequence[CellPart]) -> tuple[list[Raw], Placed]:
     placed: Placed = {}
     names: dict[str, int] = {}
     for part in cells:
-        own = part.model_dump(mode="json")
+        own = part.model_dump(mode="json", exclude={"seed_sd"} if part.seed_sd is None else None)
         made = own.pop("made_of")
         if own["halves"] is None:
             del own["halves"]

@@ -42,6 +42,7 @@ class Binding(_Part):
     ``digest`` is of a model's weights, or of a dataset's content; ``identity`` all else that decides a model's features
     (architecture, layer, preprocessing, versions). None where it is unknown. ``kind`` is a model's, as in
     ``mmbench.lineups.roles.KINDS``; empty for datasets, and in records that were written before it was kept.
+    ``seed_of`` is the role of which this is a further training, given by ``--mmbench-seeds``.
     """
 
     role: str
@@ -53,6 +54,7 @@ class Binding(_Part):
     identity: dict[str, Any] | None = None
     ceilings: tuple[CeilingPart, ...] = ()
     kind: str = ""
+    seed_of: str = ""
 
 
 class Machine(_Part):
@@ -82,6 +84,8 @@ class CellPart(_Part):
     None in a record of schema 1. ``made_of`` holds digests of the stages that led to them, as far as they are known.
     ``groups`` int64 ``[examples]`` or ``[examples, k]`` and ``grouped_by`` say what examples were made from, ``halves``
     are the means on random halves of the examples, for a probe that is fitted on these; older records lack them.
+    ``seed_sd`` is the standard deviation between seeds of a training recipe on this protocol and dataset, in ``unit``,
+    where a recipe made the model and the lineup has measured its seeds.
     """
 
     protocol: str
@@ -100,6 +104,7 @@ class CellPart(_Part):
     examples: int
     seconds: float | None = None
     fresh: bool = False
+    seed_sd: float | None = None
     outcomes: Annotated[Outcomes | None, BeforeValidator(as_outcomes)] = Field(None, exclude=True, repr=False)
     paired_by: str | None = None
     groups: Annotated[Outcomes | None, BeforeValidator(as_groups)] = Field(None, exclude=True, repr=False)

@@ -14,6 +14,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "append",
         "help": "bind a model role anew, e.g. clip=open_clip:RN50@file.pt or bit_m=timm:resnetv2_50x1_bit; repeatable",
     },
+    "--mmbench-seeds": {
+        "metavar": "[ROLE=]SPEC,SPEC",
+        "action": "append",
+        "help": "further trainings of the recipe that --mmbench-model binds: the gate compares means over seeds; "
+        "ROLE may be left out where one role is bound; repeatable",
+    },
     "--mmbench-dataset": {
         "metavar": "ROLE=SPEC",
         "action": "append",

@@ -107,6 +107,7 @@ def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) ->
         identity=identity,
         ceilings=_or_none(lambda: _ceilings(bound.entry)) or (),
         kind=_or_none(lambda: getattr(bound, "kind", "")) or "",
+        seed_of=getattr(bound, "seed_of", ""),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, NoGradients, UnknownLayer, Unmeasured
+from mmbench.lineups.more_seeds import first_seed, with_more_seeds
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, Standing, read_expected, standing
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mmbench.datasets.entry import DatasetEntry
     from mmbench.lineups import Lineup
     from mmbench.scores import Scores
-    from mmbench.verdict import Measured, Readings, Verdict
+    from mmbench.verdict import Measured, Networks, Readings, Verdict
 
 
 # what the lineup lacks, and not a fault of the run: a file, an extra, a layer or gradients that its model does not have
@@ -127,6 +128,13 @@ class RunSession:
     def lineup(self) -> Lineup:
         return self.bench.lineup
 
+    @functools.cached_property
+    def _networks(self) -> Networks:
+        """What the lineup's networks stand for. Raises BadSpec for a table of seed scores that cannot be read."""
+        from mmbench.verdict import Networks
+
+        return Networks.of(self.lineup)
+
     # what can be asked
 
     def pairs(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
@@ -137,6 +145,7 @@ class RunSession:
         Dataset by dataset, so that its images are prepared once for all.
         """
         found = dict.fromkeys([*self._asked(protocols), *self._unnamed(protocols), *self._one_space(protocols)])
+        found = with_more_seeds(found, self.lineup)
         place = {dataset: at for at, dataset in enumerate(dict.fromkeys(dataset for _, dataset in found))}
         return sorted(found, key=lambda pair: place[pair[1]])
 
@@ -157,7 +166,8 @@ class RunSession:
         """Image encoders that no claim names, on the datasets of images that the claims ask for."""
         images = dict.fromkeys(d for models, d in self._asked(protocols) if any(map(self._sees, models)))
         named = self._index().named
-        roles = [Roles(role) for role in self.lineup.models if Roles(role) not in named and self._sees(role)]
+        bound = self.lineup.models
+        roles = [Roles(r) for r in bound if Roles(r) not in named and not bound[r].seed_of and self._sees(r)]
         return [(models, d) for models in roles for d in images if self.cells(protocols, models, d)]
 
     def _one_space(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:
@@ -169,7 +179,8 @@ class RunSession:
 
     @functools.cached_property
     def _encoders_of_one_space(self) -> list[Roles]:
-        entries = {role: bound.entry for role, bound in self.lineup.models.items() if bound.entry.space}
+        own = {role: bound for role, bound in self.lineup.models.items() if not bound.seed_of}
+        entries = {role: bound.entry for role, bound in own.items() if bound.entry.space}
         images, texts = ([r for r in entries if entries[r].modality == kind] for kind in ("image", "text"))
         return [Roles(i, t) for i in images for t in texts if entries[i].space == entries[t].space]
 
@@ -178,8 +189,11 @@ class RunSession:
 
         A role that no claim names is asked for what image encoders are judged by on their own (``Probe.unnamed``). The
         untrained network is the floor of every dataset, and is asked for a ``costly`` probe only where nothing else is
-        asked of a dataset.
+        asked of a dataset. A further seed is asked for what the first is asked for.
         """
+        first = first_seed(models, self.lineup)
+        if first != models:
+            return [Cell(cell.protocol, models, dataset) for cell in self.cells(protocols, first, dataset)]
         if models in self._encoders_of_one_space and any(map(_takes_one_space, protocols)):
             return [Cell(protocol, models, dataset) for protocol in protocols if _takes_one_space(protocol)]
         index = self._index()
@@ -307,7 +321,7 @@ class RunSession:
         """The evidence of this run's lineup."""
         from mmbench.verdict import Measured
 
-        return Measured(self.scores, untrained=self.untrained_scores)
+        return Measured(self.scores, self._networks, untrained=self.untrained_scores)
 
     def _placed(
         self, claim: Claim, verdict: Verdict, code: Verdict | None = None, readings: Readings | None = None
@@ -345,10 +359,24 @@ class RunSession:
         costs = [cost for cost in self._bench.costs[self._sent_costs :] if cost.fresh]
         self._sent_cells.update(cells)
         self._sent_costs = len(self._bench.costs)
-        parts = [cell_part(cell, self.used[cell], fresh=self._is_fresh(self.used[cell])) for cell in cells]
+        parts = [
+            cell_part(
+                cell,
+                self.used[cell],
+                fresh=self._is_fresh(self.used[cell]),
+                seed_sd=self._seed_sd(cell),
+            )
+            for cell in cells
+        ]
         lost = {cell_name(cell): reason for cell, reason in self.lost.items()}
         twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
         return {"cells": parts, "costs": [vars(cost) for cost in costs], "lost": lost, "twice": twice}
+
+    def _seed_sd(self, cell: Cell) -> float | None:
+        try:
+            return self._networks.seed_sd(cell, self.used[cell].metric)
+        except MMBenchError:  # a table that cannot be read: said where a claim is judged
+            return None
 
     def _newly_twice(self) -> int:
         """Items that this process encoded again under a key since the last call."""

@@ -3,6 +3,7 @@
 from mmbench.stats.crossed import Range, Sample, crossed, crossed_mean
 from mmbench.stats.estimates import LEVEL, Array, Contrasts, Estimate
 from mmbench.stats.joint import Joint, printed
+from mmbench.stats.levels import Level
 from mmbench.stats.multiplicity import holm, quorum_p
 from mmbench.stats.needed import Needed, needed
 from mmbench.stats.pools import about_fresh_pools
@@ -13,6 +14,7 @@ __all__ = [
     "Contrasts",
     "Estimate",
     "Joint",
+    "Level",
     "Needed",
     "Range",
     "Sample",

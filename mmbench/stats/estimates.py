@@ -33,7 +33,8 @@ class Estimate:
     pool can shrink. ``se`` is infinite when nothing about the spread can be estimated. ``least`` and
     ``most`` are the ends of the range of a single bounded statistic, infinite for anything else. ``third`` is the third
     cumulant of the estimate; ``down`` and ``up`` are how far one unseen example would move it (``stats.tails``).
-    ``lowest`` and ``highest`` are the ends of what the contrast can be.
+    ``lowest`` and ``highest`` are the ends of what the contrast can be. ``levels`` is what further random
+    levels add to the variance (networks of a recipe).
     """
 
     value: float
@@ -52,6 +53,8 @@ class Estimate:
     lowest: float = -math.inf
     highest: float = math.inf
     pool: float = 0.0
+    levels: float = 0.0
+    df_levels: float = math.inf
 
     @property
     def exact(self) -> bool:
@@ -114,6 +117,8 @@ class Contrasts:
     lowest: Array
     highest: Array
     pool: Array
+    levels: Array
+    df_levels: Array
 
     def __len__(self) -> int:
         return len(self.value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmbench.stats import levels as further
 from mmbench.stats.blocks import Block, block_root, example_parts, ratio, trial_parts, unseen
 from mmbench.stats.estimates import Array, Contrasts
 
@@ -19,12 +20,14 @@ class Joint:
     ``ends`` is ``[cells, 2]``, the least and the largest mean that a cell can have; infinite where none is known.
     ``limits`` are those of cells that are tested on Fisher's scale (a jackknifed statistic, a printed correlation),
     infinite for others.
+    ``levels`` are further random levels, whose variances are added.
     """
 
     means: Array
     blocks: tuple[Block, ...] = field(repr=False)
     limits: Array | None = field(default=None, repr=False)
     ends: Array | None = field(default=None, repr=False)
+    levels: tuple[further.Level, ...] = field(default=(), repr=False)
 
     def contrasts(self, weights: ArrayLike, constants: ArrayLike = 0.0) -> Contrasts:
         """``weights @ means + constants`` with standard errors; ``weights`` is ``[contrasts, cells]``."""
@@ -51,9 +54,10 @@ class Joint:
             if block.n:
                 one_down, one_up, one_flat = unseen(rows[:, block.cells], block, self._room(block), v_examples)
                 down, up, flat = np.maximum(down, one_down), np.maximum(up, one_up), flat | one_flat
-        total = trials + examples - shared
+        added, over_levels = further.parts(self.levels, rows)
+        total = trials + examples - shared + added
         df_trials = ratio(own_trials**2, over_trials)
-        df = ratio(total**2, over_trials + over_examples)
+        df = ratio(total**2, over_trials + over_examples + over_levels)
         df = np.minimum(df, df_trials * ratio(total, own_trials) ** (1 - 2 / (1 + df_trials) ** 2))
         least, most = self._range(rows, constants, ~flat)
         lowest, highest = self._reachable(rows, constants)
@@ -74,6 +78,8 @@ class Joint:
             lowest=lowest,
             highest=highest,
             pool=pool,
+            levels=added,
+            df_levels=ratio(added**2, over_levels),
         )
 
     def _range(self, rows: Array, constants: Array, varies: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -112,7 +118,7 @@ class Joint:
         for block in self.blocks:
             root, _ = block_root(block)
             out[np.ix_(block.cells, block.cells)] = root @ root.T
-        return out
+        return out + sum((level.covariance for level in self.levels), np.zeros_like(out))
 
     def noise(self, count: int, rng: np.random.Generator) -> Array:
         """``[count, cells]`` errors of the means redrawn: this covariance, with the tails of Student's t."""
@@ -123,6 +129,8 @@ class Joint:
             if math.isfinite(df):
                 noise *= np.sqrt(df / rng.chisquare(df, (count, 1)))
             out[:, block.cells] = noise
+        for level in self.levels:
+            out += level.noise(count, rng)
         return out
 
 

@@ -15,18 +15,22 @@ Part = tuple[float, float]  # a variance and its degrees of freedom
 
 @dataclass(frozen=True)
 class Needed:
-    """Factors by which trials or examples must grow to settle a margin as observed; None when even a million do not."""
+    """Factors by which something must grow to settle a margin as observed; None when even a million times do not.
+
+    ``units`` are those of further levels: networks of each recipe.
+    """
 
     trials: float | None
     examples: float | None
+    units: float | None = None
 
 
 def needed(estimate: Estimate, level: float = LEVEL, most: float = MOST_NEEDED) -> Needed:
     """How many times more trials, or examples, would settle ``estimate`` at one-sided ``level`` if it stayed as it is.
 
     Trials divide the trial component, but not its part that belongs to the training pool; examples divide the example
-    component. What one cannot shrink (the examples' own share and the pool's under more trials, the trials' under more
-    examples) stays and may make settling impossible.
+    component; units divide what further levels add. What one cannot shrink (the examples' own share and the pool's under
+    more trials, the trials' under more examples) stays and may make settling impossible.
     """
     e = estimate if estimate.value > 0 else mirrored(estimate)
     if e.value == 0 or not math.isfinite(e.se):
@@ -55,9 +59,14 @@ def needed(estimate: Estimate, level: float = LEVEL, most: float = MOST_NEEDED) 
             low, high = (low, middle) if enough(middle) else (middle, high)
         return high
 
+    units = (e.levels, e.df_levels)
     return Needed(
         search(
-            (e.trials, e.df_trials), (pure_examples, e.df_examples), stays=e.pool / e.trials if e.trials > 0 else 0.0
+            (e.trials, e.df_trials),
+            (pure_examples, e.df_examples),
+            units,
+            stays=e.pool / e.trials if e.trials > 0 else 0.0,
         ),
-        search((e.examples, e.df_examples), (pure_trials, e.df_trials), examples=True),
+        search((e.examples, e.df_examples), (pure_trials, e.df_trials), units, examples=True),
+        search(units, (e.trials, e.df_trials), (pure_examples, e.df_examples)),
     )

@@ -10,6 +10,7 @@ decides it. ``about`` says what a verdict's interval speaks of, ``uninformative`
 from mmbench.verdict.about import About
 from mmbench.verdict.evidence import Evidence, Measured, Published
 from mmbench.verdict.judging import judge
+from mmbench.verdict.networks import Networks
 from mmbench.verdict.outcome import Outcome, Part, Row, Verdict, describe
 from mmbench.verdict.readings import Readings, compare_readings, state_of
 
@@ -17,6 +18,7 @@ __all__ = [
     "About",
     "Evidence",
     "Measured",
+    "Networks",
     "Outcome",
     "Part",
     "Published",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mmbench.protocol import Cell
 from mmbench.scores import Scores, joint
 from mmbench.verdict.about import About, about_print, about_scores
 from mmbench.verdict.chance import UntrainedOf
+from mmbench.verdict.networks import THESE, Meaning, Networks
 from mmbench.verdict.outcome import Row
 
 
@@ -30,11 +31,14 @@ class Published:
 class Measured:
     """Cells of a lineup. ``scores_of`` raises Unmeasured, saying what is missing, for what the lineup lacks.
 
+    ``networks`` says which networks are played by a training recipe, and how its seeds vary; without it a verdict is
+    about these networks alone.
     ``untrained`` gives the scores of an untrained network in the cell's place, None where the run has none. ``floors``
     keeps, from claim to claim, which cells are not better than it; a cell's scores must not change meanwhile.
     """
 
     scores_of: Callable[[Cell], Scores]
+    networks: Networks | None = None
     kind: EvidenceKind = "measured"
     untrained: UntrainedOf | None = None
     floors: dict[Cell, bool] = field(default_factory=dict, repr=False, compare=False)
@@ -55,7 +59,7 @@ class Gathered:
     joint: stats.Joint | None
     missing: tuple[str, ...] = ()
     note: str = ""
-    networks: str = "these networks"
+    networks: str = THESE
     bare: frozenset[Cell] = frozenset()
     scores: Mapping[Cell, Scores] = field(default_factory=dict)
     numbers: Mapping[Cell, Printed] = field(default_factory=dict)
@@ -97,8 +101,16 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
             raise BadScores(f"{cell} has outcomes that are not finite; a score with NaN is not judged")
         spread = float(scores.by_trial.std(ddof=1)) if scores.trials > 1 else None
         rows[cell] = Row(cell, scores.mean, spread, scores.trials, scores.outcomes.shape[1])
-    note = _measured_note(rows.values())
-    return Gathered(rows, joint(list(found.values())), tuple(missing), note, scores=found)
+    meant = (
+        evidence.networks.about({cell: scores.metric for cell, scores in found.items()})
+        if evidence.networks is not None
+        else Meaning()
+    )
+    known = joint(list(found.values()))
+    if meant.level is not None:
+        known = replace(known, levels=(*known.levels, meant.level))
+    note = "; ".join(filter(None, [_measured_note(rows.values()), meant.note]))
+    return Gathered(rows, known, tuple(missing), note, meant.words, scores=found)
 
 
 def _measured_note(rows: Iterable[Row]) -> str:

@@ -325,6 +325,8 @@ def _settle(binding: _Judged, pay_support: float, pay_refute: float, gathered: G
         ways.append(f"about {math.ceil(trials * need.trials)} trials (now {trials})")
     if need.examples:
         ways.append(f"about {math.ceil(examples * need.examples)} examples (now {examples})")
+    if need.units:
+        ways.append(f"about {math.ceil(need.units)} trainings of each recipe (now 1)")
     if ways:
         return " or ".join(ways) + " at the difference seen"
     return "nothing within a million times the trials or examples, at the difference seen"

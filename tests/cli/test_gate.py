@@ -55,6 +55,18 @@ def test_the_margin_decides(saved):
     assert exit_code("gate", *pair, "--margin", "accuracy=0.5") == 1
 
 
+def test_further_seeds_are_averaged(saved, capsys):
+    base, bad, good, other = (saved(a, w) for a, w in ((0.6, "base"), (0.4, "bad"), (0.75, "good"), (0.75, "other")))
+    assert exit_code("gate", base, bad) == 1
+    assert exit_code("gate", base, bad, "--seeds", good, other) == 0
+    out = capsys.readouterr().out
+    assert "cells with 1 of the base and 3 of the candidate" in out
+    assert "bit_m" not in out.split("note")[0]  # the same weights in every record: no further seed, and set apart
+    assert exit_code("gate", good, base, "--base-seeds", other) == 1
+    assert exit_code("gate", base, bad, "--seeds", bad) == 3
+    assert "has no other weights in any cell; name another" in capsys.readouterr().err
+
+
 def test_a_record_against_itself_passes_and_fails_with_a_planted_loss(saved, capsys):
     path = saved()
     assert exit_code("gate", path, path) == 0
@@ -95,6 +107,12 @@ def test_files_for_the_ci_job(saved, tmp_path):
     [
         ((), "arguments are required: BASE, CANDIDATE"),
         (("one.json",), "arguments are required: CANDIDATE"),
+        (("--plan",), "arguments are required: BASE"),
+        (("one.json", "two.json", "--plan"), "--plan takes BASE alone, with -k and --runs; it compares nothing"),
+        (("one.json", "--plan", "--runs", "0"), "--runs must be at least 1, got 0"),
+        (("one.json", "two.json", "-k", "cub"), "-k and --runs belong to --plan"),
+        (("one.json", "two.json", "--seeds"), "expected at least one argument"),
+        (("one.json", "two.json", "--seeds", "three.json"), "there is no record at one.json"),
         (("one.json", "two.json", "three.json"), "unrecognized arguments: three.json"),
         (("one.json", "two.json", "--margins", "accuracy=2"), "unrecognized arguments: --margins"),
         (("one.json", "two.json", "--margin"), "expected one argument"),

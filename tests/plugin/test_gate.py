@@ -6,7 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from mmbench.bench.bench import Bench
 from mmbench.errors import MissingAsset, NotEnoughShots
+from mmbench.lineups import Lineup
+from mmbench.lineups.more_seeds import bind_seeds
 from mmbench.models.entry import Identity, ModelEntry, Preprocess
 
 CELLS = ("-k", "test_cell")
@@ -186,3 +189,74 @@ def test_bad_options_are_usage_errors_before_any_test(gated, options, message):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert message in result.stderr.str()
     assert gated.stage.bench.asked == []
+
+
+# Several trainings of the candidate
+
+
+@pytest.fixture
+def seeded(gated, monkeypatch):
+    """A gate whose candidate clip is the mean of trainings with these accuracies, bound as on the command line."""
+    monkeypatch.setattr(Lineup, "bind_model", lambda lineup, option: lineup)
+
+    def opened(*args, models=(), seeds=(), **options):
+        bench = gated.stage.bench
+        lineup = bench.lineup
+        object.__setattr__(lineup, "overrides", tuple(models))
+        for option in seeds:
+            lineup = bind_seeds(lineup, option)
+        bench.lineup = lineup
+        for role in lineup.models:
+            if role.startswith("clip#"):
+                bound(gated.stage, role, f"{role}-after")
+        return bench
+
+    monkeypatch.setattr(Bench, "open", opened)
+
+    def run(accuracy, *others, extra=()):
+        gated.candidate(accuracy)
+        gated.stage.bench.accuracies |= {f"clip#{n}": other for n, other in enumerate(others, start=2)}
+        specs = ",".join(f"zoo:clip_seed{n}" for n, _ in enumerate(others, start=1))
+        return gated.run(*CELLS, "--mmbench-model", "clip=zoo:clip", "--mmbench-seeds", specs, *extra)
+
+    return run
+
+
+def test_the_mean_of_three_trainings_is_gated(gated, seeded):
+    """One training of three is far below its margin; their mean is not."""
+    result = seeded(0.4, 0.55, 0.55)
+    (cell,) = said(gated)["cells"]
+    assert (cell["cell"], cell["seeds"]) == ("few_shot[clip, cub]", [1, 3])
+    assert cell["candidate"] == pytest.approx(50.0, abs=1.5)
+    assert cell["decided"] == "pass"
+    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes(passed=5, deselected=1)  # each training is measured by a test of its own
+    result.stdout.fnmatch_lines(["*means over seeds: 1 cells with 1 of the base and 3 of the candidate*"])
+    record = json.loads(records(gated.stage)[-1].read_text())
+    assert {b["role"]: b["seed_of"] for b in record["lineup"]["models"] if b["seed_of"]} == {
+        "clip#2": "clip",
+        "clip#3": "clip",
+    }
+
+
+def test_a_mean_below_the_margin_fails(gated, seeded):
+    assert seeded(0.5, 0.3, 0.3).ret == pytest.ExitCode.TESTS_FAILED
+    (cell,) = said(gated)["cells"]
+    assert (cell["decided"], cell["seeds"]) == ("fail", [1, 3])
+
+
+def test_a_record_with_several_trainings_is_a_base_of_several(gated, seeded):
+    seeded(0.5, 0.5)
+    base = records(gated.stage)[-1]
+    for role in ("clip#2", "clip#3"):
+        gated.stage.bench.lineup.models.pop(role, None)
+    gated.candidate(0.5)
+    gated.run(*CELLS, gate=base)
+    assert ["few_shot[clip, cub]"] == [cell["cell"] for cell in said(gated)["cells"] if cell["seeds"] == [2, 1]]
+
+
+def test_seeds_of_a_role_that_is_not_bound_are_a_clean_error(pytester):
+    pytester.makepyfile("")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--mmbench-seeds", "zoo:clip_seed1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --mmbench-seeds 'zoo:clip_seed1' names no role*write ROLE=SPEC,SPEC"])

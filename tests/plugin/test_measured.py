@@ -126,3 +126,14 @@ def test_fewer_rows_than_shots_names_the_class(folder):
     assert "3 failed" in done.stdout, done.stdout + done.stderr
     assert "'blue'" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_a_table_of_seeds_that_cannot_be_read_is_a_clean_failure(stage, forms, tmp_path):
+    """No crash of pytest, and no verdict that leaves seeds out in silence."""
+    broken = tmp_path / "mine.seeds.json"
+    broken.write_text("{")
+    object.__setattr__(stage.bench.lineup, "seeds", broken)
+    stage.claim("a", forms["supported"])
+    result = stage.run("--mmbench-evidence", "measured")
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["*a cannot be judged: *mine.seeds.json is no table of seed scores that can be read*"])
