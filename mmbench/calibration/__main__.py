@@ -2,6 +2,6 @@
 
 import sys
 
-from mmbench.calibration.page import main
+from mmbench.calibration.command import main
 
 sys.exit(main())

@@ -1,0 +1,105 @@
+"""Probes whose outcome on an example depends on the other test examples: clustering, and retrieval among them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.calibration.design import DESIGNS, Design, Row
+from mmbench.calibration.digit_pool import Rows, mnist
+from mmbench.calibration.resampling import asked, measured
+from mmbench.inputs.mapped import Mapped
+from mmbench.probes.retrieval import LINEAR_MAP_RETRIEVAL
+from mmbench.probes.spectral import CLUSTERING
+from mmbench.scores import Scores
+
+MODELS = ("pca16", "random64")
+HALVES = 16
+CLUSTERED_LOW = 0.92  # of coverage
+ON_HALVES = dataclasses.replace(CLUSTERING, trials=1)
+RETRIEVAL = dataclasses.replace(LINEAR_MAP_RETRIEVAL, trials=1)  # of one map
+
+
+def clustered(examples: int, runs: int, seed: int) -> list[Row]:
+    """Clusters of the test rows; the truth is the mean over other test sets of this size."""
+    population = mnist()
+    return asked(lambda rng: with_halves(MODELS, population.test.drawn(examples, rng), rng), None, runs, seed)
+
+
+def with_halves(
+    models: Sequence[str], test: Rows, rng: np.random.Generator, groups: NDArray[np.int64] | None = None
+) -> dict[str, Scores]:
+    """Scores of the clustered test rows, with the means on HALVES random halves of them, the same for all models.
+
+    A half has half of the rows of each class; of grouped rows, half of the groups of each class.
+    """
+    things = np.arange(len(test)) if groups is None else groups
+    _, first = np.unique(things, return_index=True)
+    halves = [np.flatnonzero(np.isin(things, half)) for half in _halves(test.labels[first], rng)]
+    found = {}
+    for model in models:
+        inputs = mnist().inputs(model, mnist().train.at(np.arange(10)), test)
+        parts = (dataclasses.replace(inputs, test_x=inputs.test_x[rows], test_y=inputs.test_y[rows]) for rows in halves)
+        means = [measured(ON_HALVES, part, 0).outcomes.mean() for part in parts]
+        found[model] = measured(CLUSTERING, inputs, 0, halves=np.array(means, dtype=np.float32), groups=groups)
+    return found
+
+
+def _halves(labels: NDArray[np.int64], rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """The numbers of random halves, every class halved."""
+    found = []
+    for _ in range(HALVES):
+        order = rng.permutation(len(labels))
+        grouped = order[np.argsort(labels[order], kind="stable")]
+        found.append(np.sort(grouped[rng.integers(2) :: 2]))
+    return found
+
+
+def retrieved(examples: int, runs: int, seed: int) -> list[Row]:
+    """Each image is searched, through a linear map, among the test images as another encoder has them."""
+    population = mnist()
+    maps = {m: _map(population.train, m) for m in MODELS}
+
+    def draw(rng: np.random.Generator) -> dict[str, Scores]:
+        test = population.test.at(rng.choice(len(population.test), examples, replace=False))
+        target = population.encoders["pca32"](test.pixels)
+        found = {}
+        for m in MODELS:
+            queries = population.encoders[m](test.pixels) @ maps[m]
+            found[m] = measured(RETRIEVAL, Mapped(queries[None], target[None], np.arange(examples)), 0)
+        return found
+
+    return asked(draw, None, runs, seed)
+
+
+def _map(train: Rows, model: str) -> NDArray[np.float32]:
+    """Least squares from the model's features to the target's."""
+    encoders = mnist().encoders
+    weights, *_ = np.linalg.lstsq(encoders[model](train.pixels), encoders["pca32"](train.pixels), rcond=None)
+    return np.asarray(weights, dtype=np.float32)
+
+
+for _examples, _runs in ((300, 500), (600, 400)):
+    DESIGNS.add(
+        Design(
+            f"clustering, {_examples} examples",
+            "real",
+            functools.partial(clustered, _examples),
+            _runs,
+            low=CLUSTERED_LOW,
+            about="clusters and their names are fitted on the test set; 5 seeds of k-means",
+        )
+    )
+DESIGNS.add(
+    Design(
+        "retrieval among 150 test examples",
+        "real",
+        functools.partial(retrieved, 150),
+        1000,
+        about="recall at 1 of a linear map; the candidates are the test set's own",
+    )
+)
