@@ -2,6 +2,6 @@
 
 import sys
 
-from mmbench.calibration.command import main
+from mmbench.calibration.page import main
 
 sys.exit(main())
