@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmbench.calibration import resampling
 from mmbench.calibration.design import faults
 from mmbench.calibration.designs.ceiling import thinned
 from mmbench.calibration.digit_pool import mnist
@@ -57,6 +58,15 @@ def test_dependent_rows_are_found_and_judged_without_their_groups_too() -> None:
     rows = asked(lambda rng: bank.draw(rng, 5, 300), lambda: bank.means, 200, 0)
     assert [each.get("wrong") for each in rows] == [None, None, "without groups", "without groups"]
     assert any("value of a: 95 % intervals cover" in fault for fault in faults("d", rows[2:]))
+
+
+def test_a_field_that_is_left_out_is_gone_when_the_claim_is_judged(monkeypatch) -> None:
+    bank = made_bank(VIEWS)
+    seen = []
+    judge = resampling.verdict
+    monkeypatch.setattr(resampling, "verdict", lambda form, s: seen.append(s["a"].groups is None) or judge(form, s))
+    asked(lambda rng: bank.draw(rng, 5, 300), lambda: bank.means, 1, 0)
+    assert seen == [False, False, True, True]
 
 
 def test_without_a_known_truth_it_is_the_mean_of_the_other_runs() -> None:
