@@ -162,6 +162,8 @@ def nulls() -> Iterator[Null]:
             tie = f"difference of two, {trials} trials, {shares}"
             yield Null(tie, Above("a", "b"), _means(60, 60), BOTH, trials=trials, shares=shares, interval=True,
                        wrong=trials == 3)  # fmt: skip
+    yield Null("difference of two, 3 trials, trials only, 1,500 examples", Above("a", "b"), _means(60, 60), BOTH,
+               trials=3, shares="trials only", examples=1500, interval=True, wrong=True)  # fmt: skip
     yield Null("Ratio at its factor", Ratio("a", "b", 1.5), _means(60, 40), BOTH, interval=True)
     yield Null("OnPar at its edge", OnPar("a", "b", within=5.0), _means(60, 55), BOTH)
     yield Null("Best, two tie at the top", Best("a"), _means(60, 60, 40, 40), BOTH)

@@ -42,7 +42,7 @@ def test_methods_that_are_wrong_stand_flagged() -> None:
     """Outcomes taken as independent where trials vary; a bootstrap of 3 trials; whatever else is left out is shown."""
     table = rendering.render(RECORD).split("## Methods that are wrong on purpose")[1].split("\n## ")[0]
     for method in ("examples only", "percentile bootstrap"):
-        assert re.search(rf"\| {method} \| difference of two, 3 trials, trials only \| .* \| yes \|", table)
+        assert re.search(rf"\| {method} \| difference of two, 3 trials, trials only, 1,500 .* \| yes \|", table)
     for left_out in ("groups", "halves", "pool"):
         assert f"| without {left_out} |" in table
 
