@@ -94,3 +94,13 @@ for _protocol, _name in ((FEW_SHOT, "prototypes"), (NEIGHBOURS, "neighbours")):
                 about="10 draws from a pool that is drawn anew in each run",
             )
         )
+for _trials in (2, 3):
+    DESIGNS.add(
+        Design(
+            f"prototypes, 5 shots, {_trials} draws, fresh pools of 20 rows a class",
+            "real",
+            functools.partial(fresh_pools, dataclasses.replace(FEW_SHOT.at(shots=5), trials=_trials), 20),
+            1500,
+            about="few draws from a pool that is drawn anew in each run",
+        )
+    )
