@@ -17,6 +17,7 @@ FIELDS = "without "  # how a method is called that leaves a field of the scores 
 def render(record: Mapping[str, Any]) -> str:
     """The page in Markdown."""
     designs = record["designs"]
+    least = min((made["low"] for made in designs), default=LOW)
     lines = [
         "# Calibration of verdicts",
         "",
@@ -25,9 +26,9 @@ def render(record: Mapping[str, Any]) -> str:
         *(f"Made anew by `{again}`." for again in record.get("again", ())),
         "",
         "Each design draws evidence again and again and has claims judged that are only just true or only just false.",
-        f"Bounds: 95 % intervals cover {100 * LOW:g} to {100 * HIGH:g} % (clustering: at least 92 %), and a verdict is",
-        f"false in at most {100 * MOST_FALSE:g} % of runs on each side. What exceeds them by more than three standard",
-        "errors of the simulation is listed here and stands in bold below; one standard error is printed at each rate.",
+        f"Bounds: 95 % intervals cover {100 * LOW:g} to {100 * HIGH:g} % (clustering: from {100 * least:g} %), and a",
+        f"verdict is false in at most {100 * MOST_FALSE:g} % of runs on each side. What exceeds them by more than three",
+        "standard errors of the simulation is listed here and stands in bold below; each rate has one standard error.",
         "",
         *([f"- {fault}" for fault in found_faults(designs)] or ["Nothing exceeds them."]),
         "",
