@@ -27,7 +27,7 @@ def render(record: Mapping[str, Any]) -> str:
         "",
         "Each design draws evidence again and again and has claims judged that are only just true or only just false.",
         f"Bounds: 95 % intervals cover {100 * LOW:g} to {100 * HIGH:g} % (clustering: from {100 * least:g} %), and a",
-        f"verdict is false in at most {100 * MOST_FALSE:g} % of runs on each side. What exceeds them by more than three",
+        f"verdict is false in at most {100 * MOST_FALSE:g} % of runs a side. What exceeds them by more than three",
         "standard errors of the simulation is listed here and stands in bold below; each rate has one standard error.",
         "",
         *([f"- {fault}" for fault in found_faults(designs)] or ["Nothing exceeds them."]),

@@ -68,12 +68,12 @@ def from_bank(kind: str, protocol: Protocol, seeds: int, trials: int, runs: int,
 
 DESIGNS.add(Design("linear probe, 5 seeds", "real", functools.partial(from_bank, "one", LINEAR_PROBE, 200, 5), 1500))
 DESIGNS.add(Design("logistic, 1 trial", "real", functools.partial(from_bank, "one", LOGISTIC, 1, 1), 1500))
-DESIGNS.add(Design("MLP, 5 seeds", "real", functools.partial(from_bank, "one", MLP_HEAD, 40, 5), 1500))
+DESIGNS.add(Design("MLP, 5 seeds", "real", functools.partial(from_bank, "one", MLP_HEAD, 20, 5), 1500))
 DESIGNS.add(
     Design(
         "F1 of MLP on two labels, 5 seeds",
         "real",
-        functools.partial(from_bank, "two", MLP_HEAD, 40, 5),
+        functools.partial(from_bank, "two", MLP_HEAD, 20, 5),
         1500,
         about="images of two digits laid over each other",
     )
