@@ -83,7 +83,7 @@ def _map(train: Rows, model: str) -> NDArray[np.float32]:
     return np.asarray(weights, dtype=np.float32)
 
 
-for _examples, _runs in ((300, 500), (600, 400)):
+for _examples, _runs in ((300, 1000), (600, 700)):
     DESIGNS.add(
         Design(
             f"clustering, {_examples} examples",

@@ -100,7 +100,7 @@ DESIGNS.add(
 DESIGNS.add(
     Design("views, linear probe, 5 seeds", "real", functools.partial(views, LINEAR_PROBE, 60, 5), 1500, about=_OF_60)
 )
-DESIGNS.add(Design("views, clustering", "real", clustered_views, 500, low=CLUSTERED_LOW, about=_OF_60))
+DESIGNS.add(Design("views, clustering", "real", clustered_views, 800, low=CLUSTERED_LOW, about=_OF_60))
 DESIGNS.add(
     Design(
         "dyads, linear probe, 5 seeds",
