@@ -10,8 +10,9 @@ import numpy as np
 from mmbench.calibration.design import DESIGNS, Design, Row
 from mmbench.calibration.designs.few_shot import bank
 from mmbench.calibration.digit_pool import Rows, mnist
-from mmbench.calibration.resampling import asked, measured
+from mmbench.calibration.resampling import asked, measured, predictions
 from mmbench.inputs.pair import Pair, Side
+from mmbench.metrics import METRICS, Jackknifed
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.probes.rdm import RSA, Spread
 from mmbench.scores import Scores
@@ -41,18 +42,28 @@ def of_classes(metric: str, spread: Spread, classes: int, runs: int, seed: int) 
 
 @functools.cache
 def _true(metric: str, spread: Spread) -> dict[str, float]:
-    """The correlation over the pairs of very many classes."""
-    found = compared(metric, spread, mnist().test.at(np.arange(MANY)), np.random.default_rng(MANY))
-    return {model: scores.mean for model, scores in found.items()}
+    """The correlation over the pairs of very many classes; the statistic alone, which needs no jackknife."""
+    how = METRICS.get(metric)
+    assert isinstance(how.outcome, Jackknifed)
+    found = {}
+    for m, pair in _pairs(mnist().test.at(np.arange(MANY)), np.random.default_rng(MANY)).items():
+        found[m] = float(how.outcome.statistic(predictions(RSA.at(spread=spread), pair, 0), pair.truth)[0]) * how.scale
+    return found
 
 
 def compared(metric: str, spread: Spread, images: Rows, rng: np.random.Generator) -> dict[str, Scores]:
-    protocol, encoders = RSA.at(spread=spread), mnist().encoders
+    """Scores of each model's comparison with the reference."""
+    return {m: measured(RSA.at(spread=spread), pair, 0, metric) for m, pair in _pairs(images, rng).items()}
+
+
+def _pairs(images: Rows, rng: np.random.Generator) -> dict[str, Pair]:
+    """By model, the reference's features and the model's of noisy copies of each image, which is a class."""
+    encoders = mnist().encoders
     copies = images.noisy(COPIES, rng).pixels
     labels = np.repeat(np.arange(len(images)), COPIES)
     names = tuple(map(str, range(len(images))))
     sides = {m: Side(m, encoders[m](copies), labels) for m in (REFERENCE, *MODELS)}
-    return {m: measured(protocol, Pair((sides[REFERENCE], sides[m]), names), 0, metric) for m in MODELS}
+    return {m: Pair((sides[REFERENCE], sides[m]), names) for m in MODELS}
 
 
 for _metric in ("nmi", "adjusted_rand", "mean_per_class"):
