@@ -137,7 +137,7 @@ def draw(record: Mapping[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows = [(made, each) for made in record["designs"] for each in right(made) if each["coverage"] is not None]
-    with mpl.rc_context({"svg.hashsalt": "mmbench", "font.size": 6}):
+    with mpl.rc_context({"svg.hashsalt": "mmbench", "svg.fonttype": "none", "font.size": 6}):
         figure = Figure(figsize=(7, 1 + 0.13 * len(rows)), layout="constrained")
         axes = figure.subplots()
         axes.axvspan(100 * LOW, 100 * HIGH, color="0.9")
