@@ -62,7 +62,8 @@ def simulate(options: argparse.Namespace, before: Record) -> Record:
     gate = found.pop(GATE, before.get("gate"))
     results = (kept if options.only else {}) | found
     command = f"python -m mmbench.calibration{_shown(options)}"
-    again = [other for other in before.get("again", ()) if other != command] if options.only else []
+    again = [other for other in before.get("again", ()) if other != command]
+    again += [command] if before.get("command", command) != command else []
     designs = [results[design.name] for design in DESIGNS if design.name in results]
     out = {
         "schema": SCHEMA,
@@ -72,7 +73,7 @@ def simulate(options: argparse.Namespace, before: Record) -> Record:
         "seconds": round(sum(each["seconds"] for each in (*designs, *([gate] if gate else [])))),
         "designs": designs,
     }
-    return out | ({"again": [*again, command]} if options.only else {}) | ({"gate": gate} if gate else {})
+    return out | ({"again": again} if options.only and again else {}) | ({"gate": gate} if gate else {})
 
 
 def _asked(design: Design, only: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ def render(record: Mapping[str, Any]) -> str:
         "# Calibration of verdicts",
         "",
         f"Rendered from `calibration.json`; made by `{record['command']}` in {record['seconds']:.0f} seconds of a core",
-        f"({record['processes']} processes). A design can be made anew alone (`--only NAME`).",
+        f"(processes: {record['processes']}). A design can be made anew alone (`--only NAME`).",
         *(f"Made anew by `{again}`." for again in record.get("again", ())),
         "",
         "Each design draws evidence again and again and has claims judged that are only just true or only just false.",
