@@ -20,7 +20,7 @@ from mmbench.scores import Scores
 REFERENCE = "pixels"
 MODELS = ("pca16", "random64")
 COPIES = 4  # of each image, with noise: the images of its class
-MANY = 2000  # classes, for the true correlation
+MANY = 2000  # images: the population of classes
 
 
 def of_rows(metric: str, trials: int, examples: int, runs: int, seed: int) -> list[Row]:
@@ -32,7 +32,7 @@ def of_rows(metric: str, trials: int, examples: int, runs: int, seed: int) -> li
 def of_classes(metric: str, spread: Spread, classes: int, runs: int, seed: int) -> list[Row]:
     """Each class is a real image in several noisy copies; two models are compared with the pixels."""
     truth = functools.partial(_true, metric, spread)
-    test = mnist().test
+    test = mnist().test.at(np.arange(MANY))  # the population whose truth is computed
 
     def draw(rng: np.random.Generator) -> dict[str, Scores]:
         return compared(metric, spread, test.at(rng.choice(len(test), classes, replace=False)), rng)
