@@ -1,4 +1,4 @@
-"""Simulations of the judge: interval coverage, false verdicts on planted nulls, power, and methods that must be caught.
+"""Planted nulls: every form at the edge of its truth, how often a true lead is supported, and methods to be caught.
 
 Outcomes are 0 or 1 from the latent model of ``planted_evidence.planted_scores``: examples differ in difficulty, trials
 in luck, and half of both belongs to the model alone, so that differences vary with trials and with examples.
@@ -9,20 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import stats
+from mmbench.calibration.design import BOTH, Row, row
 from mmbench.calibration.planted_evidence import planted_scores
 from mmbench.claims.claim import Claim, Place, Printed
 from mmbench.conditions import Linear, cell
 from mmbench.forms import (
     Above,
     All,
-    AtLeast,
-    AtMost,
     Best,
     BestRank,
     Chain,
@@ -37,13 +35,16 @@ from mmbench.forms import (
 from mmbench.forms import Any as AnyOf
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
+from mmbench.scores import Scores
 from mmbench.stats.correlations import spearman
 from mmbench.verdict import Measured, Published, Verdict, judge
 
 Interval = tuple[float, float]
 Method = Callable[[list[NDArray]], Interval]
-LOW, HIGH, LEVEL = 0.93, 0.97, 0.05
 OWN = 0.5
+TRIALS = (2, 3, 5, 10)
+EFFECTS = (2.0, 4.0, 6.0, 8.0, 12.0)  # points
+CORRELATED = (0.95, 0.2)
 # Latent shares of variance by name: (examples, trials).
 SHARES = {
     "examples dominate": (0.6, 0.0005),
@@ -53,16 +54,11 @@ SHARES = {
 }
 
 
-# Coverage
-
-
-def crossed_components(outcomes: list[NDArray]) -> Interval:
-    """mmbench's own: crossed variance components, capped Satterthwaite degrees of freedom."""
-    return stats.crossed_mean(outcomes, [1.0, -1.0], ["same", "same"]).interval()
+# Methods that are wrong on purpose
 
 
 def examples_only(outcomes: list[NDArray]) -> Interval:
-    """Wrong on purpose: every outcome of every trial taken as independent."""
+    """Every outcome of every trial taken as independent."""
     difference = (outcomes[0] - outcomes[1]).ravel()
     half = 1.96 * difference.std(ddof=1) / math.sqrt(difference.size)
     return float(difference.mean() - half), float(difference.mean() + half)
@@ -80,38 +76,20 @@ def percentile_bootstrap(outcomes: list[NDArray], draws: int = 200) -> Interval:
 
 
 METHODS: dict[str, Method] = {
-    "crossed components": crossed_components,
-    "examples only (wrong)": examples_only,
-    "percentile bootstrap (wrong)": percentile_bootstrap,
+    "examples only": examples_only,
+    "percentile bootstrap": percentile_bootstrap,
 }
 
 
-def coverage(method: str, shares: str, trials: int, runs: int, *, examples: int = 300, seed: int = 0) -> dict[str, Any]:
-    """How often the 95 % interval of a difference of two models (65 against 60 %) holds the truth."""
-    example_share, trial_share = SHARES[shares]
-    truth, hits, width = 0.05, 0, 0.0
-    for run in range(runs):
-        scores = planted_scores(
-            {_a: 65.0, _b: 60.0},
-            seed=seed + run,
-            trials=trials,
-            examples=examples,
-            example_share=example_share,
-            trial_share=trial_share,
-            own=OWN,
-        )
-        low, high = METHODS[method]([s.outcomes for s in scores.values()])
-        hits += low <= truth <= high
-        width += (high - low) / runs
-    return {
-        "method": method,
-        "shares": shares,
-        "trials": trials,
-        "examples": examples,
-        "runs": runs,
-        "coverage": hits / runs,
-        "width": 100 * width,
-    }
+def wrong(null: Null, runs: int, seed: int = 0) -> Iterator[Row]:
+    """How often the 95 % intervals of METHODS hold a difference of two models that is 0."""
+    hits = dict.fromkeys(METHODS, 0)
+    for scores in planted(null, runs, seed):
+        for name, method in METHODS.items():
+            low, high = method([s.outcomes for s in scores.values()])
+            hits[name] += low <= 0 <= high
+    for name, count in hits.items():
+        yield {"asked": "difference", "runs": runs, "coverage": count / runs, "false": [], "wrong": name}
 
 
 # False verdicts
@@ -130,6 +108,9 @@ class Null:
     shares: str = "examples and trials"
     printed: dict[Cell, tuple[float, int]] = field(default_factory=dict)  # true std and n, instead of outcomes
     decimals: int | None = None  # printed numbers are rounded
+    interval: bool = False  # whether one quantity is judged, of which both verdicts are false
+    wrong: bool = False  # whether METHODS are tried on it too
+    asked: str = "verdict"
 
 
 def _cell(model: str, dataset: str = "set") -> Cell:
@@ -172,19 +153,19 @@ def _rank_correlation(means: dict[Cell, float]) -> float:
 
 
 EIGHT = _terms("left", 8), _terms("right", 8)
-BOTH = ("supported", "refuted")
 SUPPORTED, REFUTED = ("supported",), ("refuted",)
 
 
 def nulls() -> Iterator[Null]:
     """Every form at the edge of its truth, and the awkward cases."""
-    for trials in (3, 5, 10):
-        for shares in ("examples dominate", "examples and trials", "trials dominate"):
-            tie = f"Above, a tie, {trials} trials, {shares}"
-            yield Null(tie, Above("a", "b"), _means(60, 60), BOTH, trials=trials, shares=shares)
-    yield Null("AtMost at its slack", AtMost("a", "b", slack=2.0), _means(62, 60), BOTH)
-    yield Null("AtLeast at its value", AtLeast("a", 60.0), _means(60), BOTH)
-    yield Null("Ratio at its factor", Ratio("a", "b", 1.5), _means(60, 40), BOTH)
+    for trials in TRIALS:
+        for shares in SHARES:
+            tie = f"difference of two, {trials} trials, {shares}"
+            yield Null(tie, Above("a", "b"), _means(60, 60), BOTH, trials=trials, shares=shares, interval=True,
+                       wrong=trials == 3)  # fmt: skip
+    yield Null("difference of two, 3 trials, trials only, 1,500 examples", Above("a", "b"), _means(60, 60), BOTH,
+               trials=3, shares="trials only", examples=1500, interval=True, wrong=True)  # fmt: skip
+    yield Null("Ratio at its factor", Ratio("a", "b", 1.5), _means(60, 40), BOTH, interval=True)
     yield Null("OnPar at its edge", OnPar("a", "b", within=5.0), _means(60, 55), BOTH)
     yield Null("Best, two tie at the top", Best("a"), _means(60, 60, 40, 40), BOTH)
     yield Null("Best, all four tie", Best("a"), _means(60, 60, 60, 60), BOTH)
@@ -197,16 +178,14 @@ def nulls() -> Iterator[Null]:
     yield Null("All of four ties", All(ties), _means(60, 60, 60, 60, 60), BOTH)
     yield Null("Wins 2 of 4, one true, three ties", Wins(ties, 2), _means(60, 45, 60, 60, 60), SUPPORTED)
     yield Null("Wins 2 of 4, two false, two ties", Wins(ties, 2), _means(60, 75, 75, 60, 60), REFUTED)
-    yield Null("Trend, flat", Trend((0.0, 1.0, 2.0), _terms("set", 3)), _means(60, 60, 60), BOTH)
-    yield Null("Group of one against a group of three", Above("a", "three"), _means(60, 65, 60, 55), BOTH)
-    yield Null("One trial", Above("a", "b"), _means(60, 60), BOTH, trials=1, shares="no trials")
-    yield Null("Near the ceiling, 99.5 % each", Above("a", "b"), _means(99.5, 99.5), BOTH, examples=100)
-    yield Null("Near the ceiling, value 99 %", AtLeast("a", 99.0), _means(99.0), BOTH, examples=100, trials=1,
-               shares="no trials")  # fmt: skip
+    yield Null("Trend, flat", Trend((0.0, 1.0, 2.0), _terms("set", 3)), _means(60, 60, 60), BOTH, interval=True)
+    group = Above("a", "three")
+    yield Null("Group of one against a group of three", group, _means(60, 65, 60, 55), BOTH, interval=True)
     for spread in (20.0, 4.0):
         size = "wide" if spread > 10 else "narrow"
-        yield Null(f"Pearson at 0.7, {size} spread", Correlates(*EIGHT, 0.7), _correlated(0.7, spread), BOTH)
-    yield Null("Pearson at 0", Correlates(*EIGHT, 0.0), _correlated(0.0, 10.0), BOTH)
+        yield Null(f"Pearson at 0.7, {size} spread", Correlates(*EIGHT, 0.7), _correlated(0.7, spread), BOTH,
+                   interval=True)  # fmt: skip
+    yield Null("Pearson at 0", Correlates(*EIGHT, 0.0), _correlated(0.0, 10.0), BOTH, interval=True)
     for step in (4.0, 1.0):
         steps = {_cell(m, "left"): 45 + step * i for i, m in enumerate("abcdefgh")}
         steps |= {_cell(m, "right"): 45 + step * v for m, v in zip("abcdefgh", (1, 2, 4, 3, 7, 8, 5, 6), strict=True)}
@@ -219,10 +198,7 @@ def nulls() -> Iterator[Null]:
         form = Correlates(*EIGHT, _rank_correlation(groups) - 0.02 * turn, method="spearman")
         yield Null(f"Spearman of near ties in two groups, {order}", form, groups, false)
     mean_form = MeanCorrelates((Correlates(*EIGHT, 0.0), Correlates(EIGHT[1], EIGHT[0], 0.0)), 0.7)
-    yield Null("Mean of correlations at 0.7", mean_form, _correlated(0.7, 10.0), BOTH)
-    for name, stds in (("equal spreads", (1.0, 1.0)), ("unequal spreads", (0.2, 2.0))):
-        printed = {_a: (stds[0], 5), _b: (stds[1], 5)}
-        yield Null(f"Printed, n = 5, {name}", Above("a", "b"), _means(60, 60), BOTH, printed=printed)
+    yield Null("Mean of correlations at 0.7", mean_form, _correlated(0.7, 10.0), BOTH, interval=True)
     coarse = {_a: (0.03, 5), _b: (0.03, 5)}
     yield Null("Printed, spreads round to 0.0", Above("a", "b"), _means(60.02, 60.02), BOTH, printed=coarse, decimals=1)
 
@@ -237,15 +213,11 @@ def claim_of(null: Null) -> Claim:
     return Claim("null", null.name, Place("null"), null.form, (FEW_SHOT,), datasets, models, GROUPS)
 
 
-def verdicts(null: Null, runs: int, seed: int = 0) -> Iterator[Verdict]:
-    """The null judged ``runs`` times on fresh evidence."""
-    claim = claim_of(null)
+def planted(null: Null, runs: int, seed: int = 0) -> Iterator[dict[Cell, Scores]]:
+    """Fresh outcomes for every run."""
     example_share, trial_share = SHARES.get(null.shares, (0.4, 0.0))
     for run in range(runs):
-        if null.printed:
-            yield judge(claim, Published(_print(null, np.random.default_rng(seed + run))))
-            continue
-        scores = planted_scores(
+        yield planted_scores(
             null.means,
             seed=seed + run,
             trials=null.trials,
@@ -254,7 +226,17 @@ def verdicts(null: Null, runs: int, seed: int = 0) -> Iterator[Verdict]:
             trial_share=trial_share,
             own=OWN,
         )
-        yield judge(claim, Measured(scores.__getitem__))
+
+
+def verdicts(null: Null, runs: int, seed: int = 0) -> Iterator[Verdict]:
+    """The null judged ``runs`` times on fresh evidence."""
+    claim = claim_of(null)
+    if null.printed:
+        for run in range(runs):
+            yield judge(claim, Published(_print(null, np.random.default_rng(seed + run))))
+    else:
+        for scores in planted(null, runs, seed):
+            yield judge(claim, Measured(scores.__getitem__))
 
 
 def _print(null: Null, rng: np.random.Generator) -> dict[Cell, Printed]:
@@ -269,55 +251,23 @@ def _print(null: Null, rng: np.random.Generator) -> dict[Cell, Printed]:
     return out
 
 
-def false_verdicts(null: Null, runs: int, seed: int = 0) -> dict[str, Any]:
-    """Rates of supported and refuted on a null."""
-    found: list[str] = [verdict.outcome for verdict in verdicts(null, runs, seed)]
-    rates = {outcome: found.count(outcome) / runs for outcome in BOTH}
-    return {"null": null.name, "runs": runs, "false": list(null.false), **rates}
+def ask(null: Null, runs: int, seed: int = 0) -> list[Row]:
+    """The row of a null, and those of wrong methods where a difference of two models is asked about."""
+    p = [(v.p_support, v.p_refute) for v in verdicts(null, runs, seed)]
+    found = row(null.asked, *zip(*p, strict=True), false=null.false, interval=null.interval)
+    return [found, *(wrong(null, runs, seed) if null.wrong else ())]
 
 
-def power(effect: float, trials: int, runs: int, *, examples: int = 300, seed: int = 0) -> dict[str, Any]:
-    """How often ``Above`` is supported when it is true by ``effect`` points."""
-    means = _means(60 + effect, 60)
-    true = Null("power", Above("a", "b"), means, (), trials=trials, examples=examples)
-    hits = sum(verdict.outcome == "supported" for verdict in verdicts(true, runs, seed))
-    return {"effect": effect, "trials": trials, "examples": examples, "runs": runs, "power": hits / runs}
-
-
-def correlation_power(method: Literal["pearson", "spearman"], r: float, runs: int, *, seed: int = 0) -> dict[str, Any]:
-    """How often "at least 0.7" is supported and refuted of eight models 40 points apart, ``r`` being Pearson's."""
-    means = _correlated(r, 20.0)
-    clear = Null("power", Correlates(*EIGHT, 0.7, method=method), means, ())
-    rates = false_verdicts(clear, runs, seed)
-    truth = r if method == "pearson" else _rank_correlation(means)
-    return {"method": method, "truth": truth, "runs": runs, **{outcome: rates[outcome] for outcome in BOTH}}
-
-
-# The check
-
-
-def noise(rate: float, runs: int) -> float:
-    """Three standard errors of a rate seen in so many runs."""
-    return 3 * math.sqrt(rate * (1 - rate) / runs)
-
-
-def faults(record: dict[str, Any]) -> list[str]:
-    """What a record shows to be out of bounds beyond its own Monte Carlo error (three standard errors)."""
-    out: list[str] = []
-    for row in record.get("coverage", ()):
-        out.extend(_off(row["coverage"], row["runs"], f"{row['method']}, {row['shares']}, {row['trials']} trials"))
-    for row in record.get("statistics", ()):
-        out.extend(_off(row["coverage"], row["runs"], row["statistic"]))
-    for row in (*record.get("nulls", ()), *record.get("statistics", ())):
-        for outcome in row.get("false", BOTH):
-            if row[outcome] > LEVEL + noise(LEVEL, row["runs"]):
-                name = row.get("null") or row["statistic"]
-                out.append(f"{name}: {100 * row[outcome]:.1f} % falsely {outcome}")
-    return out
-
-
-def _off(coverage: float, runs: int, where: str) -> Iterator[str]:
-    if coverage < LOW - noise(LOW, runs):
-        yield f"{where}: 95 % intervals cover {100 * coverage:.1f} %"
-    if coverage > HIGH + noise(HIGH, runs):
-        yield f"{where}: 95 % intervals cover {100 * coverage:.1f} %, wider than they need be"
+def powers() -> Iterator[tuple[str, Null]]:
+    """Leads and correlations that are clearly true or false, by what they are."""
+    for trials in TRIALS:
+        for effect in EFFECTS:
+            lead = Null("", Above("a", "b"), _means(60 + effect, 60), (), trials=trials)
+            yield f"lead of {effect:g} points, {trials} trials", lead
+    methods: tuple[Literal["pearson", "spearman"], ...] = ("pearson", "spearman")
+    for method in methods:
+        for r in CORRELATED:
+            means = _correlated(r, 20.0)
+            truth = r if method == "pearson" else _rank_correlation(means)
+            clear = Null("", Correlates(*EIGHT, 0.7, method=method), means, ())
+            yield f"{method} truly {truth:.2f}, at least 0.7", clear

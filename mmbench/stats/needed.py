@@ -29,8 +29,8 @@ def needed(estimate: Estimate, level: float = LEVEL, most: float = MOST_NEEDED) 
     """How many times more trials, or examples, would settle ``estimate`` at one-sided ``level`` if it stayed as it is.
 
     Trials divide the trial component, but not its part that belongs to the training pool; examples divide the example
-    component; units divide what further levels add. What one cannot shrink (the examples' own share and the pool's under
-    more trials, the trials' under more examples) stays and may make settling impossible.
+    component; units divide what further levels add. What one cannot shrink (the examples' own share and the pool's
+    under more trials, the trials' under more examples) stays and may make settling impossible.
     """
     e = estimate if estimate.value > 0 else mirrored(estimate)
     if e.value == 0 or not math.isfinite(e.se):

@@ -1,148 +1,140 @@
-"""The judge is calibrated by simulation, the check that says so can fail, and the page is the record's."""
+"""The page is the record's, the record holds every design, and the command makes some of them again."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from mmbench.calibration import page as calibration
-from mmbench.calibration.simulation import SHARES, correlation_power, coverage, false_verdicts, faults, nulls, power
+from mmbench.calibration import page, rendering
+from mmbench.calibration.design import DESIGNS, Design, row
 from mmbench.errors import UnknownName
 
-RUNS = 150  # the bounds below allow three standard errors of this many; reports/calibration.json has more
-REPORTS = Path(calibration.__file__).parents[2] / "reports"
-
-
-@pytest.mark.parametrize("trials", [3, 10])
-@pytest.mark.parametrize("shares", SHARES)
-def test_intervals_cover(shares: str, trials: int) -> None:
-    assert faults({"coverage": [coverage("crossed components", shares, trials, RUNS, seed=5_000)]}) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["examples only (wrong)", "percentile bootstrap (wrong)"])
-def test_the_check_flags_wrong_methods(method: str) -> None:
-    """With 3 trials that are all that varies, resampling or ignoring trials gives intervals that are far too narrow."""
-    found = faults({"coverage": [coverage(method, "trials only", 3, 100, examples=1500)]})
-    assert len(found) == 1
-    assert method in found[0]
-
-
-NULLS = {null.name: null for null in nulls()}
-RANKED = [name for name in NULLS if name.startswith(("Spearman", "BestRank"))]  # seconds each
-
-
-@pytest.mark.parametrize("name", [name for name in NULLS if name not in RANKED])
-def test_false_verdicts_stay_within_five_percent(name: str) -> None:
-    assert faults({"nulls": [false_verdicts(NULLS[name], RUNS, seed=5_000)]}) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RANKED)
-def test_ranks_stay_within_five_percent(name: str) -> None:
-    assert faults({"nulls": [false_verdicts(NULLS[name], 40, seed=5_000)]}) == []
-
-
-@pytest.mark.parametrize(("r", "outcome"), [(0.95, "supported"), (0.2, "refuted")])
-def test_clear_correlations_are_settled(r: float, outcome: str) -> None:
-    assert correlation_power("pearson", r, 20)[outcome] >= 0.9
-
-
-def test_the_check_flags_false_verdicts() -> None:
-    row = {"null": "x", "runs": 500, "false": ["supported"], "supported": 0.09, "refuted": 0.5}
-    assert faults({"nulls": [row]}) == ["x: 9.0 % falsely supported"]
-    assert faults({"nulls": [row | {"supported": 0.05}]}) == []
-    assert faults({"nulls": [row | {"runs": 50}]}) == []
-
-
-def test_the_check_flags_intervals_too_wide() -> None:
-    row = {"method": "m", "shares": "s", "trials": 5, "runs": 5000, "coverage": 0.995}
-    assert "wider than they need be" in faults({"coverage": [row]})[0]
-
-
-def test_power_grows_with_the_effect() -> None:
-    rates = [power(effect, 5, 40)["power"] for effect in (0.0, 6.0, 20.0)]
-    assert rates[0] < rates[1] < rates[2]
-    assert rates[2] > 0.95
+REPORTS = Path(page.__file__).parents[2] / "reports"
+RECORD = json.loads((REPORTS / "calibration.json").read_text())
+QUICK = "printed correlation of 12 pairs"
 
 
 def test_the_page_is_rendered_from_the_record() -> None:
-    record = json.loads((REPORTS / "calibration.json").read_text())
-    assert (REPORTS / "calibration.md").read_text() == calibration.render(record)
-    assert record["command"] in calibration.render(record)
-    for fault in faults({"nulls": record["nulls"]}):
-        assert fault in calibration.render(record)
+    shown = rendering.render(RECORD)
+    assert (REPORTS / "calibration.md").read_text() == shown
+    assert RECORD["command"] in shown
+    for fault in rendering.found_faults(RECORD["designs"]):
+        assert f"- {fault}\n" in shown
 
 
-def test_the_wrong_method_stands_flagged_in_the_record() -> None:
-    record = json.loads((REPORTS / "calibration.json").read_text())
-    wrong = [row for row in record["coverage"] if row["method"] == "examples only (wrong)"]
-    assert len(wrong) == len(SHARES)
-    assert all(faults({"coverage": [row]}) for row in wrong)
+def test_the_record_holds_every_design_once_and_in_order() -> None:
+    assert [made["name"] for made in RECORD["designs"]] == DESIGNS.names()
+    for made in RECORD["designs"]:
+        rows = [(each["asked"], each.get("wrong")) for each in made["rows"]]
+        assert len(set(rows)) == len(rows) > 0
+
+
+def test_every_row_stands_in_the_table_once() -> None:
+    shown = rendering.render(RECORD)
+    table = shown.split("## Coverage and false verdicts")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith(("| **", "| design"))]
+    designs = [made for made in RECORD["designs"] if made["kind"] != "power"]
+    assert len(rows) == sum(len(rendering.right(made)) for made in designs)
+
+
+def test_methods_that_are_wrong_stand_flagged() -> None:
+    """Outcomes taken as independent where trials vary; a bootstrap of 3 trials; whatever else is left out is shown."""
+    table = rendering.render(RECORD).split("## Methods that are wrong on purpose")[1].split("\n## ")[0]
+    for method in ("examples only", "percentile bootstrap"):
+        assert re.search(rf"\| {method} \| difference of two, 3 trials, trials only, 1,500 .* \| yes \|", table)
+    for left_out in ("groups", "halves", "pool"):
+        assert f"| without {left_out} |" in table
+
+
+def test_what_exceeds_is_bold_and_what_is_no_error_stands_in_brackets() -> None:
+    found = row("value", [0.01] * 100, [0.5] * 100, false=["refuted"])
+    made = {"name": "x", "kind": "real", "about": "y", "low": 0.93, "rows": [found]}
+    shown = rendering.render({"command": "c", "seconds": 1, "processes": 1, "designs": [made]})
+    assert "| x: y | value | **0.0 ± 0.0 %** | (100.0 ± 0.0 %) | 0.0 ± 0.0 % | 100 |" in shown
+    assert "- x, value: 95 % intervals cover 0.0 %\n" in shown
+
+
+def test_a_clean_record_says_so() -> None:
+    made = {
+        "name": "x",
+        "kind": "real",
+        "about": "",
+        "low": 0.93,
+        "rows": [row("value", [0.5] * 19 + [0.01], [0.5] * 20)],
+    }
+    assert "Nothing exceeds them." in rendering.render(
+        {"command": "c", "seconds": 1, "processes": 1, "designs": [made]}
+    )
+
+
+# The command
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "calibration.json").write_text((REPORTS / "calibration.json").read_text())
+    (tmp_path / "calibration.json").write_text(json.dumps(RECORD))
     return tmp_path
 
 
-def test_some_rows_are_made_again_and_the_rest_is_kept(folder: Path) -> None:
-    before = json.loads((folder / "calibration.json").read_text())
-    name = "AtMost at its slack"
-    assert calibration.main(["--only", name, "--runs", "3", "--folder", str(folder)]) == 0
+def arguments(folder: Path, *more: str) -> list[str]:
+    return [*more, "--folder", str(folder), "--work", str(folder / "work"), "--processes", "1"]
+
+
+def test_some_designs_are_made_again_and_the_rest_is_kept(folder: Path) -> None:
+    assert page.main(arguments(folder, "--only", QUICK, "--runs", "5")) == 0
     after = json.loads((folder / "calibration.json").read_text())
-    assert [row["null"] for row in after["nulls"]] == [row["null"] for row in before["nulls"]]
-    changed = [row for row, old in zip(after["nulls"], before["nulls"], strict=True) if row != old]
-    assert [(row["null"], row["runs"]) for row in changed] == [(name, 3)]
-    assert {key for key in after if after[key] != before.get(key)} == {"nulls", "again"}
-    page = (folder / "calibration.md").read_text()
-    assert page == calibration.render(after)
-    assert "python -m mmbench.calibration --only 'AtMost at its slack' --runs 3 --seed 0" in page
+    assert [made["name"] for made in after["designs"]] == [made["name"] for made in RECORD["designs"]]
+    changed = [made for made, old in zip(after["designs"], RECORD["designs"], strict=True) if made != old]
+    assert {(made["name"].partition(",")[0], made["runs"]) for made in changed} == {(QUICK, 5)}
+    assert after["command"] == RECORD["command"]
+    text = (folder / "calibration.md").read_text()
+    assert text == rendering.render(after)
+    assert f"Made anew by `python -m mmbench.calibration --only '{QUICK}' --runs 5 --seed 0`" in text
 
 
-def test_a_row_that_is_new_is_added_and_made_again_only_once(folder: Path) -> None:
-    record = json.loads((folder / "calibration.json").read_text())
-    record["statistics"] = []
-    for runs in (2, 3):
-        record = calibration.simulate_again(record, ["micro-averaged F1, 100"], runs)
-    assert [(row["statistic"], row["runs"]) for row in record["statistics"]] == [
-        ("micro-averaged F1, 100 rows, 1 trial: value", 3),
-        ("micro-averaged F1, 100 rows, 1 trial: difference of two models", 3),
-    ]
-    assert "| micro-averaged F1, 100 rows, 1 trial: value |" in calibration.render(record)
+def test_a_name_that_begins_no_design_is_refused_before_anything_is_simulated(folder: Path) -> None:
+    with pytest.raises(UnknownName, match=r"no design or kind of design named 'planned'\. Did you mean 'planted'"):
+        page.main(arguments(folder, "--only", "planned"))
+    assert not (folder / "work").exists()
 
 
-def test_a_name_that_begins_no_row_is_refused_before_anything_is_simulated(folder: Path) -> None:
-    with pytest.raises(UnknownName, match=r"no section or row of the calibration named 'nuls'\. Did you mean 'nulls'"):
-        calibration.main(["--only", "nuls", "--folder", str(folder)])
-
-
-def test_every_row_of_the_record_has_a_name_of_its_own() -> None:
-    record = json.loads((REPORTS / "calibration.json").read_text())
-    for section in ("coverage", "nulls", "statistics", "power", "correlation_power"):
-        names = [calibration.name_of(row) for row in record[section]]
-        assert len(set(names)) == len(names)
-
-
-def test_the_record_holds_what_is_simulated_now() -> None:
-    record = json.loads((REPORTS / "calibration.json").read_text())
-    tasks = list(calibration.tasks(1))
-    assert len(record["nulls"]) == sum(task.section == "nulls" for task in tasks)
-    shown = {row["statistic"].split(":")[0] for row in record["statistics"]}
-    assert shown == {task.name for task in tasks if task.section == "statistics"}
-
-
-def test_the_command_writes_record_page_and_figure(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(calibration, "TRIALS", (3,))
-    monkeypatch.setattr(calibration, "EFFECTS", (5.0,))
-    monkeypatch.setattr(calibration.simulation, "nulls", lambda: iter([next(iter(nulls()))]))
-    monkeypatch.setattr(calibration.statistic_simulation, "designs", lambda: iter([]))
-    assert calibration.main(["--runs", "2", "--folder", str(tmp_path)]) == 0
+def test_the_command_writes_record_page_and_figures(tmp_path: Path, monkeypatch) -> None:
+    few = [design for design in DESIGNS if design.name.startswith(QUICK)]
+    monkeypatch.setattr(page, "DESIGNS", few)
+    assert page.main(arguments(tmp_path, "--runs", "4", "--without-gate")) == 0
     assert {path.name for path in tmp_path.iterdir()} == {
         "calibration.json",
         "calibration.md",
         "calibration.svg",
-        "calibration_gate.svg",
+        "work",
     }
-    assert "--runs 2" in (tmp_path / "calibration.md").read_text()
+    record = json.loads((tmp_path / "calibration.json").read_text())
+    assert [made["runs"] for made in record["designs"]] == [4, 4]
+    assert record["command"] == "python -m mmbench.calibration --runs 4 --seed 0"
+
+
+def test_a_record_of_the_first_edition_is_replaced_and_its_gate_kept(tmp_path: Path, monkeypatch) -> None:
+    old = {"schema": 1, "command": "old", "again": [{"command": "older"}], "gate": RECORD["gate"]}
+    (tmp_path / "calibration.json").write_text(json.dumps(old))
+    monkeypatch.setattr(page, "DESIGNS", [Design("one", "real", lambda runs, seed: [row("v", [0.5], [0.5])], 1)])
+    monkeypatch.setattr(page, "made", lambda jobs, *_, **__: {job.name: _result(job) for job in jobs})
+    assert page.main(arguments(tmp_path, "--without-gate")) == 0
+    record = json.loads((tmp_path / "calibration.json").read_text())
+    assert record["gate"] == RECORD["gate"]
+    assert "again" not in record
+    assert (tmp_path / "calibration_gate.svg").is_file()
+
+
+def _result(job) -> dict:
+    rows = [row("value", [0.5], [0.5])]
+    return {
+        "name": job.name,
+        "kind": "real",
+        "about": "",
+        "low": 0.93,
+        "runs": 1,
+        "seed": 0,
+        "seconds": 0.0,
+        "rows": rows,
+    }
