@@ -28,8 +28,8 @@ the population may still differ (rule of three): one example more that turns ove
 
 Pseudo-values of a jackknifed statistic go through the same components. No single one of them can turn over, so none is
 counted, except where they do not vary at all: no spread seen is no proof of none, and the statistic's whole range
-stands in. Nor does their third cumulant count: it is that of a linear approximation, and correcting for it made
-differences of statistics no better (``tests/stats/test_tails.py``).
+stands in. Nor does their third moment count: it is that of a linear approximation. A contrast of several such
+statistics is skewed as Fisher's scale says (``Joint``), a single one is tested on that scale.
 
 Examples that were made from one thing are not independent: ``stats.grouped`` says what takes the place of the example
 and residual components. Cells whose probe is fitted on its test examples are measured on halves of them too:

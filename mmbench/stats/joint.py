@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmbench.stats import levels as further
 from mmbench.stats.blocks import Block, block_root, example_parts, ratio, trial_parts, unseen
-from mmbench.stats.estimates import Array, Contrasts
+from mmbench.stats.estimates import EDGE, Array, Contrasts
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Joint:
         df = ratio(total**2, over_trials + over_examples + over_levels)
         df = np.minimum(df, df_trials * ratio(total, own_trials) ** (1 - 2 / (1 + df_trials) ** 2))
         least, most = self._range(rows, constants, ~flat)
+        third += self._third_of_bounded(rows)
         lowest, highest = self._reachable(rows, constants)
         return Contrasts(
             value=rows @ self.means + constants,
@@ -93,6 +94,26 @@ class Joint:
             shift = constants[single]
             least[single], most[single] = ends[:, 0] + shift, ends[:, 1] + shift
         return least, most
+
+    def _third_of_bounded(self, rows: Array) -> Array:
+        """Third cumulant of contrasts of several cells that are tested on Fisher's scale when each is by itself.
+
+        Such a cell is ``g(z) = middle + half tanh(z)`` with z nearly normal, so a contrast of them is skewed; by the
+        delta method to second order, ``3 sum of w_i g''_i (Cov(cell_i, contrast) / g'_i)^2``.
+        """
+        out = np.zeros(len(rows))
+        if self.limits is None:
+            return out
+        bounded = np.isfinite(self.limits).all(axis=1)
+        several = np.flatnonzero(((rows != 0).sum(axis=1) > 1) & (rows[:, bounded] != 0).any(axis=1))
+        if len(several):
+            low, high = self.limits[bounded].T
+            half, at = (high - low) / 2, self.means[bounded]
+            inside = np.clip((at - (low + high) / 2) / half, -1 + EDGE, 1 - EDGE)
+            slope = half * (1 - inside**2)
+            shared = rows[several] @ self.covariance()[:, bounded]
+            out[several] = 3 * (rows[several][:, bounded] * (-2 * inside * slope) * (shared / slope) ** 2).sum(axis=1)
+        return out
 
     def _reachable(self, rows: Array, constants: Array) -> tuple[Array, Array]:
         """The least and the largest value that each contrast can have."""

@@ -137,23 +137,26 @@ def evidence(networks: Networks | None, difference: float) -> Measured:
 
 
 def test_seeds_widen_the_interval_by_their_variance(networks) -> None:
-    cells = CLAIM.cells["measured"]
-    alone, seeds = (gather(CLAIM, evidence(n, 3.0), cells) for n in (None, networks))
+    cells, loud = CLAIM.cells["measured"], with_loud_seeds(networks)
+    alone, seeds = (gather(CLAIM, evidence(n, 3.0), cells) for n in (None, loud))
     assert (alone.networks, seeds.networks) == ("these networks", SEEDS)
-    row = networks.table.at[FIVE.fingerprint(), "cub", ()]
-    excess = networks.table.total[row, row] - networks.table.sampling[row, row]
+    row = loud.table.at[FIVE.fingerprint(), "cub", ()]
+    excess = loud.table.total[row, row] - loud.table.sampling[row, row]
     narrow, wide = (g.joint.contrasts([[1.0, -1.0]])[0] for g in (alone, seeds))
     assert excess > 0
     assert wide.se**2 - narrow.se**2 == pytest.approx(2 * excess)
 
 
 def test_a_lead_within_the_seeds_is_open_and_the_verdict_says_how_many_trainings_settle_it(networks) -> None:
-    loud = networks.table.model_copy(update={"rows": tuple(_loud(row) for row in networks.table.rows)})
-    loud = SeedTable.model_validate(loud.model_dump(by_alias=True))
     assert judge(CLAIM, evidence(None, 4.0)).outcome == "supported"
-    verdict = judge(CLAIM, evidence(dataclasses.replace(networks, table=loud), 4.0))
+    verdict = judge(CLAIM, evidence(with_loud_seeds(networks), 4.0))
     assert verdict.outcome == "inconclusive"
     assert "trainings of each recipe (now 1)" in verdict.settle
+
+
+def with_loud_seeds(networks):
+    loud = networks.table.model_copy(update={"rows": tuple(_loud(row) for row in networks.table.rows)})
+    return dataclasses.replace(networks, table=SeedTable.model_validate(loud.model_dump(by_alias=True)))
 
 
 def _loud(row):
