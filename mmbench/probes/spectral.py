@@ -156,6 +156,7 @@ PROBES.add(
         fits_test=True,
         title="Unsupervised clustering accuracy (as Devillers et al. 2021, Fig. 3)",
         task="clustering",
+        side_by_side=True,
         about="clusters of the test rows, named after classes",
     )
 )

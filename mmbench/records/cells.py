@@ -44,6 +44,7 @@ def cell_part(cell: Cell, scores: Scores, *, fresh: bool, seed_sd: float | None 
         "groups": None if scores.groups is None else pack_groups(scores.groups),
         "grouped_by": scores.grouped_by,
         "halves": None if scores.halves is None else [round(float(x) * scores.scale, 6) for x in scores.halves],
+        "pool": scores.pool,
         "made_of": {name: scores.provenance[name] for name in MADE_OF if name in scores.provenance},
     }
 
@@ -75,6 +76,7 @@ def scores_of(part: CellPart) -> Scores:
             groups=None if part.groups is None else part.groups.array,
             halves=None if part.halves is None else np.array(part.halves, dtype=np.float32) / np.float32(scale),
             grouped_by=part.grouped_by,
+            pool=part.pool,
         )
     except BadScores as error:
         raise BadRecord(f"{part}: {error}") from None

@@ -187,6 +187,8 @@ def _dependence_texts(was: CellPart, now: CellPart, tolerance: float) -> list[st
     texts = []
     if was.halves and now.halves and not _close(was.halves, now.halves, tolerance):
         texts.append("means over halves of the examples")
+    if was.pool and now.pool and not _close((was.pool,), (now.pool,), tolerance):
+        texts.append(f"shares {was.pool:g} and {now.pool:g} of the training pool drawn by a trial")
     if was.grouped_by and now.grouped_by and was.grouped_by != now.grouped_by:
         texts.append(f"examples grouped by {was.grouped_by} and {now.grouped_by}")
     elif was.groups is not None and now.groups is not None:

@@ -19,8 +19,9 @@ from mmbench.records.schema import SCHEMA, CellPart, ComparisonPart, Record, Row
 
 SHARED = (
     "protocol", "probe", "fingerprint", "reading", "dataset", "metric", "unit", "chance", "examples", "paired_by",
-    "grouped_by",
+    "grouped_by", "pool",
 )  # fmt: skip
+WHERE_THERE = ("grouped_by", "pool")  # of SHARED: left out where a cell has none
 SHARED_DIGESTS = ("items", "device", "precision")  # of ``made_of``
 PRINTED = ("protocol", "fingerprint", "dataset")
 NUMBERS = ("outcome", "estimate", "low", "high")
@@ -76,7 +77,7 @@ def _cell_groups(cells: Sequence[CellPart]) -> tuple[list[Raw], Placed]:
         made = own.pop("made_of")
         if own["halves"] is None:
             del own["halves"]
-        shared = {name: value for name in SHARED if (value := own.pop(name)) or name != "grouped_by"}
+        shared = {name: value for name in SHARED if (value := own.pop(name)) or name not in WHERE_THERE}
         shared["made_of"] = {name: made.pop(name) for name in SHARED_DIGESTS if name in made}
         mark = json.dumps(shared, sort_keys=True)
         if mark not in groups:

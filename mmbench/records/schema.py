@@ -83,7 +83,8 @@ class CellPart(_Part):
     ``outcomes`` are those of every trial and example, ``paired_by`` the digest of the examples that they belong to;
     None in a record of schema 1. ``made_of`` holds digests of the stages that led to them, as far as they are known.
     ``groups`` int64 ``[examples]`` or ``[examples, k]`` and ``grouped_by`` say what examples were made from, ``halves``
-    are the means on random halves of the examples, for a probe that is fitted on these; older records lack them.
+    are the means on random halves of the examples, for a probe that is fitted on these, ``pool`` the share of the
+    training pool that a trial draws; older records lack them.
     ``seed_sd`` is the standard deviation between seeds of a training recipe on this protocol and dataset, in ``unit``,
     where a recipe made the model and the lineup has measured its seeds.
     """
@@ -110,6 +111,7 @@ class CellPart(_Part):
     groups: Annotated[Outcomes | None, BeforeValidator(as_groups)] = Field(None, exclude=True, repr=False)
     grouped_by: str = ""
     halves: tuple[float, ...] | None = None
+    pool: float | None = None
     made_of: dict[str, Any] = Field(default_factory=dict)
 
     @property

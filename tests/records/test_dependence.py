@@ -27,7 +27,7 @@ RNG = np.random.default_rng(0)
 GROUPS = np.repeat(np.arange(50), 8)
 PAIRS = np.stack([GROUPS, GROUPS[::-1]], axis=1)
 HALVES = RNG.normal(0.6, 0.05, 16).astype(np.float32)
-CHANGES = {"groups": GROUPS, "grouped_by": "drawings", "halves": HALVES}
+CHANGES = {"groups": GROUPS, "grouped_by": "drawings", "halves": HALVES, "pool": 0.4}
 
 
 def scores(accuracy=0.6, *, seed=0, **changes):
@@ -57,15 +57,15 @@ def test_other_texts_are_refused(text):
 
 
 @pytest.mark.parametrize("groups", [GROUPS, PAIRS])
-def test_a_note_carries_groups_and_halves(groups):
+def test_a_note_carries_groups_halves_and_pool(groups):
     before = scores(groups=groups)
     after = scores_of(part(before))
     assert np.array_equal(after.groups, groups)
-    assert after.grouped_by == "drawings"
+    assert (after.grouped_by, after.pool) == ("drawings", 0.4)
     np.testing.assert_allclose(after.halves, HALVES, atol=1e-7)
     assert after.interval() == pytest.approx(before.interval(), abs=1e-4)
-    bare = scores_of(part(scores(groups=None, grouped_by="", halves=None)))
-    assert (bare.groups, bare.halves, bare.grouped_by) == (None, None, "")
+    bare = scores_of(part(scores(groups=None, grouped_by="", halves=None, pool=None)))
+    assert (bare.groups, bare.halves, bare.grouped_by, bare.pool) == (None, None, "", None)
     assert after.interval()[0] < bare.interval()[0]
 
 
@@ -127,6 +127,7 @@ def test_two_kinds_of_groups_of_the_same_examples_are_refused(written):
     [
         ({}, None),
         ({"halves": HALVES + np.float32(0.01)}, "means over halves of the examples"),
+        ({"pool": 0.5}, "shares 0.4 and 0.5 of the training pool drawn by a trial"),
         ({"groups": (GROUPS + 1) % 50}, "what their examples were made from"),
         ({"grouped_by": "persons"}, "examples grouped by drawings and persons"),
         ({"groups": None, "grouped_by": "", "halves": None}, None),  # an older record says nothing of them
