@@ -1,4 +1,4 @@
-"""Two pieces of torch's work at a time, each on half of the cores.
+"""Two pieces of work at a time, each on half of the cores.
 
 Threads that share one small operation wait for each other hundreds of times a second, and all wait when a busy machine
 takes a core from one of them. Two pieces that share nothing do not: on two cores they take a third less time together.
@@ -31,10 +31,11 @@ def two_at_a_time(work: Callable[[Given], Made], given: Iterable[Given]) -> Gene
     """Yield ``work(each)`` in the order of ``given``, two at work while a third is being fetched from ``given``.
 
     With one core, one after another. ``given`` is read on the caller's thread. What it raises, and what ``work``
-    raises, is raised after the results before it. ``work`` must be thread-safe. torch's number of threads is halved
-    until the last result or ``close()``.
+    raises, is raised after the results before it. ``work`` must be thread-safe. The numbers of threads of torch and of
+    numpy's linear algebra are halved until the last result or ``close()``.
     """
     import torch
+    from threadpoolctl import threadpool_limits
 
     threads = torch.get_num_threads()
     if threads < 2:
@@ -42,6 +43,7 @@ def two_at_a_time(work: Callable[[Given], Made], given: Iterable[Given]) -> Gene
         return
     at_work: deque[Future[Made]] = deque()
     pool = ThreadPoolExecutor(2, "mmbench-half", initializer=torch.set_num_threads, initargs=(threads // 2,))
+    limits = threadpool_limits(threads // 2, user_api="blas")
     try:
         broken, items = None, iter(given)
         while broken is None:
@@ -57,4 +59,5 @@ def two_at_a_time(work: Callable[[Given], Made], given: Iterable[Given]) -> Gene
             raise broken
     finally:
         pool.shutdown(cancel_futures=True)
+        limits.restore_original_limits()
         torch.set_num_threads(threads)
