@@ -8,6 +8,7 @@ the other, so a claim can be judged under both.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -96,7 +97,7 @@ class Protocol:
         # The generated hash walks every setting; claims look cells up by the thousand, and names tell protocols apart.
         return hash((self.name, self.reading, self.seed))
 
-    @property
+    @functools.cached_property
     def code(self) -> Protocol | None:
         """The ``code`` reading of this protocol, or None where paper and code agree."""
         settings = self.settings.as_code()
@@ -106,6 +107,10 @@ class Protocol:
 
     def fingerprint(self) -> str:
         """Sixteen hex digits of a SHA-256 over every field but the name: change a setting and nothing old is reused."""
+        return self._fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self) -> str:
         fields = dataclasses.asdict(self) | {"settings_type": type(self.settings).__name__}
         del fields["name"]
         if self.layer == "output":  # as before there were layers, so that older records can be compared

@@ -112,13 +112,12 @@ class Networks:
     def _with_seeds(self, table: SeedTable, cells: Mapping[Cell, str], aside: list[str]) -> Meaning:
         rows, pooled, unknown = self._rows(table, cells)
         total, sampling = (np.zeros((len(cells), len(cells))) for _ in range(2))
-        for number, (network, row) in rows.items():
-            for other, (its, its_row) in rows.items():
-                if network == its:
-                    total[number, other] = table.total[row, its_row]
-                    sampling[number, other] = table.sampling[row, its_row]
-        for number, (found, own) in pooled.items():
-            total[number, number], sampling[number, number] = found, own
+        for network in {name for name, _ in rows.values()}:
+            own = {number: row for number, (name, row) in rows.items() if name == network}
+            here, there = np.ix_(list(own), list(own)), np.ix_(list(own.values()), list(own.values()))
+            total[here], sampling[here] = table.total[there], table.sampling[there]
+        for number, variances in pooled.items():
+            total[number, number], sampling[number, number] = variances
         notes = []
         if pooled:
             notes.append(
@@ -127,10 +126,10 @@ class Networks:
             )
         if unknown:
             notes.append(f"how seeds vary is not known for {listed(unknown)}: there it is about these networks")
-        here = bool(rows or pooled)
-        words = [f"the training recipes (seeds of {len(table.networks)} networks)"] if here else []
+        known = bool(rows or pooled)
+        words = [f"the training recipes (seeds of {len(table.networks)} networks)"] if known else []
         words += [THESE] if unknown else []
-        level = stats.Level(total, sampling, float(table.df)) if here else None
+        level = stats.Level(total, sampling, float(table.df)) if known else None
         return Meaning(level, _joined([*words, *aside]), "; ".join(notes))
 
     def _rows(
