@@ -110,9 +110,9 @@ def test_two_workers_are_gated_once_by_what_both_measured(folder):
     assert "2 passed, 1 xfailed" in same.stdout, same.stdout + same.stderr
     assert same.stdout.count("gate: pass") == 1
     assert same.returncode == 0
-    # As if the baseline had been other weights: 60 examples that all agree cannot show a loss below 5 points.
+    # As if the baseline had been other weights: 60 examples that all agree cannot show a loss below 4 points.
     base.write_text(base.read_text().replace(json.loads(base.read_text())["lineup"]["models"][0]["digest"], "other"))
-    other = run(folder, "-n", "2", "--mmbench-gate", str(base))
+    other = run(folder, "-n", "2", "--mmbench-gate", str(base), "--mmbench-margin", "accuracy=4")
     assert other.stdout.count("gate: inconclusive\ncells: 2 undecided") == 1, other.stdout + other.stderr
     assert "would be decided by" in other.stdout
     assert other.returncode == 1
