@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
@@ -15,8 +15,9 @@ from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, NoGradients
 from mmbench.lineups.more_seeds import first_seed, with_more_seeds
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
-from mmbench.records.expected import Key, Known, Standing, read_expected, standing
+from mmbench.records.expected import Key, Known, read_expected, standing
 from mmbench.session.asked import Asked
+from mmbench.session.judged import Judged
 from mmbench.source import takes_so_many
 
 if TYPE_CHECKING:
@@ -31,68 +32,6 @@ if TYPE_CHECKING:
 LACKING = (MissingAsset, MissingExtra, UnknownLayer, NoGradients)
 MOST_ROUNDS = 5  # rounds of a timed probe, fewer where a round is slow
 TIMING_BUDGET = 0.1  # seconds of timing rounds for one cell; a slower probe is timed in test_timings.py alone
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A verdict, what was recorded for it before, and the same verdict under the code's reading where that differs."""
-
-    verdict: Verdict
-    known: Known | None = None
-    standing: Standing = "new"
-    code: Verdict | None = None
-    readings: Readings | None = None
-
-    @property
-    def part(self) -> dict[str, Any]:
-        """What the record keeps of it, as plain JSON values."""
-        from mmbench.records.verdicts import verdict_part
-
-        reason = self.known.reason if self.known else ""
-        return verdict_part(self.verdict, self.code, standing=self.standing, reason=reason, readings=self.readings)
-
-    def result(self, *, strict: bool, gated: bool) -> tuple[Literal["fail", "skip", "xfail"] | None, str]:
-        """The result of the claim's test and why; None leaves it to the test's own assertion.
-
-        ``strict``: an inconclusive claim fails. ``gated``: the gate decides the run, so a candidate that refutes a
-        claim, perhaps by being better, does not fail it.
-        """
-        verdict, known = self.verdict, self.known
-        if self.standing == "changed":
-            return "fail", f"changed verdict: {self.change}\n{verdict.explain()}"
-        if verdict.outcome == "unmeasured":
-            return "skip", f"unmeasured: {self.missing}"
-        if verdict.outcome == "inconclusive":
-            if strict:
-                return "fail", f"inconclusive, and --mmbench-strict asks for more\n{verdict.explain()}"
-            return "xfail", f"inconclusive: {self.settle}"
-        if verdict.outcome == "refuted" and known is not None and known.verdict == "refuted":
-            return "xfail", f"refuted, as recorded: {known.reason}"
-        if verdict.outcome == "refuted" and known is not None and known.verdict == "inconclusive":
-            # Another processor adds in another order; a claim at the edge then crosses it, and no run may fail by that.
-            return "xfail", f"refuted by a little, within the interval recorded before: {self.change}"
-        if verdict.outcome == "refuted" and verdict.evidence == "measured" and gated:
-            return "xfail", "refuted; the gate decides this run, and lists the claims that flip"
-        return None, ""
-
-    @property
-    def change(self) -> str:
-        """What the recorded verdict was and what it is now, in one line."""
-        assert self.known is not None
-        now = _with_numbers(self.verdict.outcome, self.verdict.estimate, self.verdict.low, self.verdict.high)
-        before = _with_numbers(self.known.verdict, self.known.estimate, self.known.low, self.known.high)
-        return (
-            f"{self.verdict.claim} was {before} on {self.verdict.evidence} evidence and is now {now}; look at it, then "
-            "record it anew with: mmbench expect RECORD"
-        )
-
-    @property
-    def missing(self) -> str:
-        return "; ".join(self.verdict.missing) or "nothing to judge it on"
-
-    @property
-    def settle(self) -> str:
-        return self.verdict.settle or "the interval holds values on both sides"
 
 
 @dataclass
@@ -396,10 +335,3 @@ def _images_of_one_label(entry: DatasetEntry) -> bool:
 def _roles(claim: Claim) -> list[str]:
     cells = cells_asked(claim, "measured")
     return [role for cell in cells for role in (*cell.models, cell.dataset)]
-
-
-def _with_numbers(outcome: str, estimate: float | None, low: float | None, high: float | None) -> str:
-    if estimate is None:
-        return outcome
-    interval = "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]"
-    return f"{outcome} at {estimate:.3g}{interval}"

@@ -6,7 +6,6 @@ from mmbench.stats.joint import Joint, printed
 from mmbench.stats.levels import Level
 from mmbench.stats.multiplicity import holm, quorum_p
 from mmbench.stats.needed import Needed, needed
-from mmbench.stats.pools import about_fresh_pools
 
 __all__ = [
     "LEVEL",
@@ -18,7 +17,6 @@ __all__ = [
     "Needed",
     "Range",
     "Sample",
-    "about_fresh_pools",
     "crossed",
     "crossed_mean",
     "holm",

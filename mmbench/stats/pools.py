@@ -36,13 +36,6 @@ from mmbench.errors import BadScores
 from mmbench.stats.blocks import Group
 from mmbench.stats.estimates import Array
 
-MOST = 0.9  # share of a pool: draws that leave fewer rows out hardly differ, and say nothing about other rows
-
-
-def about_fresh_pools(share: float) -> float | None:
-    """``share`` if trials that draw it from their pool tell of fresh pools; else None: a result is about this pool."""
-    return share if share <= MOST else None
-
 
 def over_fresh_pools(group: Group, shares: Sequence[float | None]) -> Group:
     """The group's covariances over fresh training pools instead of over draws from this one.

@@ -50,12 +50,6 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
         over_fresh_pools(group([[2.0]]), [share])
 
 
-def test_a_share_near_one_says_nothing_about_fresh_pools() -> None:
-    assert stats.about_fresh_pools(10 / 12) == 10 / 12
-    assert stats.about_fresh_pools(0.95) is None
-    assert stats.about_fresh_pools(1.0) is None
-
-
 @given(st.lists(st.floats(0.01, 0.9), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
 def test_no_contrast_becomes_more_certain(shares: list[float], seed: int) -> None:
     rng = np.random.default_rng(seed)
