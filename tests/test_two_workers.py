@@ -7,7 +7,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from mmbench.two_workers import SPIN_COUNT, let_waiting_threads_sleep, two_at_a_time
+from mmbench.two_workers import SPIN_COUNT, let_waiting_threads_sleep, one_blas_thread, two_at_a_time
 
 
 @pytest.fixture(params=[1, 2, 4], autouse=True)
@@ -36,6 +36,14 @@ def test_numpys_threads_are_halved_and_restored(threads):
     with threadpool_limits(threads, user_api="blas"):
         before = _blas_threads()
         assert list(two_at_a_time(work, range(3))) == [[max(each // 2, 1) for each in before]] * 3
+        assert _blas_threads() == before
+
+
+def test_small_work_has_one_thread_of_numpys_and_gives_them_back(threads):
+    with threadpool_limits(threads, user_api="blas"):
+        before = _blas_threads()
+        with one_blas_thread():
+            assert set(_blas_threads()) == {1}
         assert _blas_threads() == before
 
 

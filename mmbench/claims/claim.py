@@ -133,17 +133,27 @@ class Claim:
 
         None when the claim has no form yet, or when ``reading`` is ``code`` and paper and code agree on every cell.
         """
+        if (evidence, reading) not in self._conditions:
+            self._conditions[evidence, reading] = self._compiled(evidence, reading)
+        return self._conditions[evidence, reading]
+
+    def _compiled(self, evidence: EvidenceKind, reading: Reading) -> Node | None:
         form = self.expect_measured if evidence == "measured" and self.expect_measured else self.expect
         if form is None:
             return None
-        node = form.compile(self.scope)
         if reading == "paper":
-            return node
-        if not any(cell.protocol.code for cell in cells_of(node)):
+            return form.compile(self.scope)
+        node = self.condition(evidence)
+        if node is None or not any(cell.protocol.code for cell in cells_of(node)):
             return None
         return with_cells(node, as_code)
 
-    @functools.cached_property  # compiling all claims takes a quarter of a second, and a collection asks several times
+    @functools.cached_property
+    def _conditions(self) -> dict[tuple[EvidenceKind, Reading], Node | None]:
+        """Compiling all claims takes a quarter of a second, and a run asks for each several times."""
+        return {}
+
+    @functools.cached_property
     def cells(self) -> Mapping[EvidenceKind, tuple[Cell, ...]]:
         """The cells that the claim rests on under the paper's reading; none when it has no form yet."""
         nodes = {kind: self.condition(kind) for kind in get_args(EvidenceKind)}

@@ -154,7 +154,7 @@ def _units(own: Array, block: Block) -> Array:
 
 
 def block_root(block: Block) -> tuple[Array, float]:
-    """A root of the covariance of a block's cell means (``root @ root.T``), and its Satterthwaite df by traces."""
+    """The symmetric root of the covariance of a block's cell means, and its Satterthwaite df by traces."""
     cov, over = _widened(block)
     place = {int(cell): position for position, cell in enumerate(block.cells)}
     for group in block.groups:
@@ -166,8 +166,17 @@ def block_root(block: Block) -> tuple[Array, float]:
         varies = block.pseudo & (np.diag(cov) > (FLAT * block.widths) ** 2)
         cov[np.diag_indices_from(cov)] += np.where(varies, 0.0, np.clip(low, 0.0, None))
     df = float(ratio(np.array(np.trace(cov) ** 2), np.array(over)))
+    return symmetric_root(cov), df
+
+
+def symmetric_root(cov: Array) -> Array:
+    """The symmetric ``root`` with ``root @ root = cov``, negative eigenvalues set to 0.
+
+    Noise is drawn with it. It is the only one, where eigenvectors may have either sign, or be any of a plane: with
+    them, another processor or another number of threads drew other noise from the same seed.
+    """
     values, vectors = np.linalg.eigh(cov)
-    return vectors * np.sqrt(np.clip(values, 0.0, None)), df
+    return np.asarray((vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T)
 
 
 def _widened(block: Block) -> tuple[Array, float]:

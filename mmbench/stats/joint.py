@@ -138,7 +138,7 @@ class Joint:
         out = np.zeros((len(self.means), len(self.means)))
         for block in self.blocks:
             root, _ = block_root(block)
-            out[np.ix_(block.cells, block.cells)] = root @ root.T
+            out[np.ix_(block.cells, block.cells)] = root @ root
         return out + sum((level.covariance for level in self.levels), np.zeros_like(out))
 
     def noise(self, count: int, rng: np.random.Generator) -> Array:
@@ -146,7 +146,7 @@ class Joint:
         out = np.zeros((count, len(self.means)))
         for block in self.blocks:
             root, df = block_root(block)
-            noise = rng.standard_normal((count, len(block.cells))) @ root.T
+            noise = rng.standard_normal((count, len(block.cells))) @ root
             if math.isfinite(df):
                 noise *= np.sqrt(df / rng.chisquare(df, (count, 1)))
             out[:, block.cells] = noise

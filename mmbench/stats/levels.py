@@ -24,6 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mmbench.stats.blocks import symmetric_root
 from mmbench.stats.estimates import Array
 
 
@@ -49,14 +50,16 @@ class Level:
     @cached_property
     def covariance(self) -> Array:
         """``total - sampling`` with negative eigenvalues set to 0: at least what ``excess`` adds to any contrast."""
-        values, vectors = np.linalg.eigh(self.total - self.sampling)
-        return (vectors * np.clip(values, 0.0, None)) @ vectors.T
+        root = self._root
+        return root @ root
+
+    @cached_property
+    def _root(self) -> Array:
+        return symmetric_root(self.total - self.sampling)
 
     def noise(self, count: int, rng: np.random.Generator) -> Array:
         """``[count, cells]`` errors redrawn with this covariance and the tails of Student's t."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(np.clip(values, 0.0, None))
-        noise = rng.standard_normal((count, len(values))) @ root.T
+        noise = rng.standard_normal((count, len(self.total))) @ self._root
         if math.isfinite(self.df):
             noise *= np.sqrt(self.df / rng.chisquare(self.df, (count, 1)))
         return noise

@@ -14,6 +14,7 @@ from mmbench.conditions import DUST, Coefficient, Leaf, Linear, Node, Quorum, Ra
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
 from mmbench.stats.ranks import Ranked
+from mmbench.two_workers import one_blas_thread
 from mmbench.verdict.chance import Floors, uninformative
 from mmbench.verdict.evidence import Evidence, Gathered, Published, gather
 from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
@@ -108,6 +109,7 @@ class _Decision:
     paid: Mapping[int, tuple[float, float]]
 
 
+@one_blas_thread()
 def _by_test(blank: Verdict, node: Node, gathered: Gathered, joint: stats.Joint) -> Verdict:
     judged = _judge_leaves(list(node.leaves()), gathered, joint)
     decision = _decide(node, iter(judged))

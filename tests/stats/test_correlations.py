@@ -163,7 +163,7 @@ def test_without_the_worst_order_near_ties_would_be_judged_by_their_noise(monkey
 def test_redraws_around_the_means_seen_would_refute_far_too_often() -> None:
     """The bootstrap that reads bounds off redraws, which this module is there to replace."""
     found = [seen(correlated(0.7, 4), 2.0, (EIGHT,), 0.7, seed) for seed in range(60)]
-    assert np.mean([np.mean(c._margins(c.values, {}, c.noise) >= 0) <= 0.05 for c in found]) > 0.15
+    assert np.mean([np.mean(c._margins(c.values, redrawn=True) >= 0) <= 0.05 for c in found]) > 0.15
 
 
 CLEAR = [(EIGHT, 0.95, "above"), (EIGHT, 0.2, "below"), (RANKED, 0.98, "above"), (RANKED, -0.2, "below")]

@@ -145,6 +145,15 @@ def test_noise_and_covariance_are_those_of_the_contrasts() -> None:
         assert np.sqrt(weights @ covariance @ weights) == pytest.approx(expected.se, rel=0.25)
 
 
+def test_noise_does_not_depend_on_the_eigenvectors_that_a_library_picks() -> None:
+    """Any orthonormal pair of a plane are eigenvectors of these; one seed must draw the same noise with each."""
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    cov = (turn * [4.0, 4.0, 1.0, 0.0, -1e-17]) @ turn.T
+    root = blocks.symmetric_root(cov)
+    np.testing.assert_allclose(root, (turn * [2.0, 2.0, 1.0, 0.0, 0.0]) @ turn.T, atol=1e-7)
+    np.testing.assert_allclose(blocks.symmetric_root(4.0 * np.eye(3)), 2.0 * np.eye(3))
+
+
 def test_quorum_by_hand() -> None:
     p = [0.04, 0.001, 0.2, 0.01]
     assert stats.quorum_p(p, 4) == pytest.approx(0.2)  # all: the worst part decides
