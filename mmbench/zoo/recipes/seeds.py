@@ -20,7 +20,7 @@ def objective(corpus: Corpus, recipe: Recipe) -> Objective:
     first = first_run(recipe.name)
     made = RECIPES.get(first).objective(corpus, dataclasses.replace(recipe, name=first))
     made.ships = {recipe.name: made.ships[first]}
-    made.notes = {recipe.name: made.notes[first]}
+    made.notes = {recipe.name: made.notes.get(first, {})}
     return made
 
 
