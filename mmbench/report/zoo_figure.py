@@ -15,7 +15,7 @@ from mmbench.files import atomic
 from mmbench.lineups.roles import KINDS, kind_of
 from mmbench.protocol import Roles
 from mmbench.report.figures import COLOURS, svg_of
-from mmbench.zoo.recipes.seeds import first_run
+from mmbench.zoo.recipes._again import first_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

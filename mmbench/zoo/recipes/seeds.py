@@ -1,33 +1,19 @@
 """Some recipes again under two more seeds: other first weights, other order, other views.
 
-What three trainings of one recipe differ by is the noise between runs, which no draw of examples shows.
+What three trainings of one recipe differ by is the noise between runs, which no draw of examples shows. To repeat a
+further recipe, import its module and name it here, train it, and give its networks roles with ``recipe = "NAME"`` in
+the lineup.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
-from mmbench.zoo.frozen.corpus import Corpus
-from mmbench.zoo.frozen.loop import Objective, Recipe
-from mmbench.zoo.recipes import RECIPES, bit_m, clip, icmlm, rn50, slip, stylised  # noqa: F401 (they add what is repeated)
+from mmbench.zoo.recipes import RECIPES, bit_m, clip, icmlm, rn50, slip, stylised  # noqa: F401 (they add recipes)
+from mmbench.zoo.recipes._again import objective
 
 AGAIN = ("bit_m", "rn50", "clip", "slip", "sin", "icmlm")
 SEEDS = (1, 2)
-
-
-def objective(corpus: Corpus, recipe: Recipe) -> Objective:
-    """The first run's objective; of what it ships, the image model only, named after the seed too."""
-    first = first_run(recipe.name)
-    made = RECIPES.get(first).objective(corpus, dataclasses.replace(recipe, name=first))
-    made.ships = {recipe.name: made.ships[first]}
-    made.notes = {recipe.name: made.notes.get(first, {})}
-    return made
-
-
-def first_run(name: str) -> str:
-    """The recipe that a seed's recipe repeats: ``bit_m`` for ``bit_m_seed1``."""
-    return name.partition("_seed")[0]
-
 
 for _name in AGAIN:
     _first = RECIPES.get(_name)
