@@ -112,6 +112,9 @@ def plan_lines(found: Plan) -> Iterator[str]:
         f"{len(found.sizes)} cells on {len(datasets)} datasets; {found.runs} simulated gates a number, so that one of "
         f"{100 * FALSE_FAIL:g} % is known to {error:.2g} points (standard error)"
     )
+    bare = sum(size.sd > 0 and not size.recorded for size in found.sizes)
+    if bare:
+        yield f"{bare} cells have no seeds on record in this base: their margin is the least one, whatever seeds do"
     yield f"to keep: an unchanged recipe fails in under {100 * FALSE_FAIL:g} %; a loss of twice the margin on one"
     yield f"dataset is caught in at least {100 * CAUGHT:g} %"
     yield f"{'seeds (base, candidate)':24} {'margins':34} {'unchanged fails':>16}  caught on the worst dataset"

@@ -53,7 +53,8 @@ Gains = Callable[[Seeds, Sequence[Seeds]], stats.Contrasts]
 class Size:
     """A cell to plant; ``mean``, ``chance`` and ``spread`` over trials are shares (0 to 1), ``family`` its probe.
 
-    ``sd`` between seeds is a share too; ``ways`` are the directions in which the table's seeds moved this cell, of
+    ``sd`` between seeds is a share too; the gate's margin follows it where the base has it on record (``recorded``).
+    ``ways`` are the directions in which the table's seeds moved this cell, of
     length 1, or none where the cell moves by itself.
     """
 
@@ -67,10 +68,11 @@ class Size:
     spread: float
     sd: float = 0.0
     ways: tuple[float, ...] = ()
+    recorded: bool = True
 
     def margin(self, seeds: tuple[int, int] = (1, 1)) -> float:
         """The cell's default margin, in the metric's printed unit."""
-        return seed_margin(self.metric, self.sd * METRICS.get(self.metric).scale, seeds)
+        return seed_margin(self.metric, self.sd * self.recorded * METRICS.get(self.metric).scale, seeds)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def _with_seeds(size: Size, cell: CellPart, role: str, table: SeedTable) -> Size
     row = table.row_at(Place(cell.fingerprint, cell.dataset, others), name)
     sd = table.seed_sd(row, cell.probe, cell.metric)
     ways = () if row is None else tuple(map(float, table.deviations[:, row] / np.linalg.norm(table.deviations[:, row])))
-    return replace(size, sd=(sd or 0.0) / METRICS.get(cell.metric).scale, ways=ways)
+    recorded = cell.seed_sd is not None
+    return replace(size, sd=(sd or 0.0) / METRICS.get(cell.metric).scale, ways=ways, recorded=recorded)
 
 
 def _plain(cell: CellPart) -> bool:

@@ -91,6 +91,11 @@ def pair(
     for name in common:
         for other in (new[name], *more_old.get(name, ()), *more_new.get(name, ())):
             check_comparable(name, old[name], other)
+        _check_own_trainings(
+            name,
+            [(was[name], was[name], base), *further[0].get(name, ())],
+            [(now[name], now[name], candidate), *further[1].get(name, ())],
+        )
     return Pairing(was, now, old, new, more_old, more_new)
 
 
@@ -137,6 +142,16 @@ def _weights(seed: Seed) -> tuple[str | None, ...]:
     """The digests of the weights of a seed's models."""
     known = bindings(seed[2])
     return tuple(known[role].digest if role in known else None for role in seed[1].models)
+
+
+def _check_own_trainings(cell: str, base: Sequence[Seed], candidate: Sequence[Seed]) -> None:
+    """Raise NotComparable where some trainings stand on both sides and others do not: they would thin out any loss."""
+    old, new = ({weights for seed in side if None not in (weights := _weights(seed))} for side in (base, candidate))
+    if old & new and old != new:
+        raise NotComparable(
+            f"{cell}: {len(old & new)} of the candidate's {len(candidate)} trainings are the base's own, which show "
+            "no loss; give each training on one side alone, or the same ones on both"
+        )
 
 
 def check_outcomes(record: Record, name: str) -> None:

@@ -80,6 +80,11 @@ class SeedRow(_Part):
     def place(self) -> Place:
         return Place(self.fingerprint, self.dataset, self.others)
 
+    @property
+    def spot(self) -> tuple[str, str]:
+        """The dataset and the layer (in the protocol's name; empty for the output) that are probed."""
+        return self.dataset, self.protocol.partition("@")[2]
+
     def __str__(self) -> str:
         beside = "".join(f"+{role}" for role in self.others)
         reading = "" if self.reading == "paper" else f" ({self.reading})"
@@ -166,6 +171,20 @@ class SeedTable(_Part):
             rows.setdefault((row.probe, row.metric), []).append(number)
         both = np.diag(self.total), np.diag(self.sampling)
         return {key: (float(both[0][at].mean()), float(both[1][at].mean())) for key, at in rows.items()}
+
+    @functools.cached_property
+    def by_pair(self) -> dict[tuple[str, str, bool], tuple[float, float]]:
+        """The mean of ``total`` and of ``sampling`` over pairs of rows of each probe and metric; True: of one spot.
+
+        Scores of one network move together: nearly as one between shots on a dataset, less between datasets or layers.
+        """
+        pairs: dict[tuple[str, str, bool], list[tuple[int, int]]] = {}
+        for number, row in enumerate(self.rows):
+            for before, other in enumerate(self.rows[:number]):
+                if (row.probe, row.metric) == (other.probe, other.metric):
+                    pairs.setdefault((row.probe, row.metric, row.spot == other.spot), []).append((number, before))
+        at = {key: tuple(np.array(found).T) for key, found in pairs.items()}
+        return {key: (float(self.total[i].mean()), float(self.sampling[i].mean())) for key, i in at.items()}
 
     def only(self, recipes: list[str]) -> SeedTable:
         """The table of some of the recipes."""

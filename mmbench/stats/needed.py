@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mmbench.stats import tails
-from mmbench.stats.estimates import LEVEL, Estimate, mirrored, student_quantile
+from mmbench.stats.estimates import LEVEL, Estimate, mirrored
 
 MOST_NEEDED = 1_000_000
-Part = tuple[float, float]  # a variance and its degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -35,23 +32,12 @@ def needed(estimate: Estimate, level: float = LEVEL, most: float = MOST_NEEDED) 
     e = estimate if estimate.value > 0 else mirrored(estimate)
     if e.value == 0 or not math.isfinite(e.se):
         return Needed(None, None)
-    pure_examples, pure_trials = max(e.examples - e.shared, 0.0), max(e.trials - e.shared, 0.0)
 
-    def settled(scaled: Part, fixed: Sequence[Part], stays: float, factor: float, more: float) -> bool:
-        parts = ((scaled[0] * ((1 - stays) / factor + stays), scaled[1] * factor), *fixed)
-        total = sum(v for v, _ in parts)
-        over = sum(v * v / df for v, df in parts if v > 0)
-        df = total * total / over if over > 0 else math.inf
-        if math.isfinite(e.most - e.least):
-            return e.value >= -float(student_quantile(df, level)) * math.sqrt(total)
-        # n times the examples: the third cumulant falls with n^2, one example counts for 1/n of what it did
-        return float(tails.p_value(e.value, total, e.third / more**2, e.down / more, df)) <= level
-
-    def search(scaled: Part, *fixed: Part, stays: float = 0.0, examples: bool = False) -> float | None:
+    def search(there: bool, part: str) -> float | None:
         def enough(factor: float) -> bool:
-            return settled(scaled, fixed, stays, factor, factor if examples else 1.0)
+            return _grown(e, **{part: factor}).p_above() <= level
 
-        if (scaled[0] <= 0 and not (examples and e.down > 0)) or not enough(most):
+        if not there or not enough(most):
             return None
         low, high = 1.0, most
         while high / low > 1.005:
@@ -59,14 +45,27 @@ def needed(estimate: Estimate, level: float = LEVEL, most: float = MOST_NEEDED) 
             low, high = (low, middle) if enough(middle) else (middle, high)
         return high
 
-    units = (e.levels, e.df_levels)
     return Needed(
-        search(
-            (e.trials, e.df_trials),
-            (pure_examples, e.df_examples),
-            units,
-            stays=e.pool / e.trials if e.trials > 0 else 0.0,
-        ),
-        search((e.examples, e.df_examples), (pure_trials, e.df_trials), units, examples=True),
-        search(units, (e.trials, e.df_trials), (pure_examples, e.df_examples)),
+        search(e.trials > 0, "trials"),
+        search(e.examples > 0 or e.down > 0, "examples"),
+        search(e.levels > 0, "units"),
     )
+
+
+def _grown(e: Estimate, trials: float = 1.0, examples: float = 1.0, units: float = 1.0) -> Estimate:
+    """The estimate with so many times the trials, examples and units: its own variance and df where all are 1."""
+    stays = e.pool / e.trials if e.trials > 0 else 0.0
+    drawn = (1 - stays) / trials + stays
+    shared = e.shared * drawn / examples
+    v_trials = max(e.trials - e.shared, 0.0) * drawn + shared
+    v_examples = max(e.examples - e.shared, 0.0) / examples + shared
+    levels = e.levels / units
+    total = v_trials + v_examples - shared + levels
+    own, df_trials = v_trials - shared / 2, e.df_trials * trials
+    parts = ((own, df_trials), (v_examples, e.df_examples * examples), (levels, e.df_levels * units))
+    over = sum(v * v / df for v, df in parts if v > 0)
+    df = total * total / over if over > 0 else math.inf
+    if own > 0 and math.isfinite(df_trials):  # the cap of few trials, see stats.crossed
+        df = min(df, df_trials * (total / own) ** (1 - 2 / (1 + df_trials) ** 2))
+    # n times the examples: the third cumulant falls with n^2, one example counts for 1/n of what it did
+    return replace(e, se=math.sqrt(total), df=df, third=e.third / examples**2, down=e.down / examples)

@@ -50,7 +50,8 @@ def about_scores(scores: Iterable[Scores], probes: Iterable[str], networks: str)
     found = list(zip(scores, probes, strict=True))
     if not found:
         return About()
-    pools = [each.pool for each, probe in found if probe not in WITHOUT_TRAINING]
+    # one trial has no spread, from which that of fresh pools would follow
+    pools = [each.pool if each.trials > 1 else None for each, probe in found if probe not in WITHOUT_TRAINING]
     fresh = all(pool is not None for pool in pools)
     return About(
         networks, _examples([each for each, _ in found]), (FRESH_POOLS if fresh else THIS_POOL) if pools else ""

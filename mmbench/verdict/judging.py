@@ -22,6 +22,7 @@ from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
 LEVEL = stats.LEVEL
 DRAWS = 2000  # of a correlation's means; the Monte Carlo error of p = 0.05 is then 0.005
 SEED = 20210
+LEAST = 1e-300  # of a test's p-value: 0 says that nothing was tested (records.schema.is_test)
 
 
 def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdict:
@@ -216,6 +217,8 @@ def _judged_margin(leaf: Leaf, tangent: Linear, estimate: stats.Estimate, p_abov
     if estimate.exact:  # nothing is measured in it: true or false
         holds = estimate.value > DUST if leaf.strict else estimate.value >= -DUST
         p_above, p_below = (0.0, 1.0) if holds else (1.0, 0.0)
+    else:  # however small, it is that of a test
+        p_above, p_below = max(p_above, LEAST), max(p_below, LEAST)
     return _Judged(leaf, estimate.value, p_above, p_below, estimate.z, estimate)
 
 

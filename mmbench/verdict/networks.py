@@ -12,8 +12,9 @@ degrees of freedom. It is not added
   says little about another's.
 
 A cell under the reading of the authors' code has the row of the paper's reading. One that is not in the table (another
-layer, another dataset, a second model beside the network) takes the mean variance of its probe and metric, independent
-of other cells.
+layer, another dataset, a second model beside the network) takes the mean variance of its probe and metric, and with
+other cells of its network, probe and metric the mean covariance of such rows: of one dataset, or of two where the
+dataset or the layer is another one.
 """
 
 from __future__ import annotations
@@ -116,8 +117,16 @@ class Networks:
             own = {number: row for number, (name, row) in rows.items() if name == network}
             here, there = np.ix_(list(own), list(own)), np.ix_(list(own.values()), list(own.values()))
             total[here], sampling[here] = table.total[there], table.sampling[there]
-        for number, variances in pooled.items():
-            total[number, number], sampling[number, number] = variances
+        named = list(cells)
+        played = {number: name for number, (name, _) in (rows | pooled).items()}
+        for number, (name, key) in pooled.items():
+            total[number, number], sampling[number, number] = table.by_probe[key]
+            for other, cell in enumerate(named):
+                alike = played.get(other) == name and (cell.protocol.probe, cells[cell]) == key
+                if other != number and alike:
+                    at = [number, other], [other, number]
+                    pair = (*key, _place(cell) == _place(named[number]))
+                    total[at], sampling[at] = table.by_pair.get(pair, (0.0, 0.0))
         notes = []
         if pooled:
             notes.append(
@@ -134,10 +143,10 @@ class Networks:
 
     def _rows(
         self, table: SeedTable, cells: Mapping[Cell, str]
-    ) -> tuple[dict[int, tuple[str, int]], dict[int, tuple[float, float]], list[str]]:
-        """By cell number: its network and row of the table, or its probe's variances; and what is not known."""
+    ) -> tuple[dict[int, tuple[str, int]], dict[int, tuple[str, tuple[str, str]]], list[str]]:
+        """By cell number: its network and row of the table, or its network, probe and metric; and what is not known."""
         rows: dict[int, tuple[str, int]] = {}
-        pooled: dict[int, tuple[float, float]] = {}
+        pooled: dict[int, tuple[str, tuple[str, str]]] = {}
         unknown: dict[str, None] = {}
         for number, (cell, metric) in enumerate(cells.items()):
             ours = [role for role in cell.models if self._of(role).recipe]
@@ -146,11 +155,11 @@ class Networks:
             if found is not None:
                 rows[number] = (self._of(found[0]).name, found[1])
             elif ours:
-                variances = table.by_probe.get((cell.protocol.probe, metric))
-                if variances is None:
+                key = (cell.protocol.probe, metric)
+                if key not in table.by_probe:
                     unknown[cell.protocol.probe] = None
                 else:
-                    pooled[number] = variances
+                    pooled[number] = (self._of(ours[0]).name, key)
         return rows, pooled, list(unknown)
 
 
@@ -168,6 +177,11 @@ def _several(networks: Sequence[Network]) -> bool:
     for network in networks:
         names.setdefault(network.recipe, set()).add(network.name)
     return any(len(found) > 1 for found in names.values())
+
+
+def _place(cell: Cell) -> tuple[str, object]:
+    """Where the network is read: on one dataset, at one layer, its scores move nearly as one."""
+    return cell.dataset, cell.protocol.layer
 
 
 def _joined(words: Sequence[str]) -> str:

@@ -91,3 +91,17 @@ def test_the_command(capsys) -> None:
 def test_a_dataset_that_cannot_lose_so_much_is_left_out() -> None:
     sizes = gate_simulation.sizes_of(RECORD, gate_simulation.table_of(RECORD), matching("bit_m and svhn"))
     assert not any(gate_plan._can_lose(size, 20.0, (1, 1)) for size in sizes)
+
+
+def test_a_base_without_seeds_on_record_is_planned_with_the_margins_that_the_gate_gives_it() -> None:
+    """It has 5 % in every cell: an unchanged recipe fails there, and was promised not to."""
+    bare = tuple(cell.model_copy(update={"seed_sd": None}) for cell in RECORD.cells)
+    found = plan(RECORD.model_copy(update={"cells": bare}), "clustering and bit_m", runs=60)
+    assert {size.margin() for size in found.sizes} == {5.0}
+    assert found.promises[0].false_fail > 0.1
+    assert plan(RECORD, "clustering and bit_m", runs=60).promises[0].false_fail < 0.05
+    said = "cells have no seeds on record in this base"
+    assert said in "\n".join(plan_lines(found))
+    assert said not in "\n".join(
+        plan_lines(Plan(plan(RECORD, "clustering and bit_m", runs=1).sizes, found.promises, 1))
+    )

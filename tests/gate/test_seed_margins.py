@@ -130,7 +130,20 @@ def test_a_planted_loss_is_taken_from_every_seed(trainings) -> None:
 
 def test_the_same_seeds_on_both_sides_are_compared_not_set_apart(trainings) -> None:
     base, other = trainings(0.6, 0.6)
-    assert gate_records(base, base, candidate_seeds=[other]).same == ()
+    assert gate_records(base, base, base_seeds=[other], candidate_seeds=[other]).same == ()
+
+
+def test_a_training_of_the_base_is_no_seed_of_the_candidate(trainings) -> None:
+    """It would halve a loss: 10 points of the candidate's own pass as 5."""
+    base, bad, other = trainings(0.6, 0.5, 0.5)
+    assert gate_records(base, bad, candidate_seeds=[other]).decision.decided == "fail"
+    for candidate, seeds in ((bad, [base]), (base, [bad]), (base, [bad, other])):
+        with pytest.raises(
+            NotComparable, match=r"few_shot\[clip, cub\]: 1 of the candidate's . trainings are the base's"
+        ):
+            gate_records(base, candidate, candidate_seeds=seeds)
+    with pytest.raises(NotComparable, match="1 of the candidate's 1 trainings are the base's"):
+        gate_records(base, bad, base_seeds=[bad])
 
 
 def test_a_seed_with_other_preprocessing_or_other_examples_is_refused(make_run, trainings) -> None:

@@ -251,6 +251,7 @@ def test_a_record_with_several_trainings_is_a_base_of_several(gated, seeded):
     for role in ("clip#2", "clip#3"):
         gated.stage.bench.lineup.models.pop(role, None)
     gated.candidate(0.5)
+    bound(gated.stage, "clip", "clip-next")
     gated.run(*CELLS, gate=base)
     assert ["few_shot[clip, cub]"] == [cell["cell"] for cell in said(gated)["cells"] if cell["seeds"] == [2, 1]]
 

@@ -12,6 +12,7 @@ from mmbench.errors import BadDataset, MissingExtra, NotEnoughShots
 from mmbench.inputs.labelled import Labelled
 from mmbench.probes.logistic import (
     LogisticSettings,
+    _splits,
     binary_search,
     choose_strength,
     logistic,
@@ -115,6 +116,12 @@ def test_swept_probe_is_refitted_on_training_and_validation_rows(gaussians):
     x, y = np.vstack([own.train_x, own.valid_x]), np.concatenate([own.train_y, own.valid_y])
     expected = predict(regression(setting, (x, y), strength, own.class_names), own.test_x)
     np.testing.assert_array_equal(logistic(own, [setting], trials=1, seed=0)[0][0], expected)
+
+
+def test_every_trial_has_a_validation_cut_of_its_own(gaussians):
+    arrays = gaussians(train=100)
+    splits = _splits(arrays, LogisticSettings(strengths=(0.1, 1.0)), 5, 0)
+    assert len({valid[0].tobytes() for _, valid in splits}) == 5
 
 
 def test_few_shot_sees_only_the_drawn_rows(gaussians):

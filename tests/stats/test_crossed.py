@@ -190,6 +190,23 @@ def test_needed_settles_what_it_says() -> None:
     assert none == stats.Needed(None, None)
 
 
+@pytest.mark.parametrize(("trials", "pseudo"), [(2, False), (3, False), (2, True)])
+def test_what_is_open_is_not_settled_by_what_is_there(trials: int, pseudo: bool) -> None:
+    """What few trials allow counts in both: 1 % more trials or examples once "settled" a third of what was open."""
+    rng = np.random.default_rng(trials)
+    opened = 0
+    for _ in range(200):
+        x = 0.02 * rng.standard_normal((trials, 1)) + 0.3 * rng.standard_normal((trials, 60)) + rng.standard_normal(60)
+        e = crossed([x / 4], [1.0], ["x"], [stats.Range(-1, 1, pseudo)]).contrasts([[1.0]], -0.1)[0]
+        for level in (0.05, 0.5 * min(e.p_above(), e.p_below())):
+            need = stats.needed(e, level)
+            found = [factor for factor in (need.trials, need.examples) if factor is not None]
+            if min(e.p_above(), e.p_below()) > 1.2 * level and found:
+                opened += 1
+                assert min(found) > 1.01
+    assert opened > 50
+
+
 def test_needed_counts_skewness_and_what_was_not_seen() -> None:
     """5 wrong of 100 against 90 %: t alone would be settled at once."""
     few = np.ones((1, 100))

@@ -116,3 +116,14 @@ def test_clusterings_of_real_digits_are_covered():
 def clustered(x, y, *, trials, seed):
     inputs = Labelled(x[:0], y[:0], x, y, tuple("0123456789"))
     return (spectral(inputs, [ClusteringSettings()], trials=trials, seed=seed)[0] == y).astype(np.float32)
+
+
+def test_what_halves_decide_has_no_skewness_of_its_own() -> None:
+    """That of single outcomes given the fit would correct a spread that it does not belong to."""
+    skewed = np.ones((2, 100), np.float32)
+    skewed[:, :3] = 0
+    halves = np.linspace(0.9, 1.0, 16, dtype=np.float32)
+    plain, fitted = (stats.crossed([stats.Sample(skewed, halves=h)]).contrasts([[1.0]])[0] for h in (None, halves))
+    assert plain.third < 0
+    assert fitted.third == 0
+    assert fitted.se > plain.se

@@ -167,3 +167,17 @@ def test_intervals_hold_over_fresh_pools_and_fresh_test_sets(digits, probe: str,
 
 def test_without_the_correction_small_pools_are_too_certain(digits) -> None:
     assert covered(digits, "prototypes", 12, None) < 0.95 - ERROR
+
+
+def test_groups_of_one_each_change_nothing_about_fresh_pools() -> None:
+    """What trials share with examples is widened with the pool, whether examples are grouped or not."""
+    rng = np.random.default_rng(8)
+    both = [(rng.random((4, 60)) < share).astype(np.float32) for share in (0.6, 0.4)]
+    plain, grouped = (
+        stats.crossed([stats.Sample(x, examples="x", groups=groups, pool=0.3) for x in both])
+        for groups in (None, np.full(60, -1))
+    )
+    one, other = (joint.contrasts([[1.0, 0.0], [1.0, -1.0]]) for joint in (plain, grouped))
+    assert (one.shared > 0).all()
+    assert other.shared == pytest.approx(one.shared)
+    assert other.se == pytest.approx(one.se)

@@ -36,15 +36,22 @@ def about_of(**scores):
             {"groups": np.where(DRAWN < 40, DRAWN, -1), "grouped_by": "drawings"},
             "these networks, 140 drawings, this training pool",
         ),
-        ({"pool": 0.5}, "these networks, 500 examples, fresh training pools"),
+        ({"pool": 0.5}, "these networks, 500 examples, this training pool"),  # a single draw
     ],
 )
 def test_a_measured_interval_names_networks_units_and_pool(extra, said) -> None:
     assert str(about_of(a=scored(right(0.8), **extra), b=scored(right(0.5), **extra))) == said
 
 
+def test_several_draws_tell_of_fresh_pools() -> None:
+    a, b = (np.stack([right(share), right(share, shift=100)]) for share in (0.8, 0.5))
+    found = about_of(a=scored(a, pool=0.5), b=scored(b, pool=0.5))
+    assert str(found) == "these networks, 500 examples, fresh training pools"
+
+
 def test_one_cell_of_this_pool_makes_the_verdict_one_on_this_pool() -> None:
-    found = about_of(a=scored(right(0.8), pool=0.5), b=scored(right(0.5)))
+    a, b = (np.stack([right(share), right(share, shift=100)]) for share in (0.8, 0.5))
+    found = about_of(a=scored(a, pool=0.5), b=scored(b))
     assert found.training == "this training pool"
 
 

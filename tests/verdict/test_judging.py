@@ -16,6 +16,7 @@ from mmbench.forms import Above, All, Any, AtLeast, Best, Correlates, Form, Not,
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.probes.spectral import CLUSTERING
 from mmbench.protocol import Cell
+from mmbench.records.schema import is_test
 from mmbench.scores import Scores
 from mmbench.verdict import Measured, Published, Verdict, judge
 
@@ -85,6 +86,15 @@ def test_a_tie_at_the_top_does_not_refute_best_and_a_better_rival_does() -> None
     assert judge(claim(Best("a")), plain(a=80, b=80, c=50)).outcome == "inconclusive"
     assert judge(claim(Best("a")), plain(a=80, b=90, c=50)).outcome == "refuted"
     assert judge(claim(Best("a")), plain(a=80, b=70, c=50)).outcome == "supported"
+
+
+def test_what_is_as_sure_as_can_be_is_still_a_test() -> None:
+    """A p-value below the smallest number counts as a test, as exact numbers do not: Holm's family holds it."""
+    scores = planted_scores(at(a=95.0, b=40.0), seed=2, trials=1, examples=40_000)
+    verdict = judge(claim(Above("a", "b")), measured(scores))
+    assert verdict.supported
+    assert 0 < verdict.p_support < 1e-200
+    assert is_test(verdict.outcome, verdict.p_support, verdict.p_refute)
 
 
 def test_what_is_missing_is_told_and_does_not_stop_the_rest() -> None:
