@@ -29,6 +29,7 @@ KINDS: dict[Kind, str] = {
 BOTH = ("supported", "refuted")
 LOW, HIGH = 0.93, 0.97  # of coverage
 MOST_FALSE = 0.06  # of verdicts, on each side
+SURE = 3.0  # standard errors of a simulated rate
 
 
 @dataclass(frozen=True)
@@ -82,22 +83,22 @@ def row(
     }
 
 
-def noise(rate: float, runs: int) -> float:
-    """Three standard errors of a rate seen in so many runs."""
-    return 3 * math.sqrt(rate * (1 - rate) / runs)
+def noise(rate: float, runs: int, errors: float = SURE) -> float:
+    """So many standard errors of a rate seen in so many runs."""
+    return errors * math.sqrt(rate * (1 - rate) / runs)
 
 
-def faults(name: str, rows: Iterable[Mapping[str, Any]], low: float = LOW) -> list[str]:
-    """What rows show to be out of bounds beyond the error of the simulation itself (three standard errors)."""
-    return [f"{name}, {each['asked']}: {fault}" for each in rows for fault in _faults(each, low)]
+def faults(name: str, rows: Iterable[Mapping[str, Any]], low: float = LOW, errors: float = SURE) -> list[str]:
+    """What rows show to be out of bounds by more than ``errors`` standard errors of the simulation itself."""
+    return [f"{name}, {each['asked']}: {fault}" for each in rows for fault in _faults(each, low, errors)]
 
 
-def _faults(each: Mapping[str, Any], low: float) -> Iterator[str]:
+def _faults(each: Mapping[str, Any], low: float, errors: float) -> Iterator[str]:
     coverage, runs = each["coverage"], each["runs"]
-    if coverage is not None and coverage < low - noise(low, runs):
+    if coverage is not None and coverage < low - noise(low, runs, errors):
         yield f"95 % intervals cover {100 * coverage:.1f} %"
-    if coverage is not None and coverage > HIGH + noise(HIGH, runs):
+    if coverage is not None and coverage > HIGH + noise(HIGH, runs, errors):
         yield f"95 % intervals cover {100 * coverage:.1f} %, wider than they need be"
     for outcome in each["false"]:
-        if each[outcome] > MOST_FALSE + noise(MOST_FALSE, runs):
+        if each[outcome] > MOST_FALSE + noise(MOST_FALSE, runs, errors):
             yield f"{100 * each[outcome]:.1f} % falsely {outcome}"

@@ -55,6 +55,18 @@ def test_what_exceeds_is_bold_and_what_is_no_error_stands_in_brackets() -> None:
     assert "- x, value: 95 % intervals cover 0.0 %\n" in shown
 
 
+def test_what_may_be_chance_is_listed_apart() -> None:
+    """8 of 100 false where 6 are allowed: 0.8 standard errors, not listed; 9: 1.3, listed, and not bold."""
+    for false, listed in ((8, False), (9, True)):
+        found = row("value", [0.5] * 100, [0.01] * false + [0.5] * (100 - false), interval=False)
+        made = {"name": "x", "kind": "real", "about": "y", "low": 0.93, "rows": [found]}
+        shown = rendering.render({"command": "c", "seconds": 1, "processes": 1, "designs": [made]})
+        sure, _, doubtful = shown.partition("Out of bounds by one to 3 standard errors")
+        assert "Nothing exceeds them." in sure
+        assert (f"- x, value: {false}.0 % falsely refuted\n" in doubtful) == listed
+        assert f"**{false}.0" not in shown
+
+
 def test_a_clean_record_says_so() -> None:
     made = {
         "name": "x",
