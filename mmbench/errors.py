@@ -52,6 +52,10 @@ class MissingAsset(MMBenchError):
     """A file that is needed, is not here and could not be fetched; the message says how to get it."""
 
 
+class UnknownCode(MMBenchError):
+    """Code that runs and that no file tells: its file was changed since, or an object keeps what cannot be read."""
+
+
 class CorruptAsset(MMBenchError):
     """A file whose digest, size or magic number is not the declared one."""
 
