@@ -80,8 +80,8 @@ def test_a_class_name_that_a_specification_takes_apart_is_explained(shops):
     with pytest.raises(BadSpec) as told:
         resolve(spec)
     assert str(told.value) == (
-        f"dataset spec {spec!r}: no option named ' pepper,a'. Known: classes, names, templates, test, train, valid. Was "
-        f"it part of a value? Then {how}."
+        f"dataset spec {spec!r}: no option named ' pepper,a'. Known: classes, names, templates, test, train, valid. "
+        f"Was it part of a value? Then {how}."
     )
     with pytest.raises(BadSpec, match=f"' pepper' is not OPTION=VALUE, given once; {re.escape(how)}$"):
         resolve(f"restricted:{shops}?classes=salt & pepper")
