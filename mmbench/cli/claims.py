@@ -117,6 +117,8 @@ def last_verdicts(root: Path) -> dict[str, list[dict[str, Any]]]:
                 "lineup": lineup,
                 "outcome": verdict.outcome,
                 "estimate": verdict.estimate,
+                "unit": verdict.unit,
+                "margin": verdict.margin,
                 "low": verdict.low,
                 "high": verdict.high,
                 "point": verdict.point,
@@ -151,7 +153,7 @@ def qualified(verdict: VerdictPart) -> list[str]:
 
 def _said(verdict: dict[str, Any]) -> str:
     where = "published" if verdict["evidence"] == "published" else f"measured on {verdict['lineup']}"
-    margin = "" if verdict["estimate"] is None else f" {verdict['estimate']:+.3g}"
+    margin = f" {verdict['margin']}" if verdict["margin"] else ""
     sign = ", sign only" if verdict["point"] else ""
     return f"{verdict['outcome']} ({where}{margin}{sign})"
 

@@ -47,6 +47,7 @@ def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
         parts=({"label": "x", "outcome": "refuted"}, {"label": "y", "outcome": "refuted"}),
         about={"networks": "these networks", "examples": "219 drawings", "training": "this training pool"},
         other_reading={"outcome": "inconclusive"}, readings={"difference": 2.0, "low": 1.0, "high": 3.0, "p": 0.01},
+        unit="points",
     )  # fmt: skip
     printed = VerdictPart(
         claim=CLAIM, study="bielawski2022", evidence="published", outcome="supported", estimate=2.0, point=True
@@ -58,7 +59,7 @@ def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
     save_record(record, tmp_path / "reports" / "runs" / "box")
     assert main(["claims", CLAIM, "--root", str(tmp_path)]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    start = next(i for i, line in enumerate(lines) if "refuted (measured on mine -1.5)" in line)
+    start = next(i for i, line in enumerate(lines) if "refuted (measured on mine -1.5 points)" in line)
     assert lines[start + 1 : start + 6] == [
         "one-sided 95 % bounds [-3, -0.1] about these networks, 219 drawings, this training pool",
         "adjusted over its study: p 0.30 (Holm)",
@@ -72,6 +73,7 @@ def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
     assert main(["claims", CLAIM, "--json", "--root", str(tmp_path)]) == 0
     signs, found = sorted(json.loads(capsys.readouterr().out)["last"], key=lambda last: not last["point"])
     assert (signs["point"], found["holm"], found["reading"]) == (True, 0.3, "open")
+    assert (found["unit"], signs["unit"]) == ("points", "")
     assert found["about"] == "these networks, 219 drawings, this training pool"
 
 
