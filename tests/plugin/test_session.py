@@ -48,7 +48,14 @@ def test_an_unrelated_run_loads_the_plugin_and_nothing_heavy(pytester):
     loaded, ours, out = listing(pytester, "test_unrelated.py")
     assert "1 passed" in out
     assert loaded == []
-    assert ours == ["mmbench", "mmbench.plugin", "mmbench.session", "mmbench.session.options"]
+    assert ours == [
+        "mmbench",
+        "mmbench.errors",
+        "mmbench.imports",
+        "mmbench.plugin",
+        "mmbench.session",
+        "mmbench.session.options",
+    ]
 
 
 def test_collecting_the_benchmarks_loads_no_torch(pytester):
