@@ -34,6 +34,9 @@ def run_claims(options: argparse.Namespace) -> int:
 
     last = last_verdicts(options.root)
     if options.id:
+        if options.id not in CLAIMS:
+            known = [claim.id for claim in CLAIMS if not claim.made_up]
+            raise UnknownName("claim", options.id, known, "mmbench claims lists all, with --study those of a study.")
         claim = CLAIMS.get(options.id)
         row = claim_row(claim, last)
         print(json.dumps(row, indent=1, ensure_ascii=False) if options.json else explain_claim(claim, row))

@@ -39,6 +39,26 @@ def test_one_claim_explained(root, capsys):
     assert "Table 5.1" in out
 
 
+def test_an_unknown_claim_names_the_nearest_and_how_all_are_listed(root, capsys):
+    lists = "mmbench claims lists all, with --study those of a study."
+    assert main(["claims", CLAIM.replace("vision", "vison"), "--root", str(root)]) != 0
+    assert f"no claim named 'bielawski2022-mvsa-vison-clip-best'. Did you mean '{CLAIM}'" in (
+        said := capsys.readouterr().err
+    )
+    assert said.endswith(f"? {lists}\n")
+    assert main(["claims", "nope", "--root", str(root)]) != 0
+    said = capsys.readouterr().err
+    assert "the nearest are" in said
+    assert "planted" not in said
+    assert said.endswith(f". {lists}\n")
+    assert len(said) < 300
+
+
+def test_an_unknown_claim_that_is_part_of_others_names_these(root, capsys):
+    assert main(["claims", "YFCC", "--root", str(root)]) != 0
+    assert "the nearest are 'clip2021-yfcc-filter'. " in capsys.readouterr().err
+
+
 def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
     measured = VerdictPart(
         claim=CLAIM, study="bielawski2022", evidence="measured", outcome="refuted", estimate=-1.5, low=-3.0, high=-0.1,
