@@ -109,6 +109,7 @@ def test_two_workers_leave_one_record_and_one_summary(pytester):
         (["--mmbench-lineup", "mine.toml"], "there is no lineup file"),
         (["--mmbench-model", "bitm=timm:resnet18"], "no model role is named 'bitm'; did you mean 'bit_m'?"),
         (["--mmbench-model", "bit_m"], "'bit_m' is not ROLE=SPEC"),
+        (["--mmbench-device", "nope"], "device 'nope' cannot be used here"),
         (["--mmbench-dataset", "cfar10=imagefolder:x"], "no dataset role is named 'cfar10'; did you mean 'cifar10'?"),
         (["--mmbench-evidence", "print"], "invalid choice: 'print'"),
     ],
