@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from mmbench.bench.costs import Cost
 from mmbench.bench.trainings import trained, training_key
 from mmbench.errors import UnknownLayer, Unmeasured
-from mmbench.features.devices import require_device
 from mmbench.features.keys import digest_of, feature_key, feature_parts
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
@@ -33,10 +32,7 @@ WRITING = ("mmbench.models.generators", "mmbench.models.search")  # what embeds 
 
 @dataclass
 class LineupSource:
-    """A ``Source`` (mmbench.source) over a lineup and a store. ``costs`` lists what was paid.
-
-    Raises BadSpec for a device that torch does not have here.
-    """
+    """A ``Source`` (mmbench.source) over a lineup and a store. ``costs`` lists what was paid."""
 
     lineup: Lineup
     store: Store
@@ -52,9 +48,6 @@ class LineupSource:
     _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
     _layers: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
     _unstored: dict[tuple[str, ...], NDArray[np.float32]] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        require_device(self.device)
 
     def model(self, role: str, *, raw: bool = False) -> ModelEntry:
         entry = self.lineup.model(role).entry
