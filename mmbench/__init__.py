@@ -4,4 +4,6 @@ A claim is one sentence of one paper in a form that can be judged. ``pytest benc
 it names, probes them as the paper did, and returns a verdict with its uncertainty.
 """
 
+import mmbench.imports as _imports  # noqa: F401 - first: it notes when a module is asked for
+
 __version__ = "0.1.0"

@@ -5,13 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST = 30  # names that a message lists
+
 
 class MMBenchError(Exception):
     """Base of every error that mmbench raises on purpose."""
 
 
 class UnknownName(MMBenchError, KeyError):
-    """A name that no entry has; the message suggests the nearest ones, or lists all in the order given."""
+    """A name that no entry has; the message suggests the nearest ones, or lists all in the order given.
+
+    Of more than ``MOST`` names, of which none is near, the nearest are given all the same.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "", *, list_all: bool = False) -> None:
         self.kind, self.name = kind, name
@@ -19,6 +24,10 @@ class UnknownName(MMBenchError, KeyError):
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         if near and not list_all:
             tail = f"Did you mean {' or '.join(repr(n) for n in near)}?"
+        elif len(names) > MOST and not list_all:
+            holding = [known for known in names if name.lower() in known.lower()]
+            nearest = holding[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.0)
+            tail = f"There are {len(names)}; the nearest are {', '.join(map(repr, nearest))}."
         else:
             tail = f"Known: {', '.join(names) if names else 'none'}."
         self.message = f"no {kind} named {name!r}. {tail}" + (f" {hint}" if hint else "")
@@ -50,6 +59,10 @@ class NoGradients(BadSpec):
 
 class MissingAsset(MMBenchError):
     """A file that is needed, is not here and could not be fetched; the message says how to get it."""
+
+
+class UnknownCode(MMBenchError):
+    """Code that runs and that no file tells: its file was changed since, or an object keeps what cannot be read."""
 
 
 class CorruptAsset(MMBenchError):

@@ -294,6 +294,7 @@ class Scoreboard:
         or refuted as recorded before; fails when it is not what was recorded.
         """
         from mmbench.errors import MMBenchError
+        from mmbench.session.judged import skip
 
         note = self._item.stash[NOTE] = {}
         try:
@@ -307,7 +308,7 @@ class Scoreboard:
         if result == "fail":
             pytest.fail(why, pytrace=False)
         if result == "skip":
-            pytest.skip(why)
+            skip(why)
         if result == "xfail":
             pytest.xfail(why)
         return judged.verdict
@@ -319,6 +320,7 @@ class Scoreboard:
         follow it. Where the scores are stored nothing is timed, and the recorded seconds are shown instead.
         """
         from mmbench.errors import MMBenchError, Unmeasured
+        from mmbench.session.judged import skip, without_cell
 
         run, item = self._session.run, self._item
         cells = run.cells(_about(item).protocols, model, dataset)
@@ -328,7 +330,7 @@ class Scoreboard:
             for cell in cells:
                 run.scores(cell)
         except Unmeasured as error:
-            pytest.skip(f"unmeasured: {error}")
+            skip(f"unmeasured: {without_cell(str(error))}")
         except MMBenchError as error:
             raise pytest.fail.Exception(f"{model} on {dataset} cannot be measured: {error}", pytrace=False) from None
         seconds = {str(cell): run.seconds(cell) for cell in cells}

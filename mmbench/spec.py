@@ -12,7 +12,7 @@ Interface (standard library and ``mmbench.errors`` alone):
     begins every message: ``"model 'timm:x?size=big'"``, ``"dataset spec 'coco:x'"``. ``values`` says what an option
     may be; an option without an entry may be any text. ``known`` lists the options that exist (None: any name passes,
     for ``require_known`` to check later). ``needs`` lists those that must be given, with ``form`` as the way to write
-    them.
+    them. ``note`` says how a value with an ``&`` is written, where there is a way.
 ``require_known(owner, names, known)``
     The check of ``known`` alone.
 ``whole(digits)``, ``choice(*names)``, ``FLAG``, ``matching(pattern, words)``, or a ``Value`` of one's own
@@ -98,16 +98,17 @@ def read_options(
     known: Collection[str] | None = None,
     needs: Collection[str] = (),
     form: str = "",
+    note: str = "",
 ) -> dict[str, str]:
     """The options that ``query`` gives, in its order; raises BadSpec for one that cannot be (see the module's text)."""
     options: dict[str, str] = {}
     for part in query.split("&") if query else ():
         key, equals, value = part.partition("=")
         if not equals or not key or not value or key in options:
-            raise BadSpec(f"{owner}: {part!r} is not OPTION=VALUE, given once")
+            raise BadSpec(f"{owner}: {part!r} is not OPTION=VALUE, given once" + (f"; {note}" if note else ""))
         options[key] = value
     if known is not None:
-        require_known(owner, options, known)
+        require_known(owner, options, known, note)
     if lacking := [key for key in needs if key not in options]:
         raise BadSpec(f"{owner} lacks {lacking[0]}=...; write {form}")
     for key, value in options.items():
@@ -116,8 +117,12 @@ def read_options(
     return options
 
 
-def require_known(owner: str, names: Collection[str], known: Collection[str]) -> None:
-    """Raise BadSpec for the first of ``names`` that is not in ``known``, with the nearest of those."""
+def require_known(owner: str, names: Collection[str], known: Collection[str], note: str = "") -> None:
+    """Raise BadSpec for the first of ``names`` that is not in ``known``, with the nearest of those.
+
+    ``note`` is added where the name looks like part of a value: no option is written so.
+    """
     for name in names:
         if name not in known:
-            raise BadSpec(f"{owner}: {UnknownName('option', name, known)}")
+            more = f" Was it part of a value? Then {note}." if note and not name.isidentifier() else ""
+            raise BadSpec(f"{owner}: {UnknownName('option', name, known)}{more}")

@@ -12,6 +12,7 @@ import mmbench
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
     {"errors", "files", "progress", "seeds", "two_workers", "words"},
+    {"imports"},
     {"array_checks", "program", "registry", "spec"},
     {"assets", "attacks", "stats"},
     {"protocol", "datasets"},

@@ -53,6 +53,17 @@ def test_a_miss_with_nothing_near_lists_what_there_is():
         things.get("zzz")
 
 
+def test_a_miss_among_many_with_nothing_near_names_the_nearest_all_the_same():
+    things: Registry[Thing] = Registry("claim")
+    for number in range(40):
+        things.add(Thing(f"study2022-number-{number}"))
+    things.add(Thing("a_nap"))
+    with pytest.raises(UnknownName) as caught:
+        things.get("nope")
+    assert str(caught.value).startswith("no claim named 'nope'. There are 41; the nearest are 'a_nap', ")
+    assert len(str(caught.value)) < 150
+
+
 def test_a_package_is_imported_on_first_look_up_only(tmp_path, monkeypatch):
     package = tmp_path / "lazy_things"
     package.mkdir()

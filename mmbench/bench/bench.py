@@ -16,6 +16,7 @@ from mmbench.bench.lineup_source import LineupSource
 from mmbench.bench.schedule import Schedule
 from mmbench.bench.solving import gather, metric_of, probe_of, score
 from mmbench.errors import MMBenchError, NotEnoughShots
+from mmbench.features.devices import require_device
 from mmbench.features.store import Store
 from mmbench.inputs.entry import Inputs
 from mmbench.protocol import Cell, Models, Roles
@@ -63,11 +64,12 @@ class Bench:
         """The bench of a lineup (a name or a TOML file) with ``ROLE=SPEC`` bindings laid over it.
 
         ``seeds`` are ``ROLE=SPEC,SPEC``: further trainings of the recipe that a role was bound to. Raises BadSpec or
-        UnknownName for a lineup, role or spec that cannot be read.
+        UnknownName for a lineup, role or spec that cannot be read, and BadSpec for a device that torch does not have.
         """
         from mmbench.lineups import load_lineup
         from mmbench.lineups.more_seeds import bind_seeds
 
+        require_device(device)
         bound = load_lineup(str(lineup))
         for binding in models:
             bound = bound.bind_model(binding)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.bench.code import known_code
 from mmbench.bench.lineup_source import LineupSource, has_items
-from mmbench.errors import MissingAsset
 from mmbench.features.keys import digest_of
-from mmbench.features.store import StoreWarning
 from mmbench.inputs.entry import FAMILIES, Inputs
 from mmbench.inputs.labelled import models_of
 from mmbench.metrics import Metric
 from mmbench.metrics.jackknife import Jackknifed
-from mmbench.program import code_of
 from mmbench.protocol import Cell
 
 if TYPE_CHECKING:
@@ -38,35 +35,33 @@ def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> 
     if code is None:
         return None
     made_of = {"protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code}
+    if metric.over != "rows":  # then no classes and groups of rows are stored; left out where it is the usual
+        made_of["over"] = metric.over
     return digest_of({"schema": SCHEMA, "metric": metric.name, **made_of})
 
 
 def code_digest(probe: Probe, metric: Metric) -> str | None:
     """Digest of the program that turns inputs into outcomes: what the probe, its inputs and its metric do.
 
-    None, with a StoreWarning, where a function has no source file: it was typed into a notebook or at a prompt.
+    ``chance_of`` counts, since the chance level is stored with the scores. The unit, scale, bounds and better end of
+    the metric do not: they are read from the metric whenever scores are.
+
+    None, with a StoreWarning, where nobody knows what runs (``known_code``).
     """
     from mmbench.probes import halves
 
     outcome = metric.outcome
-    functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, outcome]
+    # the functions of a jackknifed metric are named one by one below: of the object itself its class is all that counts
+    of_metric = type(outcome) if isinstance(outcome, Jackknifed) else outcome
+    functions: list[Callable[..., Any]] = [probe.run, FAMILIES.get(probe.inputs).gather, of_metric]
     functions += [probe.pool] if probe.pool else []
     if probe.fits_test:
         functions.append(halves.draw)
-    also: list[Callable[..., Any]] = []
+    also: list[Callable[..., Any]] = [metric.chance_of] if metric.chance_of else []
     if isinstance(outcome, Jackknifed):
         functions.append(outcome.statistic)
-        also = [outcome.leave_one_out, *([outcome.spread] if outcome.spread else [])]
-    try:
-        return code_of(functions, ROOMS, also)
-    except MissingAsset as error:
-        warnings.warn(
-            f"scores of the probe {probe.name!r} by {metric.name!r} are not stored: {error}; write it in a file and "
-            "import it",
-            StoreWarning,
-            stacklevel=2,
-        )
-        return None
+        also += [outcome.leave_one_out, *([outcome.spread] if outcome.spread else [])]
+    return known_code(f"scores of the probe {probe.name!r} by {metric.name!r}", functions, ROOMS, also)
 
 
 def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:

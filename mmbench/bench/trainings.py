@@ -19,10 +19,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from mmbench.bench.code import known_code
 from mmbench.bench.costs import Cost
 from mmbench.features.keys import digest_of
 from mmbench.features.store import Store, StoreWarning
-from mmbench.program import code_of
 from mmbench.protocol import Roles
 from mmbench.source import Source, require_count
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights, check_weights
@@ -32,14 +32,18 @@ ROOMS = frozenset({"inputs", "training", "attacks", "seeds"})
 
 
 def training_key(source: Source, name: str, models: Roles, dataset: str) -> str | None:
-    """The key of a training's weights, without the seed: inputs, settings and code. None when a part is unknown."""
+    """The key of a training's weights, without the seed: inputs, settings and code.
+
+    None when a part is unknown, with a StoreWarning where that is the code.
+    """
     training = TRAININGS.get(name)
     parts = training.parts(source, models, dataset)
     if any(part is None for part in parts):
         return None
     settings = {"type": type(training.settings).__name__, **asdict(training.settings)}
     made_of = {"name": name, "settings": settings, "inputs": list(parts)}
-    return digest_of({"schema": SCHEMA, "code": code_of((training.fit, training.gather), ROOMS), **made_of})
+    code = known_code(f"weights of the training {name!r}", (training.fit, training.gather), ROOMS)
+    return None if code is None else digest_of({"schema": SCHEMA, "code": code, **made_of})
 
 
 def trained(

@@ -21,6 +21,14 @@ from mmbench.files import atomic
 
 SCHEMA = 2
 GATE_RUNS = 500
+EPILOG = """\
+A full run needs about 16 minutes of a core, so 8 with two processes that have one each. What is done is kept, and a
+run that was killed goes on where it was:
+  python -m mmbench.calibration
+A part, into a folder of its own, and the page again without a simulation:
+  python -m mmbench.calibration --only printed --folder /tmp/look
+  python -m mmbench.calibration --render-only
+"""
 Record = dict[str, Any]
 
 
@@ -99,11 +107,16 @@ def _write(path: Path, record: Record) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mmbench.calibration", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m mmbench.calibration",
+        description="Simulate how often verdicts and the gate are wrong, and write calibration.json, .md and figures.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--runs", type=int, help="at most so many simulations a design (default: the design's own)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, default=Path("reports"))
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="of the simulations (default: 0)")
+    parser.add_argument("--folder", type=Path, default=Path("reports"), help="where the page is (default: reports)")
+    parser.add_argument("--processes", type=int, default=2, help="that simulate side by side (default: 2)")
     parser.add_argument("--work", type=Path, help="where designs that are done are kept (default: in the store)")
     parser.add_argument("--render-only", action="store_true", help="render the record that is there")
     parser.add_argument("--gate-only", action="store_true", help="simulate the gate alone and keep the rest")

@@ -65,13 +65,17 @@ class Printed:
 
 @dataclass(frozen=True)
 class Table:
-    """One printed exhibit: its cells, and what was spread over."""
+    """One printed exhibit: its cells, and what was spread over.
+
+    ``unit`` is that of all its numbers (``%``, ``F1``); empty where they have several, or one that says nothing.
+    """
 
     name: str
     place: Place
     cells: Mapping[Cell, Printed]
     spread: str = ""
     note: str = ""
+    unit: str = ""
 
 
 def as_code(cell: Cell) -> Cell:

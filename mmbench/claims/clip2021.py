@@ -23,6 +23,7 @@ TABLE_1 = Table(
         }
     ),
     note="zero-shot accuracy in percent, no spread",
+    unit="%",
 )
 BIAS = Table(
     "FairFace and CelebA",
@@ -36,6 +37,7 @@ BIAS = Table(
         }
     ),
     note="percent, from the running text",
+    unit="%",
 )
 FILTER = Table(
     "photos of YFCC100M",

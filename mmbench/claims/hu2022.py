@@ -23,6 +23,7 @@ TABLE_1 = Table(
         }
     ),
     note="accuracy in percent, no spread; the extracted headers are damaged",
+    unit="%",
 )
 _boolq = {model: printed(model, "boolq") for model in ("bert", "gpt2", "clip_t")}
 _wic = {model: printed(model, "wic") for model in ("bert", "gpt2", "clip_t")}

@@ -34,6 +34,9 @@ def run_claims(options: argparse.Namespace) -> int:
 
     last = last_verdicts(options.root)
     if options.id:
+        if options.id not in CLAIMS:
+            known = [claim.id for claim in CLAIMS if not claim.made_up]
+            raise UnknownName("claim", options.id, known, "mmbench claims lists all, with --study those of a study.")
         claim = CLAIMS.get(options.id)
         row = claim_row(claim, last)
         print(json.dumps(row, indent=1, ensure_ascii=False) if options.json else explain_claim(claim, row))
@@ -117,6 +120,8 @@ def last_verdicts(root: Path) -> dict[str, list[dict[str, Any]]]:
                 "lineup": lineup,
                 "outcome": verdict.outcome,
                 "estimate": verdict.estimate,
+                "unit": verdict.unit,
+                "margin": verdict.margin,
                 "low": verdict.low,
                 "high": verdict.high,
                 "point": verdict.point,
@@ -151,7 +156,7 @@ def qualified(verdict: VerdictPart) -> list[str]:
 
 def _said(verdict: dict[str, Any]) -> str:
     where = "published" if verdict["evidence"] == "published" else f"measured on {verdict['lineup']}"
-    margin = "" if verdict["estimate"] is None else f" {verdict['estimate']:+.3g}"
+    margin = f" {verdict['margin']}" if verdict["margin"] else ""
     sign = ", sign only" if verdict["point"] else ""
     return f"{verdict['outcome']} ({where}{margin}{sign})"
 

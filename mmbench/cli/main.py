@@ -41,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # piped into head
         sys.stderr.close()
         return 0
+    except OSError as error:  # a file that cannot be read or written
+        if error.filename is None:
+            raise
+        print(f"mmbench: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("mmbench: stopped; what was finished is kept", file=sys.stderr)
         return 1

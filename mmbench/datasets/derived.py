@@ -8,6 +8,9 @@ identities, of what is done, and of this module's program. On the command line a
     restricted:DATASET?classes=CLASS,CLASS       or classes=@FILE: a class name a line
     trained_on:DATASET?tested_on=DATASET
 
+In a CLASS, ``&`` is written ``%26``, a comma ``%2C``, and a parenthesis without its partner ``%28`` or ``%29``, as in
+web addresses: ``classes=salt %26 pepper,sugar``. In FILE every name stands as it is.
+
 DATASET is a registered name or a specification; one with options stands in parentheses:
 
     restricted:(torchvision:CIFAR10?root=data)?classes=cat,dog

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from typing import Any
+from urllib.parse import unquote
 
 from mmbench.datasets.declared import SPLITS, Declared
 from mmbench.datasets.derived import masked, restricted, trained_on
@@ -13,8 +14,10 @@ from mmbench.datasets.masks import MASKS, Mask, mask_of
 from mmbench.datasets.python_objects import load_object
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.datasets.specs import read_names, resolve
-from mmbench.errors import BadSpec
+from mmbench.errors import BadSpec, UnknownName
 from mmbench.spec import choice
+
+AS_WRITTEN = "in a class name write & as %26 and a comma as %2C, or list the names in a file: classes=@FILE"
 
 
 def _parent(text: str) -> DatasetEntry:
@@ -45,8 +48,20 @@ def _restricted(spec: Spec) -> DatasetEntry:
     if wanted.startswith("@"):
         names = list(read_names(as_path(wanted[1:])))
     else:
-        names = [name.strip() for name in wanted.split(",")]
-    return _with_sizes(restricted(_parent(spec.name), names, name=spec.text), spec)
+        names = [unquote(name.strip()) for name in wanted.split(",")]
+    parent = _parent(spec.name)
+    made = restricted(parent, names, name=spec.text)
+    return _with_sizes(dataclasses.replace(made, load=functools.partial(_with_classes, made, parent)), spec)
+
+
+def _with_classes(made: DatasetEntry, parent: DatasetEntry) -> Dataset:
+    """The dataset; where a class is unknown since its name was divided at a comma, the error says how it is written."""
+    try:
+        return made.load()
+    except UnknownName as error:
+        if any(error.name in known and "," in known for known in parent.load().classes):
+            error.message += f" In a specification: {AS_WRITTEN}."
+        raise
 
 
 def _trained_on(spec: Spec) -> DatasetEntry:
@@ -86,6 +101,7 @@ SOURCES.add(
         needs=("classes",),
         sizes=SPLITS,
         nested=True,
+        note=AS_WRITTEN,
     )
 )
 SOURCES.add(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.errors import BadSpec
+from mmbench.imports import require_as_imported
 from mmbench.program import canonical, file_digest
 from mmbench.registry import Registry
 
@@ -43,7 +45,8 @@ def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "
 
     For a user's file, the files of the user that it imports count too. Values that the function keeps from an enclosing
     function, where that stands in another file, do not: put them into ``name``. Raises BadSpec for a function that
-    stands in no file (a built-in one, or one typed into a shell): write a Mask.
+    stands in no file (a built-in one, or one typed into a shell): write a Mask. Raises UnknownCode where one of the
+    files was changed after it was imported.
     """
     name = name or f"{function.__module__}.{function.__qualname__}"
     try:
@@ -53,6 +56,8 @@ def mask_of(function: Callable[[Any], Any], modality: Modality, *, name: str = "
     if file is None or not Path(file).is_file():
         raise BadSpec(f"mask {name!r} is a function without a source file, so it has no digest; make a Mask of it")
     text = Path(file).read_text(encoding="utf-8")
+    if function.__module__ in sys.modules:
+        require_as_imported(function.__module__, Path(file))
     ours = function.__module__.startswith("mmbench.")
     program = canonical(text) if ours else f"{function.__qualname__}\0{file_digest(function.__module__, text)}"
     digest = hashlib.sha256(f"{name}\0{program}".encode()).hexdigest()

@@ -59,8 +59,8 @@ class DatasetSource:
 
     ``form`` shows how it is written. ``options`` are the options that it takes, ``needs`` those that it requires, and
     ``values`` what they may be (any text where nothing is said). ``sizes`` are the options that declare sizes. With
-    ``nested``, the name or an option may hold another specification in parentheses. ``entry`` reads no file and raises
-    BadSpec or UnknownName.
+    ``nested``, the name or an option may hold another specification in parentheses. ``note`` says how a value that
+    holds an ``&`` is written. ``entry`` reads no file and raises BadSpec or UnknownName.
     """
 
     name: str
@@ -71,6 +71,7 @@ class DatasetSource:
     values: Mapping[str, Value] = field(default_factory=dict)
     sizes: Collection[str] = SIZES
     nested: bool = False
+    note: str = ""
 
 
 def _offered(offered: Any, name: str, words: str) -> DatasetSource:

@@ -73,6 +73,7 @@ def parse(spec: str, source: DatasetSource) -> Spec:
         known=[*source.needs, *source.options, *source.sizes, *PROMPTS],
         needs=source.needs,
         form=source.form,
+        note=source.note,
     )
     sizes = {key: int(options.pop(key)) for key in SIZES if key in source.sizes and key in options}
     declared = Declared(sizes.pop("classes", None), sizes)

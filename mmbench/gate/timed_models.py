@@ -28,6 +28,7 @@ def time_models(
     Only the forward pass is timed: decoding and preprocessing are the same work for any checkpoint of a model.
     """
     from mmbench.errors import BadSpec
+    from mmbench.features.devices import require_device
     from mmbench.features.encode import check_ready, forward, place, prepared
     from mmbench.gate.timing import FEWEST, compare_times, interleave
     from mmbench.lineups import load_lineup
@@ -37,6 +38,7 @@ def time_models(
             f"{items} items, {rounds} rounds, slower by {slower_by:g}: a batch needs at least one item, the ratio at "
             f"least {FEWEST} rounds, and what passes is a ratio of at least 1, for example 1.1"
         )
+    require_device(device)
     bound = load_lineup(lineup)
     split = bound.dataset(dataset).entry.load().split("test")
     rows = range(min(items, len(split)))

@@ -10,24 +10,29 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import FunctionType
 from typing import Any, NamedTuple
 
-from mmbench.errors import MissingAsset
+from mmbench.errors import MissingAsset, UnknownCode
+from mmbench.imports import last_change, require_as_imported
+from mmbench.program.kept import Kept
 from mmbench.program.text import PACKAGE, Template, template
 
 ROOT = Path(__file__).parents[1]
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 class Source(NamedTuple):
-    """The source text of a module, and whether it is the ``__init__`` of a package."""
+    """The source text of a module, whether it is the ``__init__`` of a package, and its file."""
 
     text: str
     is_package: bool = False
+    file: Path | None = None
 
 
 Read = Callable[[str], Source | None]
@@ -40,10 +45,17 @@ def program_digest(module: str | Sequence[str], rooms: Collection[str]) -> str:
     A room is a folder or a module of mmbench (``"probes"``, ``"zoo.frozen"``). What is imported from elsewhere counts
     by its name only. ``module`` may lie outside of mmbench, as a user's own probe does: then modules of its own
     package are followed too, and every module that stands in no folder of installed packages, as a file beside a
-    ``conftest.py``. Several modules have one digest together. Computed once in a process. Raises MissingAsset when a
-    given module has no source.
+    ``conftest.py``; of an installed distribution, all modules that it installed. Several modules have one digest
+    together. Computed once in a process.
+
+    Raises MissingAsset when a given module has no source, and UnknownCode when the file of one that counts was changed
+    while this process runs, so that other code may run than the file says (``mmbench.imports``).
     """
-    return _remembered((module,) if isinstance(module, str) else tuple(module), frozenset(rooms))
+    found, not_imported = _remembered((module,) if isinstance(module, str) else tuple(module), frozenset(rooms))
+    for file, changed in not_imported.items():
+        if last_change(file) != changed:
+            raise UnknownCode(f"{file} was changed after this process read it to identify code; start the run again")
+    return found
 
 
 def code_of(
@@ -51,18 +63,20 @@ def code_of(
 ) -> str:
     """``program_digest`` of the modules that define ``functions``, and those of ``also`` that these do not reach.
 
-    What ``functools.partial`` gives to a function counts as well: the module of a partial object says nothing. So do
-    the functions, numbers and texts that a function keeps from an enclosing one (``of_sums(parts, combine)``).
+    What a callable brings along counts as well (``mmbench.program.kept``): what ``functools.partial`` gives to it, what
+    it keeps from an enclosing function (``of_sums(parts, combine)``), the attributes of an object, and the name of a
+    user's function. Raises UnknownCode where it keeps what nothing tells from another thing, and what
+    ``program_digest`` raises.
     """
-    given: list[str] = []
-    main, others = ([_unwrapped(function, given) for function in each] for each in (functions, also))
-    modules = tuple(dict.fromkeys(function.__module__ for function in main))
-    further = dict.fromkeys(function.__module__ for function in [*others, *_enclosed([*main, *others], given)])
+    starts = {_top(function) for function in (*functions, *also)}
+    kept = Kept(lambda module: (top := module.partition(".")[0]) == PACKAGE or _is_followed(top, starts))
+    modules, others = (tuple(dict.fromkeys(map(kept.main, each))) for each in (functions, also))
+    further = dict.fromkeys([*others, *kept.modules])
     if further:
         reached = _reached(modules, frozenset(rooms))
         modules += tuple(module for module in further if module not in reached)
     digest = program_digest(modules, rooms)
-    return hashlib.sha256("\0".join([digest, *given]).encode()).hexdigest() if given else digest
+    return hashlib.sha256("\0".join([digest, *kept.said]).encode()).hexdigest() if kept.said else digest
 
 
 def own_code_of(thing: type) -> str:
@@ -76,33 +90,10 @@ def file_digest(module: str, text: str) -> str:
     return digest_of((module,), (), lambda name: Source(text) if name == module else source_of(name))
 
 
-def _unwrapped(function: Callable[..., Any], given: list[str]) -> Callable[..., Any]:
-    """The function inside of ``functools.partial``; what it is given is added to ``given``."""
+def _top(function: Any) -> str:
     while isinstance(function, functools.partial):
-        given.append(repr((function.args, sorted(function.keywords.items()))))
         function = function.func
-        given.append(getattr(function, "__qualname__", ""))
-    return function
-
-
-def _enclosed(functions: Sequence[Callable[..., Any]], given: list[str]) -> list[Callable[..., Any]]:
-    """Functions of mmbench or of a user that ``functions`` keep in closures; plain values are added to ``given``."""
-    left, found = list(functions), []
-    for function in left:
-        for cell in getattr(function, "__closure__", None) or ():
-            try:
-                value = cell.cell_contents
-            except ValueError:  # a variable that was never given a value
-                continue
-            if isinstance(value, bool | int | float | str | bytes):
-                given.append(repr(value))
-            elif isinstance(value, FunctionType | functools.partial):
-                inner = _unwrapped(value, given)
-                top = getattr(inner, "__module__", "").partition(".")[0]
-                if inner not in left and (top == PACKAGE or _is_own_code(top)):
-                    left.append(inner)
-                    found.append(inner)
-    return found
+    return str(getattr(function, "__module__", None) or "").partition(".")[0]
 
 
 @functools.cache
@@ -111,8 +102,18 @@ def _reached(modules: tuple[str, ...], rooms: frozenset[str]) -> frozenset[str]:
 
 
 @functools.cache
-def _remembered(modules: tuple[str, ...], rooms: frozenset[str]) -> str:
-    return digest_of(modules, rooms)
+def _remembered(modules: tuple[str, ...], rooms: frozenset[str]) -> tuple[str, dict[Path, float]]:
+    """The digest, and the last changes of files that nothing has imported yet: they may change before they are."""
+    not_imported: dict[Path, float] = {}
+
+    def read(module: str) -> Source | None:
+        waiting = module not in sys.modules
+        source = source_of(module)
+        if waiting and source is not None and source.file is not None:
+            not_imported[source.file] = last_change(source.file)
+        return source
+
+    return digest_of(modules, rooms, read), not_imported
 
 
 def digest_of(
@@ -143,7 +144,7 @@ def programs(
         if top == PACKAGE:
             inside = any(f"{rest}.".startswith(f"{room}.") for room in rooms)
         else:
-            inside = top in tops or _is_own_code(top)
+            inside = _is_followed(top, tops)
         return inside and found(module) is not None
 
     def number(module: str) -> str:
@@ -156,7 +157,7 @@ def programs(
         package = module if source.is_package else module.rpartition(".")[0]
         followed = {PACKAGE, *tops}
         if module.partition(".")[0] != PACKAGE:  # modules of mmbench import none of a user's
-            followed.update(filter(_is_own_code, _imported(source.text)))
+            followed.update(top for top in _imported(source.text) if _is_followed(top, tops))
         return template(source.text, package, frozenset(followed), edit)
 
     def place(module: str, name: str) -> str:
@@ -186,36 +187,90 @@ def _imported(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _is_followed(top: str, starts: Collection[str]) -> bool:
+    """Whether what a module outside of mmbench does counts for a program that starts in modules of ``starts``."""
+    return top in starts or _is_own_code(top) or top in _beside(frozenset(starts), tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=256)
+def _beside(starts: frozenset[str], path: tuple[str, ...]) -> frozenset[str]:
+    """The first names of all modules of the installed distributions that ``starts`` come from.
+
+    ``path`` is where distributions are looked for. None for mmbench's own modules: they import none of a user's.
+    """
+    installed = [top for top in starts if top != PACKAGE and top not in sys.stdlib_module_names]
+    if not any(map(_is_installed, installed)):
+        return frozenset()
+    found = importlib.metadata.packages_distributions()
+    owners = {owner for top in installed for owner in found.get(top, ())}
+    return frozenset(top for top, by in found.items() if owners & set(by))
+
+
 def _is_own_code(top: str) -> bool:
     """Whether a package or module stands on the path and in no folder of installed packages: a user's own files."""
     if top in sys.stdlib_module_names or top == PACKAGE:
         return False
+    places = _places(top)
+    return bool(places) and not any(map(_INSTALLED.intersection, places))
+
+
+def _is_installed(top: str) -> bool:
+    return any(map(_INSTALLED.intersection, _places(top)))
+
+
+def _places(top: str) -> list[tuple[str, ...]]:
+    """The parts of the folders or of the file in which a package or module stands; none where it has no file."""
     loaded = sys.modules.get(top)
     try:
         spec = loaded.__spec__ if loaded is not None else importlib.util.find_spec(top)
     except (ImportError, AttributeError, ValueError):
-        return False
+        return []
     if spec is None:  # a script that is run has a file and no spec
         places = [str(file)] if (file := getattr(loaded, "__file__", None)) else []
     else:
         places = list(spec.submodule_search_locations or ([spec.origin] if spec.has_location and spec.origin else []))
-    return bool(places) and not any({"site-packages", "dist-packages"} & set(Path(place).parts) for place in places)
+    return [Path(place).parts for place in places]
 
 
 def source_of(module: str) -> Source | None:
-    """The source of a module, read without running it; None where there is no such module, or no source of it."""
+    """The source of a module, read without running it; None where there is no such module, or no source of it.
+
+    Raises UnknownCode where the module is imported and its file was changed since (``mmbench.imports``).
+    """
     if module.partition(".")[0] == PACKAGE:
         path = ROOT.joinpath(*module.split(".")[1:])
         for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):  # as Python looks for them
             if file.is_file():
-                return Source(file.read_text(encoding="utf-8"), file.name == "__init__.py")
+                return _read(module, file)
         return None
     loaded = sys.modules.get(module)
-    try:
-        spec = None if loaded is not None else importlib.util.find_spec(module)
-    except (ImportError, AttributeError, ValueError):
-        return None
+    spec = None if loaded is not None else _spec(module)
     origin = getattr(loaded, "__file__", None) if loaded is not None else spec and spec.origin
     if not origin or not origin.endswith(".py"):
         return None
-    return Source(Path(origin).read_text(encoding="utf-8"), Path(origin).name == "__init__.py")
+    return _read(module, Path(origin))
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module would be imported from. ``importlib.util.find_spec`` would import the package that it lies in."""
+    package, _, _ = module.rpartition(".")
+    try:
+        if not package:
+            return importlib.util.find_spec(module)
+        loaded = sys.modules.get(package)
+        within = getattr(loaded, "__path__", None) if loaded is not None else _submodules(package)
+        return None if within is None else PathFinder.find_spec(module, within)
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
+def _submodules(package: str) -> list[str] | None:
+    found = _spec(package)
+    return None if found is None else found.submodule_search_locations
+
+
+def _read(module: str, file: Path) -> Source:
+    text = file.read_text(encoding="utf-8")
+    if module in sys.modules:
+        require_as_imported(module, file)  # after the reading: else a change in between would not be seen
+    return Source(text, file.name == "__init__.py", file)

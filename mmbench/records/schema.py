@@ -189,6 +189,14 @@ class _Finding(_Part):
     about: AboutPart = AboutPart()
     uninformative: str = ""
     at_chance: int = 0
+    unit: str = ""
+
+    @property
+    def margin(self) -> str:
+        """The estimate with its unit; empty without one. Records of before have no unit."""
+        if self.estimate is None:
+            return ""
+        return f"{self.estimate:+.3g} {self.unit}".rstrip()
 
     @property
     def column(self) -> str:

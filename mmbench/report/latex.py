@@ -51,6 +51,5 @@ def render_latex(record: Record) -> str:
 def _verdict(verdict: VerdictPart | None) -> str:
     if verdict is None:
         return "--"
-    margin = [] if verdict.estimate is None else [f"{verdict.estimate:+.3g}"]
-    said = ", ".join([*margin, *flags(verdict)])
+    said = ", ".join(filter(None, [verdict.margin, *flags(verdict)]))
     return f"{verdict.outcome} ({said})" if said else verdict.outcome

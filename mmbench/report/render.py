@@ -11,7 +11,7 @@ from mmbench.errors import MissingExtra
 from mmbench.records.schema import Record, RowPart, VerdictPart, slug
 from mmbench.report.figures import Figure
 from mmbench.report.views import view_of
-from mmbench.report.words import COLUMN_WORDS, UNINFORMATIVE, chance_words, flags, p_value, readings_words
+from mmbench.report.words import COLUMN_WORDS, UNINFORMATIVE, UNITS, chance_words, flags, p_value, readings_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -58,6 +58,11 @@ def signed(value: float | None) -> str:
     return number(value, signed=True)
 
 
+def margin(verdict: VerdictPart) -> str:
+    """A verdict's margin with its unit, which records of before lack."""
+    return f"{signed(verdict.estimate)} {verdict.unit}".rstrip()
+
+
 def by_place(rows: Iterable[RowPart]) -> list[tuple[tuple[str, str], list[RowPart]]]:
     """A verdict's rows, together where protocol and dataset are the same, in the order in which these come first."""
     found: dict[tuple[str, str], list[RowPart]] = {}
@@ -98,6 +103,7 @@ def _environment(**options: Any) -> Environment:
     environment.filters |= {
         "number": number,
         "signed": signed,
+        "margin": margin,
         "ready": Ready,
         "bar": bar,
         "by_place": by_place,
@@ -107,5 +113,5 @@ def _environment(**options: Any) -> Environment:
         "chance_words": chance_words,
         "readings_words": readings_words,
     }
-    environment.globals |= {"columns": COLUMN_WORDS, "what_uninformative_means": UNINFORMATIVE}
+    environment.globals |= {"columns": COLUMN_WORDS, "what_uninformative_means": UNINFORMATIVE, "units": UNITS}
     return environment

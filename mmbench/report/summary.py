@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding, describe
@@ -10,7 +11,7 @@ from mmbench.lineups.describe import wanted
 from mmbench.records.comparing import COLUMNS, counts
 from mmbench.records.schema import Record, VerdictPart
 from mmbench.report.views import sums_of
-from mmbench.report.words import flags, readings_words
+from mmbench.report.words import flags, p_value
 from mmbench.stats import LEVEL
 from mmbench.verdict.readings import State
 from mmbench.words import listed, rest
@@ -19,6 +20,14 @@ MARKUP = {"supported": ("green",), "refuted": ("red",), "inconclusive": ("yellow
 MOST_CELLS = 5
 MOST_REFUTED = 12
 ROLE = 22  # columns of a role's name
+WIDTH = 118  # columns of a verdict's line, before which two spaces stand
+SHORT = (  # pages and ``mmbench claims ID`` have the whole words
+    (r"the training recipes \(seeds of \d+ networks\)", "recipes"),
+    ("these networks and published checkpoints", "these networks"),
+    ("this training pool", "this pool"),
+    ("fresh training pools", "fresh pools"),
+    ("; .*", ""),
+)
 STATES: tuple[State, ...] = ("same", "open", "opposite", "not comparable")
 Line = tuple[str, tuple[str, ...]]
 
@@ -39,16 +48,32 @@ def summary_lines(record: Record | None, *, verbose: bool = False) -> list[Line]
     return lines
 
 
-def verdict_line(verdict: VerdictPart) -> str:
-    """``refuted  published  claim-id  -1.2 [-3, 0.4] about these networks, 600 examples (not after Holm)``."""
-    margin = "" if verdict.estimate is None else f"  {verdict.estimate:+.3g}"
-    if verdict.low is not None and verdict.high is not None:
-        about = str(verdict.about)
-        margin += f" [{verdict.low:+.3g}, {verdict.high:+.3g}]" + (f" about {about}" if about else "")
+def verdict_line(verdict: VerdictPart, width: int = WIDTH) -> str:
+    """``refuted  published  claim-id  -1.2 points [-3, 0.4] about recipes, 600 examples (not after Holm)``.
+
+    What the interval is about is said in short, and as far as the line has room; claim, margin and marks stay whole.
+    """
+    margin = f"  {verdict.margin}" if verdict.margin else ""
     marks = flags(verdict)
-    return f"{verdict.outcome:12} {verdict.evidence:9} {verdict.claim}{margin}" + (
-        f" ({', '.join(marks)})" if marks else ""
-    )
+    end = f" ({', '.join(marks)})" if marks else ""
+    line = f"{verdict.outcome:12} {verdict.evidence:9} {verdict.claim}{margin}"
+    if verdict.low is None or verdict.high is None:
+        return line + end
+    line += f" [{verdict.low:+.3g}, {verdict.high:+.3g}]"
+    return line + _about(str(verdict.about), width - len(line) - len(end)) + end
+
+
+def _about(text: str, room: int) -> str:
+    """What an interval is about in short words, without those parts at the end for which there is no room."""
+    for pattern, short in SHORT:
+        text = re.sub(pattern, short, text)
+    whole = parts = text.split(", ") if text else []
+    while parts:
+        said = f" about {', '.join(parts)}" + (", …" if len(parts) < len(whole) else "")
+        if len(said) <= room:
+            return said
+        parts = parts[:-1]
+    return ""
 
 
 def _counts(record: Record) -> Iterable[Line]:
@@ -96,7 +121,19 @@ def _readings(record: Record) -> list[Line]:
     said = ", ".join(f"{len(by_state[state])} {state}" for state in STATES if state in by_state)
     lines: list[Line] = [(f"paper's and code's reading: {said}", ("yellow",) if "opposite" in by_state else ())]
     shown = [*by_state.get("opposite", []), *(v for v in by_state.get("open", []) if _differs(v))]
-    return lines + [(f"  {v.claim}: paper {v.outcome}, code {readings_words(v)}", ()) for v in shown]
+    return lines + [(f"  {_reading_line(v)}", ()) for v in shown]
+
+
+def _reading_line(verdict: VerdictPart) -> str:
+    """``claim-id: paper supported, code refuted; differs: +0.306 [+0.241, +0.379], p < 0.001``."""
+    other, test = verdict.other_reading, verdict.readings
+    assert other is not None
+    line = f"{verdict.claim}: paper {verdict.outcome}, code {other.outcome}"
+    if test is None or test.difference is None or test.p is None:
+        return f"{line}; the difference is not tested"
+    bounds = "" if test.low is None or test.high is None else f" [{test.low:+.3g}, {test.high:+.3g}]"
+    differs = "differs" if _differs(verdict) else "not shown to differ"
+    return f"{line}; {differs}: {test.difference:+.3g}{bounds}, p {p_value(test.p)}"
 
 
 def _differs(verdict: VerdictPart) -> bool:

@@ -19,6 +19,11 @@ UNINFORMATIVE = (
     "The verdict is counted in its column and says nothing about what the models know."
 )
 
+UNITS = (
+    "A margin is positive on the claim's side. Points are percentage points, r and rho correlations, places those of a "
+    'mean rank; a metric without a unit is named, and a unit that the paper does not say is "as printed".'
+)
+
 
 def p_value(value: float | None) -> str:
     """A p-value as prose gives it."""
@@ -49,7 +54,7 @@ def readings_words(verdict: VerdictPart) -> str:
     state, other, test = verdict.reading_state, verdict.other_reading, verdict.readings
     if state is None or other is None:
         return ""
-    margin = "" if other.estimate is None else f", margin {other.estimate:+.3g}"
+    margin = f", margin {other.margin}" if other.margin else ""
     said = f"{other.outcome}{margin}; {WORDS[state]}."
     if state == "not comparable" or test is None:
         return said

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import pytest
 
 from mmbench.records.expected import Known, Standing
 
@@ -66,11 +69,22 @@ class Judged:
 
     @property
     def missing(self) -> str:
-        return "; ".join(self.verdict.missing) or "nothing to judge it on"
+        """What is missing, each thing once; the record names the cells that lack it."""
+        return "; ".join(dict.fromkeys(map(without_cell, self.verdict.missing))) or "nothing to judge it on"
 
     @property
     def settle(self) -> str:
         return self.verdict.settle or "the interval holds values on both sides"
+
+
+def without_cell(reason: str) -> str:
+    """Why a cell is unmeasured, without the cell: pytest's summary prints equal reasons once, with their number."""
+    return re.sub(r"^[^\s\[\]]+\[[^\[\]]*\](?: \(\w+\))?: ", "", reason)
+
+
+def skip(why: str) -> NoReturn:
+    """Skip the running test. All skips come from this line: pytest's summary counts those of one line and reason."""
+    pytest.skip(why)
 
 
 def _with_numbers(outcome: str, estimate: float | None, low: float | None, high: float | None) -> str:

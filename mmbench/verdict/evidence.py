@@ -18,6 +18,7 @@ from mmbench.verdict.about import About, about_print, about_scores
 from mmbench.verdict.chance import UntrainedOf
 from mmbench.verdict.networks import THESE, Meaning, Networks
 from mmbench.verdict.outcome import Row
+from mmbench.verdict.unit import LETTERS, of_metric, of_printed
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Gathered:
     """What was found: rows and means by cell, their joint uncertainty (None: no spread), what is missing.
 
     ``bare`` are cells without a spread; ``joint`` holds the others, in the order of ``rows``. ``scores`` are those of
-    measured cells, ``numbers`` the printed ones. ``networks`` says what the interval takes networks for.
+    measured cells, ``numbers`` the printed ones. ``networks`` says what the interval takes networks for. ``units`` are
+    those of differences of cells, as far as they are known.
     """
 
     rows: Mapping[Cell, Row]
@@ -64,6 +66,7 @@ class Gathered:
     bare: frozenset[Cell] = frozenset()
     scores: Mapping[Cell, Scores] = field(default_factory=dict)
     numbers: Mapping[Cell, Printed] = field(default_factory=dict)
+    units: Mapping[Cell, str] = field(default_factory=dict)
 
     @property
     def means(self) -> dict[Cell, float]:
@@ -112,7 +115,8 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
     if meant.level is not None:
         known = replace(known, levels=(*known.levels, meant.level))
     note = "; ".join(filter(None, [_measured_note(rows.values()), meant.note]))
-    return Gathered(rows, known, tuple(missing), note, meant.words, scores=found)
+    units = {cell: of_metric(scores.metric) for cell, scores in found.items()}
+    return Gathered(rows, known, tuple(missing), note, meant.words, scores=found, units=units)
 
 
 def _measured_note(rows: Iterable[Row]) -> str:
@@ -161,7 +165,16 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
             [errors[c][1] for c in spread],
             [(-math.inf, math.inf) if numbers[c].pairs is None else (-1.0, 1.0) for c in spread],
         )
-    return Gathered(rows, known, missing, note, bare=bare, numbers={cell: numbers[cell] for cell in rows})
+    used = {cell: numbers[cell] for cell in rows}
+    return Gathered(rows, known, missing, note, bare=bare, numbers=used, units=_units(claim, evidence, used))
+
+
+def _units(claim: Claim, evidence: Published, used: Mapping[Cell, Printed]) -> dict[Cell, str]:
+    """Units of differences of printed numbers, where a number is a correlation or its table says one."""
+    tables = claim.published if evidence.numbers is None else ()
+    stated = {cell: of_printed(table.unit) for table in tables if table.unit for cell in table.cells}
+    correlations = {cell: LETTERS["pearson"] for cell, number in used.items() if number.pairs is not None}
+    return {cell: unit for cell, unit in (stated | correlations).items() if cell in used}
 
 
 def _half_digit(numbers: Iterable[Printed]) -> float:

@@ -18,6 +18,7 @@ from mmbench.two_workers import one_blas_thread
 from mmbench.verdict.chance import Floors, uninformative
 from mmbench.verdict.evidence import Evidence, Gathered, Published, gather
 from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
+from mmbench.verdict.unit import unit_of
 
 LEVEL = stats.LEVEL
 DRAWS = 2000  # of a correlation's means; the Monte Carlo error of p = 0.05 is then 0.005
@@ -61,11 +62,12 @@ def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdi
 
 
 def _qualified(found: Verdict, node: Node, gathered: Gathered, evidence: Evidence) -> Verdict:
-    """The verdict with what it is about, and whether it says anything."""
+    """The verdict with its unit, with what it is about, and whether it says anything."""
     if found.estimate is None:
         return found
     about = gathered.about(gathered.rows if found.deciding is None else cells_of(found.deciding))
-    found = replace(found, about=about)
+    unit = "" if found.deciding is None else unit_of(found.deciding, gathered.units)
+    found = replace(found, about=about, unit=unit)
     if isinstance(evidence, Published) or gathered.joint is None or found.outcome == "unmeasured":
         return found
     floors = Floors(gathered.scores, gathered.joint, evidence.untrained, evidence.floors)

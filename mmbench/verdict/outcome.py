@@ -53,7 +53,7 @@ class Verdict:
     ``about`` says what the bounds speak of. ``point``: decided by the sign of printed numbers without spread, which is
     no test. ``uninformative`` says why the deciding comparison says nothing (neither side is better than chance or the
     untrained network), and is empty where it says something; ``at_chance`` counts the comparisons that say nothing.
-    ``deciding`` is the comparison that ``binding`` names.
+    ``deciding`` is the comparison that ``binding`` names, ``unit`` the unit of its margin (``mmbench.verdict.unit``).
     """
 
     claim: str
@@ -82,6 +82,7 @@ class Verdict:
     about: About = field(default_factory=About)
     uninformative: str = ""
     at_chance: int = 0
+    unit: str = ""
     deciding: Leaf | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -143,7 +144,8 @@ def _explained(v: Verdict, most_rows: int = 12) -> Iterator[str]:
             f", one-sided 95 % bounds [{v.low:+.3g}, {v.high:+.3g}]" if v.low is not None and v.high is not None else ""
         )
         about = f" about {v.about}" if str(v.about) else ""
-        yield f"  found     margin {v.estimate:+.4g}{span}{about}: {v.binding}"
+        unit = f" {v.unit}" if v.unit else ""
+        yield f"  found     margin {v.estimate:+.4g}{unit}{span}{about}: {v.binding}"
     if v.uninformative or v.at_chance:
         yield f"  chance    {said_of_chance(v.uninformative, v.at_chance, len(v.parts))}"
     if v.p_support is not None and v.p_refute is not None:

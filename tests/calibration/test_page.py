@@ -30,6 +30,17 @@ def test_the_record_holds_every_design_once_and_in_order() -> None:
         assert len(set(rows)) == len(rows) > 0
 
 
+def test_the_help_says_what_a_full_run_takes_and_how_to_run_a_part(capsys) -> None:
+    with pytest.raises(SystemExit):
+        page.main(["--help"])
+    said = capsys.readouterr().out
+    minutes = int(re.search(r"needs about (\d+) minutes of a core", said)[1])
+    assert minutes == pytest.approx(RECORD["seconds"] / 60, rel=0.3)
+    for command in re.findall(r"python -m mmbench.calibration (--.*)", said):
+        page._parser().parse_args(command.split())
+    assert not re.search(r"--\w+ [A-Z]+\n  -", said)  # no option without words
+
+
 def test_every_row_stands_in_the_table_once() -> None:
     shown = rendering.render(RECORD)
     table = shown.split("## Coverage and false verdicts")[1].split("\n## ")[0]

@@ -118,7 +118,7 @@ def test_looking_up(asked, codes):
 def test_a_misspelt_code_is_answered_with_the_nearest(asked, message):
     with pytest.raises(UnknownName) as error:
         entries(asked)
-    assert str(error.value) == message
+    assert str(error.value) == f"{message} mmbench ledger lists all."
 
 
 def test_a_claim_names_codes_that_resolve():

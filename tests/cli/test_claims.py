@@ -39,6 +39,26 @@ def test_one_claim_explained(root, capsys):
     assert "Table 5.1" in out
 
 
+def test_an_unknown_claim_names_the_nearest_and_how_all_are_listed(root, capsys):
+    lists = "mmbench claims lists all, with --study those of a study."
+    assert main(["claims", CLAIM.replace("vision", "vison"), "--root", str(root)]) != 0
+    assert f"no claim named 'bielawski2022-mvsa-vison-clip-best'. Did you mean '{CLAIM}'" in (
+        said := capsys.readouterr().err
+    )
+    assert said.endswith(f"? {lists}\n")
+    assert main(["claims", "nope", "--root", str(root)]) != 0
+    said = capsys.readouterr().err
+    assert "the nearest are" in said
+    assert "planted" not in said
+    assert said.endswith(f". {lists}\n")
+    assert len(said) < 300
+
+
+def test_an_unknown_claim_that_is_part_of_others_names_these(root, capsys):
+    assert main(["claims", "YFCC", "--root", str(root)]) != 0
+    assert "the nearest are 'clip2021-yfcc-filter'. " in capsys.readouterr().err
+
+
 def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
     measured = VerdictPart(
         claim=CLAIM, study="bielawski2022", evidence="measured", outcome="refuted", estimate=-1.5, low=-3.0, high=-0.1,
@@ -47,6 +67,7 @@ def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
         parts=({"label": "x", "outcome": "refuted"}, {"label": "y", "outcome": "refuted"}),
         about={"networks": "these networks", "examples": "219 drawings", "training": "this training pool"},
         other_reading={"outcome": "inconclusive"}, readings={"difference": 2.0, "low": 1.0, "high": 3.0, "p": 0.01},
+        unit="points",
     )  # fmt: skip
     printed = VerdictPart(
         claim=CLAIM, study="bielawski2022", evidence="published", outcome="supported", estimate=2.0, point=True
@@ -58,7 +79,7 @@ def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
     save_record(record, tmp_path / "reports" / "runs" / "box")
     assert main(["claims", CLAIM, "--root", str(tmp_path)]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    start = next(i for i, line in enumerate(lines) if "refuted (measured on mine -1.5)" in line)
+    start = next(i for i, line in enumerate(lines) if "refuted (measured on mine -1.5 points)" in line)
     assert lines[start + 1 : start + 6] == [
         "one-sided 95 % bounds [-3, -0.1] about these networks, 219 drawings, this training pool",
         "adjusted over its study: p 0.30 (Holm)",
@@ -72,6 +93,7 @@ def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):
     assert main(["claims", CLAIM, "--json", "--root", str(tmp_path)]) == 0
     signs, found = sorted(json.loads(capsys.readouterr().out)["last"], key=lambda last: not last["point"])
     assert (signs["point"], found["holm"], found["reading"]) == (True, 0.3, "open")
+    assert (found["unit"], signs["unit"]) == ("points", "")
     assert found["about"] == "these networks, 219 drawings, this training pool"
 
 

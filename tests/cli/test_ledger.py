@@ -67,7 +67,10 @@ def test_one_study(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["D-1O"], "no entry of the ledger named 'D-1O'. Did you mean 'D-21' or 'D-19' or 'D-17'?"),
+        (
+            ["D-1O"],
+            "no entry of the ledger named 'D-1O'. Did you mean 'D-21' or 'D-19' or 'D-17'? mmbench ledger lists all.",
+        ),
         (["--study", "hu"], "no study in the ledger named 'hu'. Did you mean 'hu2022'?"),
     ],
 )

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from mmbench.cli.main import main
+from mmbench.records.files import save_record
 
 MACHINE = {"cpu": "a processor", "cores": 2, "os": "Linux 6", "architecture": "x86_64", "python": "3.11.7"}
 CLAIM = "bielawski2022-mvsa-vision-clip-best"
@@ -35,6 +36,14 @@ def test_errors_are_one_line_and_exit_1(arguments, message, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mmbench: ")
     assert message in line
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(capsys, tmp_path, make_record):
+    (tmp_path / "file").write_text("")
+    record = save_record(make_record(), tmp_path)
+    assert main(["report", str(record), "--out", str(tmp_path / "file" / "pages")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"mmbench: {tmp_path / 'file' / 'pages'}: Not a directory"
 
 
 @pytest.mark.parametrize("arguments", [[], ["clams"], ["zoo", "feed"]])

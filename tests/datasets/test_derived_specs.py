@@ -54,6 +54,46 @@ def test_classes_come_from_a_file(tmp_path):
     assert found.classes == ("flag of Chile", "flag of St. Pierre & Miquelon")
 
 
+@pytest.fixture
+def shops(tmp_path):
+    """Classes with every character that a specification gives a meaning."""
+    for split in ("train", "test"):
+        for number, name in enumerate(("salt & pepper", "fruit, fresh", "a=b", "half (", "50%")):
+            paper_data.save(np.full((4, 4, 3), number, np.uint8), tmp_path / "shops" / split / name / "0.png")
+    return f"imagefolder:{tmp_path / 'shops'}"
+
+
+def test_class_names_of_any_characters_are_written_as_in_web_addresses(shops):
+    written = "salt %26 pepper, fruit%2C fresh,a=b,half %28,50%,"[:-1]
+    assert set(resolve(f"restricted:{shops}?classes={written}").load().classes) == {
+        "salt & pepper",
+        "fruit, fresh",
+        "a=b",
+        "half (",
+        "50%",
+    }
+
+
+def test_a_class_name_that_a_specification_takes_apart_is_explained(shops):
+    how = "in a class name write & as %26 and a comma as %2C, or list the names in a file: classes=@FILE"
+    spec = f"restricted:{shops}?classes=salt & pepper,a=b"
+    with pytest.raises(BadSpec) as told:
+        resolve(spec)
+    assert str(told.value) == (
+        f"dataset spec {spec!r}: no option named ' pepper,a'. Known: classes, names, templates, test, train, valid. "
+        f"Was it part of a value? Then {how}."
+    )
+    with pytest.raises(BadSpec, match=f"' pepper' is not OPTION=VALUE, given once; {re.escape(how)}$"):
+        resolve(f"restricted:{shops}?classes=salt & pepper")
+    with pytest.raises(UnknownName) as told:
+        resolve(f"restricted:{shops}?classes=fruit, fresh,a=b").load()
+    assert "named 'fruit'. " in str(told.value)
+    assert str(told.value).endswith(f" In a specification: {how}.")
+    with pytest.raises(UnknownName) as told:
+        resolve(f"restricted:{shops}?classes=salt,a=b").load()
+    assert how not in str(told.value)
+
+
 def test_a_specification_with_options_stands_in_parentheses(folders):
     found = resolve(f"restricted:(imagefolder:{folders}?test=6&classes=3)?classes=cat,emu&test=4")
     assert {name: len(split) for name, split in found.load().splits.items()} == {"train": 4, "test": 4}

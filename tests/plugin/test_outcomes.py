@@ -9,6 +9,7 @@ from mmbench.forms import Above
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
 from mmbench.records.files import read_record
+from mmbench.session.judged import without_cell
 
 NEVER = "[[outcome]]\nclaim = 'a'\nevidence = 'measured'\nverdict = '{verdict}'\nestimate = {estimate}\n"
 KNOWN = NEVER + "low = {low}\nhigh = {high}\nreason = 'the stand-in is small'\n"
@@ -64,6 +65,29 @@ def test_a_missing_file_skips_and_says_how_to_get_it(stage, forms):
     result = stage.run("-rs")
     result.stdout.fnmatch_lines(["*unmeasured: *run mmbench fetch*"])
     result.assert_outcomes(passed=2, skipped=2)  # clip and rn50 are measured, the cell and the claim of bit_m are not
+
+
+def test_equal_reasons_of_skips_are_printed_once_with_their_number(stage, forms):
+    stage.claim("a", forms["supported"])
+    for name in ("bit_m", "rn50"):
+        stage.bench.accuracies[name] = MissingAsset("all.safetensors is not here; run mmbench fetch")
+    result = stage.run("-rs")
+    result.assert_outcomes(passed=1, skipped=3)
+    result.stdout.fnmatch_lines(["SKIPPED [[]3[]] *: unmeasured: all.safetensors is not here; run mmbench fetch"])
+    assert result.stdout.str().count("all.safetensors") == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "short"),
+    [
+        ("mlp_head[clip+clip_t, mvsa]: no file", "no file"),
+        ("mlp_head[clip, mvsa] (code): no file", "no file"),
+        ("it waits for captioning", "it waits for captioning"),
+        ("a [b]: c", "a [b]: c"),
+    ],
+)
+def test_a_reason_is_said_without_its_cell(reason, short):
+    assert without_cell(reason) == short
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,14 @@ def test_an_unrelated_run_loads_the_plugin_and_nothing_heavy(pytester):
     loaded, ours, out = listing(pytester, "test_unrelated.py")
     assert "1 passed" in out
     assert loaded == []
-    assert ours == ["mmbench", "mmbench.plugin", "mmbench.session", "mmbench.session.options"]
+    assert ours == [
+        "mmbench",
+        "mmbench.errors",
+        "mmbench.imports",
+        "mmbench.plugin",
+        "mmbench.session",
+        "mmbench.session.options",
+    ]
 
 
 def test_collecting_the_benchmarks_loads_no_torch(pytester):
@@ -102,6 +109,7 @@ def test_two_workers_leave_one_record_and_one_summary(pytester):
         (["--mmbench-lineup", "mine.toml"], "there is no lineup file"),
         (["--mmbench-model", "bitm=timm:resnet18"], "no model role is named 'bitm'; did you mean 'bit_m'?"),
         (["--mmbench-model", "bit_m"], "'bit_m' is not ROLE=SPEC"),
+        (["--mmbench-device", "nope"], "device 'nope' cannot be used here"),
         (["--mmbench-dataset", "cfar10=imagefolder:x"], "no dataset role is named 'cfar10'; did you mean 'cifar10'?"),
         (["--mmbench-evidence", "print"], "invalid choice: 'print'"),
     ],

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import os
 import sys
+import time
 
 import pytest
 
-from mmbench.errors import MissingAsset
+from mmbench import imports
+from mmbench.errors import MissingAsset, UnknownCode
 from mmbench.program import canonical, code_of, modules_of, program_digest
 from mmbench.program.digest import Source, digest_of, programs
+from mmbench.words import listed
 
 ROOMS = {"probes", "stats"}
 FILES = {
@@ -138,6 +143,7 @@ def test_a_users_loaded_file_is_read(tmp_path, monkeypatch):
         spec = importlib.util.spec_from_file_location("my_probe", path)
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, "my_probe", module)
+        monkeypatch.setitem(imports.ASKED, "my_probe", time.time())  # as a statement of import would
         spec.loader.exec_module(module)
         return [text for _, text in programs(["my_probe"], ROOMS)]
 
@@ -161,6 +167,7 @@ def test_files_beside_a_users_file_are_followed_and_installed_packages_are_not(t
     monkeypatch.syspath_prepend(installed)
     before = digest_of(["lab_probe"], ROOMS)
     assert set(modules_of("lab_probe", ROOMS)) == {"lab_probe", "lab_near", "lab_parts.deep"}
+    assert not [name for name in sys.modules if name.startswith("lab_")]  # read, and not run
     for name, text in texts.items():
         (tmp_path / name).write_text(f"{text}\nCHANGED = 1")
         counts = name not in ("lab_unused.py", "site-packages/lab_installed.py")
@@ -191,16 +198,15 @@ def test_a_module_without_source_is_an_error(name):
 
 def test_a_partial_function_counts_with_its_module_and_what_it_is_given():
     here = program_digest(__name__, ROOMS)
-    assert code_of([digest], ROOMS) == here
     given = [code_of([functools.partial(digest, module=name)], ROOMS) for name in ("a", "b", "b")]
     assert given[0] != given[1] == given[2]
-    assert here not in given
+    assert not {here, code_of([digest], ROOMS)} & set(given)
     assert code_of([functools.partial(digest)], ROOMS) != code_of([functools.partial(edited)], ROOMS)
 
 
 def test_further_functions_count_where_they_are_not_reached():
-    first, reached, further = program_digest, canonical, pytest.raises
-    rooms = {"program"}
+    first, reached, further = program_digest, canonical, listed
+    rooms = {"program", "words"}
     assert code_of([first], rooms, [reached]) == code_of([first], rooms)
     assert code_of([first], rooms, [further]) == program_digest((first.__module__, further.__module__), rooms)
 
@@ -219,3 +225,82 @@ def test_what_a_function_keeps_from_an_enclosing_one_counts():
     one, same, other = (code_of([scaled(canonical, by)], rooms) for by in (1.0, 1.0, 2.0))
     assert one == same != other
     assert code_of([scaled(digest, 1.0)], rooms) != one  # a function of this file
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of a user's modules, which are forgotten after the test."""
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def changed_later(path, text):
+    """Write, with a date in the future: a test is faster than the clock of a file system."""
+    path.write_text(text)
+    os.utime(path, (later := time.time() + 10, later))
+
+
+def test_a_file_that_is_changed_after_its_import_identifies_no_code(folder):
+    for name in ("edited_near", "edited_probe"):
+        (folder / f"{name}.py").write_text("import edited_near\nSCALE = 1" if name == "edited_probe" else "SCALE = 1")
+    importlib.import_module("edited_probe")
+    changed_later(folder / "edited_near.py", "SCALE = 2")
+    with pytest.raises(UnknownCode) as told:
+        program_digest("edited_probe", ROOMS)
+    assert str(told.value) == (
+        f"{folder / 'edited_near.py'} was changed while this process runs, so module 'edited_near' may do something "
+        "else than it says; start the run again"
+    )
+
+
+def test_a_change_after_the_digest_was_made_is_a_change_of_what_runs_next(folder):
+    """The module was imported before: what runs is what was read."""
+    path = folder / "edited_known.py"
+    path.write_text("SCALE = 1")
+    importlib.import_module("edited_known")
+    before = program_digest("edited_known", ROOMS)
+    changed_later(path, "SCALE = 2")
+    assert program_digest("edited_known", ROOMS) == before
+
+
+def test_a_file_that_is_changed_between_its_reading_and_its_import_identifies_no_code(folder):
+    (folder / "edited_early.py").write_text("def run():\n    import edited_late\n    return edited_late.SCALE")
+    (folder / "edited_late.py").write_text("SCALE = 1")
+    importlib.import_module("edited_early")
+    program_digest("edited_early", ROOMS)
+    changed_later(folder / "edited_late.py", "SCALE = 2")
+    with pytest.raises(UnknownCode, match=r"edited_late\.py was changed after this process read it to identify code"):
+        program_digest("edited_early", ROOMS)
+
+
+def test_a_module_that_is_loaded_again_is_the_one_that_runs(folder):
+    path = folder / "edited_again.py"
+    path.write_text("SCALE = 1")
+    module = importlib.import_module("edited_again")
+    path.write_text("SCALE = 2  # two")
+    importlib.invalidate_caches()
+    importlib.reload(module)
+    assert [text for _, text in programs(["edited_again"], ROOMS)] == [canonical("SCALE = 2")]
+
+
+def test_modules_of_one_installed_distribution_are_followed(folder, monkeypatch):
+    """A helper module beside the probe's in site-packages is the user's own where one distribution brings both."""
+    place = folder / "site-packages"
+    for owner, modules in (("lab", ("ours_probe", "ours_helper")), ("other", ("ours_not",))):
+        about = place / f"{owner}-1.0.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {owner}\nVersion: 1.0\n")
+        (about / "RECORD").write_text("".join(f"{name}.py,,\n" for name in modules))
+        for name in modules:
+            (place / f"{name}.py").write_text("SCALE = 1")
+    (place / "ours_probe.py").write_text("from ours_helper import SCALE\nimport ours_not")
+    monkeypatch.syspath_prepend(place)
+    assert set(modules_of("ours_probe", ROOMS)) == {"ours_probe", "ours_helper"}
+    before = digest_of(["ours_probe"], ROOMS)
+    (place / "ours_not.py").write_text("SCALE = 2")
+    assert digest_of(["ours_probe"], ROOMS) == before
+    (place / "ours_helper.py").write_text("SCALE = 2")
+    assert digest_of(["ours_probe"], ROOMS) != before

@@ -92,6 +92,15 @@ def both_pages(make_record, *parts):
     return markdown, " ".join(" ".join(Reader(render_html(record)).text).split()), render_html(record)
 
 
+def test_both_pages_show_the_unit_of_a_margin_and_say_what_it_means(make_record):
+    markdown, text, _ = both_pages(make_record, verdict("devillers2021-a", unit="points"))
+    assert "supported +4.00 points [+1.00, +7.00]" in markdown
+    assert "margin +4.00 points [+1.00, +7.00]" in markdown
+    assert "supported +4.00 points [+1.00, +7.00]" in text
+    for page in (markdown, text):
+        assert "Points are percentage points, r and rho correlations, places those of a mean rank;" in page
+
+
 def test_both_pages_show_signs_in_a_column_of_their_own(make_record):
     sign = verdict(
         "devillers2021-a", evidence="published", point=True, p_support=None, p_refute=None, low=None, high=None

@@ -1,12 +1,14 @@
 """The terminal's summary of a record."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from mmbench.records.files import read_record
 from mmbench.records.schema import Binding, CostPart, LineupPart, VerdictPart
 from mmbench.records.verdicts import adjusted
-from mmbench.report.summary import MOST_REFUTED, summary_lines, verdict_line
+from mmbench.report.summary import MOST_REFUTED, WIDTH, summary_lines, verdict_line
 
 from ..made_records import cell, verdict
 
@@ -86,13 +88,8 @@ def test_readings_are_counted_by_state_and_the_opposite_ones_named(make_record):
     ]
     lines = said(make_record(verdicts=tuple(parts))).splitlines()
     start = lines.index("paper's and code's reading: 1 same, 2 open, 1 opposite, 1 not comparable")
-    assert lines[start + 1].startswith(
-        "  a-1: paper supported, code refuted; the verdict is the opposite. The paper's deciding margin"
-    )
-    assert "differs there: by -3 [-5, -1] (95 %, paired), p 0.004." in lines[start + 1]
-    assert lines[start + 2].startswith(
-        "  a-5: paper inconclusive, code inconclusive; whether the verdict is the same is open."
-    )
+    assert lines[start + 1] == "  a-1: paper supported, code refuted; differs: -3 [-5, -1], p 0.004"
+    assert lines[start + 2] == "  a-5: paper inconclusive, code inconclusive; differs: -3 [-5, -1], p 0.004"
     assert not any(line.startswith(("  a-3", "  a-4")) for line in lines)
     assert "reading: " not in said(make_record())
 
@@ -136,7 +133,41 @@ def test_what_many_verdicts_mean_together_is_said(make_record):
 def test_the_interval_says_what_it_is_about():
     about = {"networks": "these networks", "examples": "219 drawings", "training": "this training pool"}
     line = verdict_line(VerdictPart(**verdict("a-1", about=about)))
-    assert line.endswith("a-1  +4 [+1, +7] about these networks, 219 drawings, this training pool")
+    assert line.endswith("a-1  +4 [+1, +7] about these networks, 219 drawings, this pool")
+
+
+def test_a_line_of_a_verdict_fits_and_keeps_what_decides():
+    """The longest of a real run had 261 columns."""
+    about = {
+        "networks": "the training recipes (seeds of 9 networks), these networks and published checkpoints",
+        "examples": "135 to 138 concepts of each of 2 datasets",
+        "training": "this training pool",
+    }
+    name = "bielawski2022-swap-to-clip-vision-without-bert-large"
+    numbers = {"estimate": -0.0669, "low": -0.0986, "high": -0.00226, "unit": "points"}
+    whole = VerdictPart(**verdict(name, "refuted", about=about, uninformative="neither", **numbers))
+    start = f"refuted      measured  {name}  -0.0669 points [-0.0986, -0.00226]"
+    assert verdict_line(whole, 1000) == (
+        f"{start} about recipes, these networks, 135 to 138 concepts of each of 2 datasets, this pool (UNINFORMATIVE)"
+    )
+    for cut, width in (("about recipes, … ", 33), ("about recipes, these networks, … ", 60)):
+        assert verdict_line(whole, len(start) + width) == f"{start} {cut}(UNINFORMATIVE)"
+    assert verdict_line(whole) == f"{start} (UNINFORMATIVE)"
+    assert all(len(verdict_line(whole, width)) <= width for width in range(len(start) + 16, 250))
+
+
+def test_a_margin_has_its_unit_and_one_of_an_older_record_none():
+    assert " -2 r [+1, +7]" in verdict_line(VerdictPart(**verdict(estimate=-2.0, unit="r")))
+    assert " -2 [+1, +7]" in verdict_line(VerdictPart(**verdict(estimate=-2.0)))
+
+
+def test_every_line_of_a_verdict_of_the_newest_committed_run_fits():
+    root = Path(__file__).parents[2] / "reports" / "runs"
+    record = read_record(max(root.glob("*/*.json"), key=lambda path: path.stem))
+    lines = [verdict_line(each) for each in record.verdicts]
+    assert len(lines) > 100
+    assert all(len(line) <= WIDTH for line in lines if " about " in line)
+    assert sum(len(line) > WIDTH for line in lines) < 5  # two long marks behind a long id
 
 
 def test_the_longest_work_is_listed_cells_and_features_together(make_record):

@@ -50,6 +50,7 @@ TABLE_5_1 = Table(
     ),
     spread="5 runs",
     note="MVSA, accuracy in percent",
+    unit="%",
 )
 
 _COVERS = _grid(
@@ -75,6 +76,7 @@ TABLE_5_2 = Table(
     _COVERS | _MASKED_COVERS,
     spread="5 runs",
     note="Book Cover, accuracy in percent",
+    unit="%",
 )
 
 # fmt: off
@@ -108,6 +110,7 @@ TABLE_5_3 = Table(
     _POSTERS | _MASKED_POSTERS,
     spread="5 runs",
     note="Plotster, F1 per film; spreads are printed with two digits, so .00 means below .005",
+    unit="F1",
 )
 
 
@@ -159,6 +162,7 @@ RECENT_FILMS = Table(
         }
     ),
     note="F1 of heads trained on Plotster; no spread printed; the Plotster scores beside them are those of Table 5.3",
+    unit="F1",
 )
 
 

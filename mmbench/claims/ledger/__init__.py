@@ -10,6 +10,7 @@ from typing import Any
 
 from mmbench.claims.ledger import devillers_code, other_code, within_papers
 from mmbench.claims.ledger.entry import Entry
+from mmbench.errors import UnknownName
 from mmbench.registry import Registry
 
 LEDGER: Registry[Entry] = Registry("entry of the ledger")
@@ -27,7 +28,9 @@ def entries(code: str) -> list[Entry]:
     read = re.fullmatch(r"([DdTt])-?(\d+)([A-Za-z]?)", code)
     exact = f"{read[1].upper()}-{int(read[2]):02d}{read[3].lower()}" if read else code
     parts = [entry for entry in LEDGER if re.fullmatch(rf"{re.escape(exact)}[a-z]", entry.code)]
-    return parts or [LEDGER.get(exact if exact in LEDGER else code)]
+    if not parts and exact not in LEDGER:
+        raise UnknownName(LEDGER.kind, code, LEDGER.names(), "mmbench ledger lists all.")
+    return parts or [LEDGER.get(exact)]
 
 
 def readings(entry: Entry) -> dict[str, tuple[Any, Any]]:

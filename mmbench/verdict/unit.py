@@ -1,0 +1,43 @@
+"""The unit of a verdict's margin, as it stands behind the number: ``+2.9 points``, ``-0.31 r``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mmbench.conditions import Coefficient, Curved, Leaf, Margin, RankLead, cells_of
+from mmbench.metrics import METRICS
+from mmbench.protocol import Cell
+
+POINTS, PLACES, PRINTED = "points", "places", "as printed"
+LETTERS = {"pearson": "r", "spearman": "rho"}
+
+
+def of_metric(name: str) -> str:
+    """The unit of a difference of two scores: percentage points, or the metric's name where it has no unit."""
+    return of_printed(METRICS.get(name).unit) or name
+
+
+def of_printed(unit: str) -> str:
+    """The unit of a difference of two numbers that are printed in ``unit``."""
+    return POINTS if unit == "%" else unit
+
+
+def unit_of(leaf: Leaf, units: Mapping[Cell, str]) -> str:
+    """The unit of a comparison's margin; ``units`` are those of differences of its cells, as far as they are known.
+
+    Correlations are in ``r`` or ``rho``, leads in mean rank in ``places``, another function in its own unit, which its
+    name stands for. A unit that is not known is ``as printed``: that of the paper's table.
+    """
+    if isinstance(leaf, Coefficient):
+        return _one(LETTERS[part.method] for part in leaf.parts)
+    if isinstance(leaf, RankLead):
+        return PLACES
+    if isinstance(leaf, Curved):
+        return f"of {leaf.label}"
+    assert isinstance(leaf, Margin), leaf
+    return _one(units.get(cell, PRINTED) for cell in cells_of(leaf))
+
+
+def _one(units: Iterable[str]) -> str:
+    """The unit that all have; several are named together, since a margin may be the smaller of two."""
+    return " and ".join(dict.fromkeys(units))
