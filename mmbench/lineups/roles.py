@@ -115,9 +115,15 @@ for _role in (
     Role("random", "an untrained network; in no paper, our lowest score to expect", "untrained", own=True),
 ):
     MODEL_ROLES.add(_role)
-_TRAINED_AGAIN: dict[str, Kind] = {"bit_m": "labels", "rn50": "labels", "clip": "language"}
-for _name, _kind in _TRAINED_AGAIN.items():
-    for _seed in (1, 2):
+_TRAINED_AGAIN: dict[str, tuple[Kind, int]] = {
+    "bit_m": ("labels", 2),
+    "rn50": ("labels", 2),
+    "clip": ("language", 2),
+    "sin": ("labels", 2),
+    "slip": ("language", 1),
+}
+for _name, (_kind, _times) in _TRAINED_AGAIN.items():
+    for _seed in range(1, _times + 1):
         MODEL_ROLES.add(Role(f"{_name}_seed{_seed}", f"{_name}, trained again with seed {_seed}", _kind, own=True))
 
 for _role in (

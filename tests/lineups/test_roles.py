@@ -12,9 +12,9 @@ KIND = {
     "labels": {
         *("rn50", "bit_m", "sin", "sin_in", "sin_in_fin", "ar_l2", "ar_li4", "ar_li8", "vit", "efficientnet"),
         *("vit_unimodal", "limber_beit_ft", "limber_nfrn50"),
-        *("bit_m_seed1", "bit_m_seed2", "rn50_seed1", "rn50_seed2"),
+        *("bit_m_seed1", "bit_m_seed2", "rn50_seed1", "rn50_seed2", "sin_seed1", "sin_seed2"),
     },
-    "language": {"clip", "tsm", "virtex", "icmlm", "slip", "clip_vitb32", "clip_seed1", "clip_seed2"},
+    "language": {"clip", "tsm", "virtex", "icmlm", "slip", "clip_vitb32", "clip_seed1", "clip_seed2", "slip_seed1"},
     "images": {"simclr", "dino", "beit", "dino_vitb16", "limber_beit"},
     "text": {"clip_t", "bert", "bert_base", "bert_large", "gpt2", "smollm2"},
     "untrained": {"random"},
