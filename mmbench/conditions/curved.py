@@ -24,6 +24,10 @@ class Curved(Leaf):
     near the means. It is judged by its tangent there, less its bias to second order (the delta method; a distance
     between noisy means is larger than that of the true means). ``gradient`` gives the derivatives,
     ``[len(of)]``; without it central differences are taken. ``label`` names the function in text.
+
+    ``breaks`` says that it has kinks or jumps where some quantities tie, as the joins of a dendrogram do. The tangent
+    knows nothing of them, so the function is then redrawn too, and a verdict needs both (``mmbench.verdict``).
+    ``planted`` are values of ``of`` with which planted tables are tried first: random ones seldom make a cluster.
     """
 
     function: Callable[[Array], float] = field(repr=False)
@@ -32,6 +36,16 @@ class Curved(Leaf):
     sign: Literal[1, -1] = 1
     label: str = "statistic"
     gradient: Callable[[Array], Array] | None = field(default=None, repr=False)
+    breaks: bool = False
+    planted: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+
+    @property
+    def tables(self) -> tuple[dict[Linear, float], ...]:
+        return tuple(dict(zip(self.of, values, strict=True)) for values in self.planted)
+
+    def margins(self, drawn: Array) -> Array:
+        """The margin at each row of ``drawn``, values of ``of`` ``[draws, len(of)]``."""
+        return self.sign * (np.array([float(self.function(row)) for row in drawn]) - self.threshold)
 
     @property
     def terms(self) -> tuple[Linear, ...]:

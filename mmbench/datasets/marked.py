@@ -27,7 +27,7 @@ class Marked(str):
         made.start, made.end = start, end
         return made
 
-    def __getnewargs__(self) -> tuple[str, int, int]:  # so that it can be copied and sent to workers
+    def __getnewargs__(self) -> tuple[str, int, int]:  # type: ignore[override]  # so that it can be copied
         return str(self), self.start, self.end
 
     @property

@@ -199,7 +199,7 @@ def check_pixels(pixels: torch.Tensor, size: int) -> None:
 def text_encoder(
     module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor], spans: SpanLayers | None = None
 ) -> Encoder:
-    """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``, and records token states for ``spans``."""
+    """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``, and records tokens for ``spans``."""
     return Encoder("text", dim, frozen(module), features, hidden=spans)
 
 

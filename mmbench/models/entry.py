@@ -154,8 +154,8 @@ class ModelEntry:
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
     variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
     that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``generator``
-    is there when the model also writes text. ``spans`` says that a text encoder gives vectors of a marked part of a text
-    (``mmbench.models.spans``); one without reads a text as a whole, as CLIP's does.
+    is there when the model also writes text. ``spans`` says that a text encoder gives vectors of a marked part of a
+    text (``mmbench.models.spans``); one without reads a text as a whole, as CLIP's does.
     """
 
     name: str

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MissingExtra
 from mmbench.models import checkpoints, encoders, generators, specs
 from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
-from mmbench.models.spans import SpanLayers
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, TEXT_OPTIONS, ModelSource, ModelSpec
+from mmbench.models.spans import SpanLayers
 
 if TYPE_CHECKING:
     import torch
@@ -83,12 +83,8 @@ def load_text(
     def features(texts: list[str]) -> torch.Tensor:
         options = {"padding": True, "truncation": True, "max_length": limit, "return_tensors": "pt"}
         # plain strings: a tokenizer may look at a text's type
-        batch = tokenizer(
-            [str(text) for text in texts],
-            return_special_tokens_mask=True,
-            return_offsets_mapping=bool(spans),
-            **options,
-        ).to(encoders.device_of(module))
+        extra = {"return_special_tokens_mask": True, "return_offsets_mapping": bool(spans)}
+        batch = tokenizer([str(text) for text in texts], **extra, **options).to(encoders.device_of(module))
         special, offsets = batch.pop("special_tokens_mask"), batch.pop("offset_mapping", None)
         hidden, mask = module(**batch).last_hidden_state, batch["attention_mask"]
         if spans and spans.wanted:

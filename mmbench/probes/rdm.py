@@ -39,8 +39,8 @@ class RDMSettings(Settings):
     ``template`` makes the prompt of a class; None takes the dataset's first. The paper prints "a photo of x."; here an
     article stands before the label, as in the code (D-08a). ``label`` says what is taken of a prompt: the ``mean`` over
     the tokens of the label (its contextualised vector, as the paper reads), the ``first`` of them (as the code, D-08b),
-    or the ``text`` as a whole. An encoder that gives no states of single tokens is always read as a whole: CLIP-T at its
-    end-of-text mark (D-08c).
+    or the ``text`` as a whole. An encoder that gives no states of single tokens is always read as a whole: CLIP-T at
+    its end-of-text mark (D-08c).
     """
 
     spread: Spread = "by_dimension"

@@ -32,7 +32,7 @@ SQUASH_LINEAR, SQUASH_CUBIC = "de4932afc55eab94", "19b3c77609230443"
 PREPROCESSED = {
     **dict.fromkeys(("rn50", "sin", "sin_in", "sin_in_fin", "ar_l2", "ar_li4", "ar_li8"), (256, IMAGENET, CROP_256)),
     **dict.fromkeys(("virtex", "icmlm"), (256, IMAGENET, CROP_256)),
-    "bit_m": (256, HALF, CROP_256),
+    **dict.fromkeys(("bit_m", "bit_s"), (256, HALF, CROP_256)),
     "tsm": (256, PLAIN, CROP_256),
     "clip": (224, CLIP, CROP_224),
     "clip_vitb32": (224, CLIP, CROP_224),
@@ -124,6 +124,19 @@ def timm_model(name):
     return build
 
 
+def bit_of(file):
+    """timm's own reader of BiT's npz files."""
+
+    def build(at):
+        import timm
+
+        module = timm.create_model("resnetv2_50x1_bit.goog_in21k", num_classes=10).eval()
+        module.load_pretrained(str(at / file))
+        return lambda batch: module.forward_head(module.forward_features(batch), pre_logits=True).flatten(1)
+
+    return build
+
+
 def vision_transformer(name, pool):
     """transformers' own class for the repository; its base model's last hidden state, pooled."""
 
@@ -159,6 +172,7 @@ REFERENCE = {
     "virtex": lambda at: resnet(torch_file(at / "backbone_bicaptioning_R_50_L1_H2048.pth")),
     "icmlm": lambda at: resnet(torch_file(at / "icmlm-attfc_r50_coco_5K.pth")["cnn"]),
     "bit_m": timm_model("resnetv2_50x1_bit.goog_in21k"),
+    "bit_s": bit_of("BiT-S-R50x1.npz"),
     "limber_nfrn50": timm_model("nf_resnet50.ra2_in1k"),
     "vit_unimodal": vision_transformer("google/vit-base-patch16-224-in21k", cls),
     "dino_vitb16": vision_transformer("facebook/dino-vitb16", cls),
