@@ -3,7 +3,8 @@
 The cells of a claim with such a form are pairs of models whose metric is a correlation. The tree is made anew at every
 value of the cells. Heights are means of distances, and so linear, as long as the joins stay the same; where two joins
 tie, a height has a kink or a jump, since another join then comes first. A verdict therefore needs both the tangent and
-the trees of redrawn correlations (``Curved.breaks``): where the joins themselves are uncertain, it stays inconclusive.
+the trees of redrawn correlations (``Curved.breaks``, ``mmbench.stats.redrawn``): where the joins themselves are
+uncertain, it stays inconclusive.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from mmbench.verdict.outcome import Outcome, Part, Verdict, describe
 
 LEVEL = stats.LEVEL
 DRAWS = 2000  # of a correlation's means; the Monte Carlo error of p = 0.05 is then 0.005
+BROKEN_DRAWS = 800  # at each scale, of a margin that may jump
 SEED = 20210
 
 
@@ -254,8 +255,8 @@ def _judged_with_breaks(
     if smooth.value is None or smooth.estimate is None or smooth.estimate.exact:
         return smooth
     weights, constants = _matrix(leaf.of, place)
-    margins = leaf.margins(weights @ joint.means + constants + noise @ weights.T)
-    redrawn = Redrawn(smooth.value, margins[np.isfinite(margins)], leaf.strict)
+    at, moved = weights @ joint.means + constants, noise[:BROKEN_DRAWS] @ weights.T
+    redrawn = Redrawn.of(smooth.value, leaf.margins, at, moved, leaf.strict)
     p_support, p_refute = max(smooth.p_support, redrawn.p_above()), max(smooth.p_refute, redrawn.p_below())
     return replace(smooth, p_support=p_support, p_refute=p_refute, redrawn=redrawn)
 

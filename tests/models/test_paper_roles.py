@@ -17,7 +17,9 @@ import tsm_by_hand
 from paper_files import BEIT, PROCESSORS, REVISION, SIN, environment, tsm_haiku, vision_model, write_checkpoints
 from PIL import Image
 
+from mmbench.datasets.marked import Marked
 from mmbench.lineups import load_lineup
+from mmbench.models.spans import SPAN_FIRST
 from mmbench.models.specs import resolve
 
 pytestmark = pytest.mark.slow
@@ -235,18 +237,24 @@ def hidden(folder, name, text):
     return module(**tokens).last_hidden_state[0]
 
 
-@pytest.mark.parametrize(("role", "name", "position"), [
-    ("bert", "bert-base-uncased", 5),  # [CLS] a photo of a t
-    ("gpt2", "gpt2", 4),
-    ("bert_base", "sentence-transformers/bert-base-nli-cls-token", 0),
-    ("bert_large", "sentence-transformers/bert-large-nli-cls-token", 0),
-])  # fmt: skip
-def test_text_features_equal_transformers(folder, role, name, position):
-    _, _, found = encode(role)
-    assert found.shape == (len(CAPTIONS), PAPER.model(role).entry.dim)
+@pytest.mark.parametrize("size", ["base", "large"])
+def test_text_features_equal_transformers(folder, size):
+    _, _, found = encode(f"bert_{size}")
+    assert found.shape == (len(CAPTIONS), PAPER.model(f"bert_{size}").entry.dim)
     with torch.inference_mode():
-        wanted = torch.stack([hidden(folder, name, text)[position] for text in CAPTIONS])
-    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+        wanted = [hidden(folder, f"sentence-transformers/bert-{size}-nli-cls-token", text)[0] for text in CAPTIONS]
+    torch.testing.assert_close(found, torch.stack(wanted), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("role", "name"), [("bert", "bert-base-uncased"), ("gpt2", "gpt2")])
+def test_the_labels_first_token_is_where_the_authors_code_takes_it(folder, role, name):
+    """The fourth token from 0, behind [CLS] in BERT (D-08b), for a label that stands behind "a photo of a"."""
+    entry, text = PAPER.model(role).entry, "a photo of a tench"
+    with torch.inference_mode():
+        found = entry.load().forward_layers([Marked(text, 13, 18)], (SPAN_FIRST,))[SPAN_FIRST]
+        wanted = hidden(folder, name, text)[5 if role == "bert" else 4]
+    assert found.shape == (1, entry.dim)
+    torch.testing.assert_close(found[0], wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", PROCESSORS)

@@ -96,7 +96,8 @@ _close(
     leaves_open="how groups are told apart; the paper reads them off a t-SNE figure",
     ours=(
         "the groups are asked of the dendrogram of all fifteen models (average linkage on 1 - r), since distances in a "
-        "t-SNE depend on its seed; SIN means the three SIN models; further away: no multimodal encoder joins an image encoder before all of these are joined"
+        "t-SNE depend on its seed; SIN means the three SIN models; further away: no multimodal encoder joins an image "
+        "encoder before all of these are joined"
     ),
 )
 _close(
