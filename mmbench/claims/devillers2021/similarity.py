@@ -5,7 +5,7 @@ The paper speaks of distances, 1 - r. Cells hold r, so nearer is higher.
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 from mmbench.claims._common import (
     AR,
@@ -19,11 +19,20 @@ from mmbench.claims._common import (
     VISUAL12,
     claim,
 )
+from mmbench.claims.claim import Claim
 from mmbench.forms import Above, All, AtLeast, AtMost, Chain, Clusters, JoinedBelow, Top
+from mmbench.probes.cka import CKA
 from mmbench.probes.rdm import RSA
 from mmbench.protocol import Roles
 
-_close = partial(claim, protocols=(RSA,), datasets=("imagenet",), models=COMPARED)
+_ASKED: dict[str, Any] = {"datasets": ("imagenet",), "models": COMPARED}
+_SENTENCES: list[Claim] = []
+
+
+def _close(*args: str, **rest: Any) -> None:
+    _SENTENCES.append(claim(*args, protocols=(RSA,), **_ASKED, **rest))
+
+
 MEANS = "means over pairs of models stand for what the paper reads off a dendrogram; closeness is r, distance 1 - r"
 
 _close(
@@ -109,3 +118,21 @@ _close(
     leaves_open="how much is due to the other distance that is used for texts",
     ours="a cluster of the dendrogram of all fifteen models (average linkage on 1 - r)",
 )
+
+# The same sentences by another measure of similarity, which the paper does not use.
+for _of in _SENTENCES:
+    claim(
+        f"{_of.id}-by-cka",
+        f"By CKA instead of RSA: {_of.says}",
+        _of.where.section,
+        _of.where.exhibit,
+        expect=_of.expect,
+        protocols=(CKA,),
+        **_ASKED,
+        beside=_of.id,
+        leaves_open=_of.leaves_open,
+        ours=(
+            "not the paper's measure: debiased linear centred kernel alignment of class means, to see whether the "
+            f"conclusion rests on the measure; thresholds are those for r. As for RSA: {_of.ours}"
+        ),
+    )
