@@ -13,6 +13,12 @@ from mmbench.report.words import p_value, reading_difference, verdict_words
 from mmbench.verdict.readings import State
 
 # What becomes of a conclusion, in the order of the table: decided the same way, the opposite way, or not both decided.
+SUMMED: dict[State, str] = {
+    "same": "survive",
+    "opposite": "turn round",
+    "open": "stay open",
+    "not comparable": "cannot be compared",
+}
 FATE: dict[State, str] = {
     "same": "survives",
     "opposite": "turns round",
@@ -57,7 +63,7 @@ def _table(study: str, verdicts: Iterable[VerdictPart]) -> BothReadings:
     found = sorted(verdicts, key=lambda v: (order.index(_state(v)), v.claim))
     counts = Counter(_state(verdict) for verdict in found)
     sums = f"{len(found)} conclusions are judged under both readings: " + ", ".join(
-        f"{counts[state]} {FATE[state].partition(':')[0]}" for state in order if counts[state]
+        f"{counts[state]} {SUMMED[state]}" for state in order if counts[state]
     )
     entries = tuple(entry for entry in LEDGER if entry.study == study and entry.probe)
     return BothReadings(study, tuple(map(_row, found)), sums, entries)

@@ -253,7 +253,7 @@ def _draw(content: Content) -> str:
         said = [f"from light to dark: {', '.join(series)}"] if series else []
         said += [STARRED] if _has_stars(content) else []
         figure.text(0.5, 0.45 / height, "; ".join(said), ha="center")
-        handles = _handles(kinds, with_chance=bool(content.chance))
+        handles = handles_of(kinds, with_chance=bool(content.chance))
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
 
     return svg_of(paint, WIDTH, height)
@@ -291,7 +291,8 @@ def _has_stars(content: Content) -> bool:
     return any(STAR in bar.label for bars in content.panels.values() for bar in bars)
 
 
-def _handles(kinds: Iterable[Kind], *, with_chance: bool) -> list[Any]:
+def handles_of(kinds: Iterable[Kind], *, with_chance: bool = False) -> list[Any]:
+    """What a legend shows: the colour of each kind of model and, if wanted, the line of one constant answer."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

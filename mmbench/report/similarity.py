@@ -20,7 +20,7 @@ from mmbench.lineups.roles import Kind, kind_of
 from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record
 from mmbench.report.exhibits import stated_kinds
-from mmbench.report.figures import COLOURS, Figure, drawn_once, file_name, svg_of
+from mmbench.report.figures import COLOURS, Figure, drawn_once, file_name, handles_of, svg_of
 from mmbench.report.names import STAR, STARRED, Names
 
 if TYPE_CHECKING:
@@ -87,7 +87,12 @@ def similarity_figures(record: Record, folder: Path | None = None) -> tuple[Figu
 
 def _figure(drawing: Drawing, of: Compared, record: Record, folder: Path | None) -> Figure:
     def draw() -> str:
-        return svg_of(lambda canvas: drawing.paint(of, canvas), drawing.width, drawing.height)
+        def paint(canvas: Canvas) -> None:
+            drawing.paint(of, canvas)
+            handles = handles_of(dict.fromkeys(of.kinds))
+            canvas.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=7)
+
+        return svg_of(paint, drawing.width, drawing.height)
 
     known = folder / file_name(record, drawing.name) if folder else None
     starred = f" {STARRED.capitalize()}." if any(STAR in label for label in of.labels) else ""
@@ -133,12 +138,15 @@ def complete(pairs: set[frozenset[str]]) -> tuple[str, ...]:
 
 
 def claims_beside(record: Record, figure: str, study: str = STUDY) -> tuple[str, ...]:
-    """Judged claims of the study that rest on a figure: ``9a`` is meant by "Fig. 9" and "Fig. 8, 9a"."""
+    """Judged claims of the study that rest on a figure: ``9a`` is meant by "Fig. 9" and "Fig. 8, 9a".
+
+    Not those that ask a sentence by another measure; a page names what these found beside the sentence.
+    """
     judged = {verdict.claim for verdict in record.verdicts}
     return tuple(
         claim.id
         for claim in CLAIMS
-        if claim.study == study and claim.id in judged and figure in _figures(claim.where.exhibit)
+        if claim.study == study and claim.id in judged and not claim.beside and figure in _figures(claim.where.exhibit)
     )
 
 
@@ -151,7 +159,7 @@ def _figures(exhibit: str) -> set[str]:
 
 def correlations(of: Compared, canvas: Canvas) -> None:
     """Fig. 8: the correlation of every two models, with its number."""
-    ax = canvas.add_axes((0.17, 0.02, 0.72, 0.84))
+    ax = canvas.add_axes((0.15, 0.06, 0.74, 0.8))
     image = ax.imshow(of.matrix, vmin=0.0, vmax=1.0, cmap="viridis")
     count = len(of.roles)
     ax.set_xticks(range(count), of.labels, rotation=90)
@@ -164,9 +172,8 @@ def correlations(of: Compared, canvas: Canvas) -> None:
         ax.text(
             column, row, f"{r:.2f}", ha="center", va="center", fontsize=6, color="white" if r < 0.6 else "black"
         )  # fmt: skip
-    canvas.colorbar(
-        image, ax=ax, cax=canvas.add_axes((0.91, 0.02, 0.02, 0.84)), label="Pearson's r (0 and below: dark)"
-    )
+    bar = canvas.add_axes((0.91, 0.06, 0.02, 0.8))
+    canvas.colorbar(image, cax=bar, label="Pearson's r (0 and below: dark)")
 
 
 def dendrogram(of: Compared, canvas: Canvas) -> None:
@@ -174,7 +181,7 @@ def dendrogram(of: Compared, canvas: Canvas) -> None:
     from scipy.cluster import hierarchy
     from scipy.spatial.distance import squareform
 
-    ax = canvas.add_axes((0.08, 0.22, 0.9, 0.72))
+    ax = canvas.add_axes((0.08, 0.25, 0.87, 0.71))
     tree = hierarchy.linkage(squareform(of.distances), "average")
     drawn = hierarchy.dendrogram(
         tree, labels=list(of.labels), count_sort="ascending", ax=ax, color_threshold=0, above_threshold_color="#444444"
@@ -189,7 +196,7 @@ def dendrogram(of: Compared, canvas: Canvas) -> None:
 
 def tsne(of: Compared, canvas: Canvas) -> None:
     """Fig. 9b: t-SNE on 1 - r. Says so where scikit-learn is not installed."""
-    ax = canvas.add_axes((0.03, 0.05, 0.94, 0.9))
+    ax = canvas.add_axes((0.03, 0.09, 0.94, 0.88))
     ax.set_xticks([])
     ax.set_yticks([])
     places = embedded(of.distances)
@@ -198,7 +205,7 @@ def tsne(of: Compared, canvas: Canvas) -> None:
         ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center")
         return
     ax.margins(0.15)
-    ax.scatter(*places.T, c=[COLOURS[kind] for kind in of.kinds], s=30)
+    ax.scatter(places[:, 0], places[:, 1], s=30, c=[COLOURS[kind] for kind in of.kinds])
     for label, (x, y) in zip(of.labels, places, strict=True):
         ax.annotate(label, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=8)
 
@@ -225,14 +232,14 @@ DRAWINGS = (
         "Pearson's r over all pairs of classes; the models in the paper's order.",
         correlations,
         8.5,
-        8.0,
+        8.2,
     ),
     Drawing(
         "rsa-dendrogram",
         "9a",
         "Hierarchical clustering of the dissimilarity matrices (as Devillers et al. 2021, Fig. 9a)",
-        "Average linkage on 1 - r. The dashed line is the distance 0.2, below which the paper sees all encoders trained "
-        "on images.",
+        "Average linkage on 1 - r. The dashed line is the distance 0.2, below which the paper sees all encoders that "
+        "are trained on images.",
         dendrogram,
         7.5,
         5.0,
@@ -241,8 +248,8 @@ DRAWINGS = (
         "rsa-tsne",
         "9b",
         "t-SNE of the dissimilarity matrices (as Devillers et al. 2021, Fig. 9b)",
-        f"t-SNE on 1 - r with perplexity {TSNE['perplexity']} and seed {TSNE['random_state']}. Neighbours mean something, "
-        "distances between groups little: another seed gives other places. No claim is judged on it.",
+        f"t-SNE on 1 - r with perplexity {TSNE['perplexity']} and seed {TSNE['random_state']}. Neighbours mean "
+        "something, distances between groups little: another seed gives other places. No claim is judged on it.",
         tsne,
         6.5,
         5.0,

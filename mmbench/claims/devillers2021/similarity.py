@@ -29,8 +29,8 @@ _ASKED: dict[str, Any] = {"datasets": ("imagenet",), "models": COMPARED}
 _SENTENCES: list[Claim] = []
 
 
-def _close(*args: str, **rest: Any) -> None:
-    _SENTENCES.append(claim(*args, protocols=(RSA,), **_ASKED, **rest))
+def _close(id: str, says: str, section: str, exhibit: str, **rest: Any) -> None:
+    _SENTENCES.append(claim(id, says, section, exhibit, protocols=(RSA,), **_ASKED, **rest))
 
 
 MEANS = "means over pairs of models stand for what the paper reads off a dendrogram; closeness is r, distance 1 - r"
