@@ -14,14 +14,14 @@ from mmbench.verdict.readings import State
 
 # What becomes of a conclusion, in the order of the table: decided the same way, the opposite way, or not both decided.
 SUMMED: dict[State, str] = {
-    "same": "survive",
-    "opposite": "turn round",
+    "same": "are decided the same way by both",
+    "opposite": "the opposite way",
     "open": "stay open",
     "not comparable": "cannot be compared",
 }
 FATE: dict[State, str] = {
-    "same": "survives",
-    "opposite": "turns round",
+    "same": "the same",
+    "opposite": "the opposite",
     "open": "open: one reading or both decide nothing",
     "not comparable": "not comparable: unmeasured under one reading",
 }
