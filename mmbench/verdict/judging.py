@@ -336,7 +336,7 @@ def _part(judged: _Judged) -> Part:
 
 def _settle(binding: _Judged, pay_support: float, pay_refute: float, gathered: Gathered) -> str:
     """What would settle the deciding margin if it stayed as observed."""
-    if binding.estimate is None:
+    if binding.estimate is None or binding.redrawn is not None:
         return "more trials or examples; how many is not computed for this statistic"
     estimate = binding.estimate
     level = LEVEL / (pay_support if estimate.value > 0 else pay_refute)
