@@ -25,8 +25,10 @@ class Curved(Leaf):
     between noisy means is larger than that of the true means). ``gradient`` gives the derivatives,
     ``[len(of)]``; without it central differences are taken. ``label`` names the function in text.
 
-    ``breaks`` says that it has kinks or jumps where some quantities tie, as the joins of a dendrogram do. The tangent
-    knows nothing of them, so the function is then redrawn too, and a verdict needs both (``mmbench.verdict``).
+    ``parts`` is there where it has kinks or jumps at which some quantities tie, as the joins of a dendrogram do. The
+    tangent knows nothing of them, so the function is then redrawn too, and a verdict needs both (``mmbench.verdict``).
+    It maps values ``[draws, len(of)]`` to ``[draws, parts]``, of which the function is the smallest or, with
+    ``largest``, the largest: one part is enough to be on one side, and all are needed on the other.
     ``planted`` are values of ``of`` with which planted tables are tried first: random ones seldom make a cluster.
     """
 
@@ -36,7 +38,8 @@ class Curved(Leaf):
     sign: Literal[1, -1] = 1
     label: str = "statistic"
     gradient: Callable[[Array], Array] | None = field(default=None, repr=False)
-    breaks: bool = False
+    parts: Callable[[Array], Array] | None = field(default=None, repr=False)
+    largest: bool = False
     planted: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
 
     @property
@@ -44,8 +47,14 @@ class Curved(Leaf):
         return tuple(dict(zip(self.of, values, strict=True)) for values in self.planted)
 
     def margins(self, drawn: Array) -> Array:
-        """The margin at each row of ``drawn``, values of ``of`` ``[draws, len(of)]``."""
-        return self.sign * (np.array([float(self.function(row)) for row in drawn]) - self.threshold)
+        """The margin in parts at each row of ``drawn``, values of ``of`` ``[draws, len(of)]``."""
+        assert self.parts is not None
+        return self.sign * (self.parts(drawn) - self.threshold)
+
+    @property
+    def largest_margin(self) -> bool:
+        """Whether the margin is the largest of ``margins``; else it is the smallest."""
+        return self.largest == (self.sign > 0)
 
     @property
     def terms(self) -> tuple[Linear, ...]:

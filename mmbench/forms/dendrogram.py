@@ -3,14 +3,14 @@
 The cells of a claim with such a form are pairs of models whose metric is a correlation. The tree is made anew at every
 value of the cells. Heights are means of distances, and so linear, as long as the joins stay the same; where two joins
 tie, a height has a kink or a jump, since another join then comes first. A verdict therefore needs both the tangent and
-the trees of redrawn correlations (``Curved.breaks``, ``mmbench.stats.redrawn``): where the joins themselves are
+the trees of redrawn correlations (``Curved.parts``, ``mmbench.stats.redrawn``): where the joins themselves are
 uncertain, it stays inconclusive.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from mmbench.conditions import Curved, Linear, Node, all_of, cell
 from mmbench.errors import BadForm
 from mmbench.forms.scope import BY_PROTOCOL, Axis, Form, Scope, each_words
 from mmbench.protocol import Protocol, Roles
-from mmbench.stats.dendrogram import first_stranger, joins, mask, slope, together
+from mmbench.stats.dendrogram import cophenetic, first_stranger, joins, mask, slope, together
 
 Array = NDArray[np.float64]
 NEAR, BETWEEN, FAR = 0.9, 0.5, 0.1  # correlations of planted tables
@@ -93,7 +93,8 @@ class JoinedBelow(_OfDendrogram):
         planted = (self._table({own: 1 - self.height / 2}, FAR), self._table({own: 1 - 2 * self.height}, FAR))
         join = _Height(self._mask(self.members), len(self.among))
         label = f"height at which {', '.join(self.members)} are joined"
-        yield Curved(join, self._terms(at), self.height, -1, label, join.gradient, breaks=True, planted=planted)
+        how = {"parts": join.parts, "largest": True, "planted": planted}
+        yield Curved(join, self._terms(at), self.height, -1, label, join.gradient, **how)  # type: ignore[arg-type]
 
     def words(self) -> str:
         return (
@@ -108,6 +109,9 @@ class Clusters(_OfDendrogram):
 
     All of its members are joined before a model of ``strangers`` (of all others when empty) joins one of them. The
     margin is the height of the first join with a stranger less the height at which the group is complete.
+
+    To refute it, one stranger must surely be nearer to one member than another member is. Where some stranger is, and
+    it may be any of several, the verdict stays open.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -122,14 +126,21 @@ class Clusters(_OfDendrogram):
                 raise BadForm(f"expected two members or more and a model apart from them, found {', '.join(group)}")
             lead = _Lead(self._mask(group), self._mask(others), len(self.among))
             label = f"height of the first join with another, less that of {', '.join(group)},"
-            yield Curved(lead, terms, 0.0, 1, label, lead.gradient, breaks=True, planted=planted)
+            yield Curved(lead, terms, 0.0, 1, label, lead.gradient, parts=lead.parts, planted=planted)
 
     def _planted(self) -> tuple[tuple[float, ...], ...]:
-        """Tables that hold and that fail: the smaller a group, the nearer its members, and the other way round."""
+        """Tables that hold and that fail: the smaller a group, the nearer its members; or a stranger is nearest to one.
+
+        To fail, one stranger is next to one member of each group, so that it is clear who spoils it.
+        """
         sizes = sorted({len(group) for group in self.groups})
         steps = np.linspace(NEAR, BETWEEN, len(sizes)) if len(sizes) > 1 else np.array([NEAR])
         near = {frozenset(group): float(steps[sizes.index(len(group))]) for group in self.groups}
-        return self._table(near, FAR), self._table(dict.fromkeys(near, FAR), NEAR)
+        first = {
+            group: next(role for role in self.strangers or self.among if role not in group) for group in self.groups
+        }
+        spoilt = {frozenset((group[0], other)): NEAR for group, other in first.items()}
+        return self._table(near, FAR), self._table(dict.fromkeys(near, FAR) | spoilt, FAR)
 
     def words(self) -> str:
         said = "; ".join(", ".join(group) for group in self.groups)
@@ -150,6 +161,11 @@ class _Height:
     def gradient(self, r: Array) -> Any:
         return -slope(together(joins(1.0 - r), self.members), self.models)
 
+    def parts(self, r: Array) -> Array:
+        """The height at which each two members are joined; all are where the highest of them is."""
+        own = _things(self.members)
+        return cophenetic(1.0 - r)[:, _places(itertools.combinations(own, 2), self.models)]
+
 
 @dataclass(frozen=True)
 class _Lead:
@@ -167,3 +183,26 @@ class _Lead:
         tree = list(joins(1.0 - r))
         first, complete = first_stranger(tree, self.members, self.others), together(tree, self.members)
         return slope(complete, self.models) - slope(first, self.models)
+
+    def parts(self, r: Array) -> Array:
+        """For a member, another one and a stranger: how far above the other one the stranger joins the member.
+
+        The smallest of these is the lead: where the first stranger joins a member, some other member is joined to that
+        one only where the group is complete, since heights are ultrametric.
+        """
+        own, others = _things(self.members), _things(self.others)
+        heights = cophenetic(1.0 - r)
+        three = [(m, n, s) for m, n in itertools.permutations(own, 2) for s in others]
+        near = _places(((m, n) for m, n, _ in three), self.models)
+        far = _places(((m, s) for m, _, s in three), self.models)
+        return heights[:, far] - heights[:, near]
+
+
+def _things(mask: int) -> list[int]:
+    return [thing for thing in range(mask.bit_length()) if mask >> thing & 1]
+
+
+def _places(pairs: Iterable[tuple[int, int]], n: int) -> list[int]:
+    """Where pairs of n things stand among condensed distances."""
+    at = {pair: place for place, pair in enumerate(itertools.combinations(range(n), 2))}
+    return [at[min(pair), max(pair)] for pair in pairs]

@@ -6,6 +6,7 @@ of a join is the mean distance between the members of its two sides.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -37,6 +38,24 @@ def joins(distances: Array) -> Iterator[Join]:
         join = Join(sets[int(first)], sets[int(second)], height)
         sets.append(join.all)
         yield join
+
+
+@functools.lru_cache(maxsize=32)
+def _cophenetic(data: bytes, pairs: int) -> Array:
+    from scipy.cluster.hierarchy import cophenet, linkage
+
+    rows = np.frombuffer(data).reshape(-1, pairs)
+    # a redrawn correlation may exceed 1; heights move with all distances, and scipy takes no negative ones
+    below = np.minimum(rows.min(axis=1, keepdims=True), 0.0)
+    return np.array([cophenet(linkage(row, "average")) for row in rows - below]) + below
+
+
+def cophenetic(distances: Array) -> Array:
+    """Heights at which every two things are joined, ``[trees, pairs]``, for as many trees of ``[trees, pairs]``.
+
+    Kept for the next call with the same distances: several questions are asked of the same redrawn trees.
+    """
+    return _cophenetic(np.ascontiguousarray(distances, dtype=np.float64).tobytes(), distances.shape[1])
 
 
 def count_of(distances: Array) -> int:

@@ -172,7 +172,7 @@ def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) ->
     judged = {id(leaf): one for leaf, one in _by_tangent(there, gathered.means, joint, place)}
     noise = None
     for leaf in there:
-        broken = id(leaf) in judged and isinstance(leaf, Curved) and leaf.breaks
+        broken = id(leaf) in judged and isinstance(leaf, Curved) and leaf.parts is not None
         if broken or (id(leaf) not in judged and isinstance(leaf, Coefficient | RankLead)):
             if noise is None:
                 noise = joint.noise(DRAWS, np.random.default_rng(SEED))
@@ -256,7 +256,7 @@ def _judged_with_breaks(
         return smooth
     weights, constants = _matrix(leaf.of, place)
     at, moved = weights @ joint.means + constants, noise[:BROKEN_DRAWS] @ weights.T
-    redrawn = Redrawn.of(smooth.value, leaf.margins, at, moved, leaf.strict)
+    redrawn = Redrawn.of(smooth.value, leaf.margins, at, moved, largest=leaf.largest_margin, strict=leaf.strict)
     p_support, p_refute = max(smooth.p_support, redrawn.p_above()), max(smooth.p_refute, redrawn.p_below())
     return replace(smooth, p_support=p_support, p_refute=p_refute, redrawn=redrawn)
 

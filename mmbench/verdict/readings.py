@@ -65,7 +65,7 @@ def compare_readings(claim: Claim, evidence: Evidence, paper: Verdict, code: Ver
     gathered = gather(claim, evidence, dict.fromkeys(cell for leaf in leaves for cell in cells_of(leaf)))
     if gathered.joint is None or gathered.missing:
         return replace(blank, untested="a cell has no spread")
-    if any(isinstance(leaf, Curved) and leaf.breaks for leaf in leaves):
+    if any(isinstance(leaf, Curved) and leaf.parts is not None for leaf in leaves):
         return replace(blank, untested="what decides (joins of a dendrogram) may jump between the two")
     terms = [leaf.tangent(gathered.means) for leaf in leaves]
     if terms[0] is None or terms[1] is None:

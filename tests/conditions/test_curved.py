@@ -218,13 +218,17 @@ def step(values) -> float:
     return float(values[0] - values[1] + 100 * np.sign(values[0] - values[1]))
 
 
+def steps(drawn):
+    return np.array([[step(row)] for row in drawn])
+
+
 @pytest.mark.parametrize("breaks", [True, False])
 def test_a_jump_that_noise_may_cross_is_seen_only_by_redraws(breaks) -> None:
     """Nearly a tie: the tangent is sure of a margin of a hundred, redraws are not."""
     scores = planted_scores({A.cells[0]: 60.1, B.cells[0]: 60.0}, seed=3, trials=5, examples=500)
     gap = scores[A.cells[0]].mean - scores[B.cells[0]].mean
     assert 0 < gap < 1.5
-    form = _Leaf(Curved(step, (A, B), 0.0, breaks=breaks))
+    form = _Leaf(Curved(step, (A, B), 0.0, parts=steps if breaks else None))
     found = judge(claim(form), Measured(scores.__getitem__))
     assert found.outcome == ("inconclusive" if breaks else "supported")
     assert found.estimate == pytest.approx(100 + gap, abs=0.1)
@@ -236,7 +240,7 @@ def test_a_jump_that_noise_may_cross_is_seen_only_by_redraws(breaks) -> None:
 def test_a_clear_case_with_jumps_is_decided_both_ways() -> None:
     scores = planted_scores({A.cells[0]: 70.0, B.cells[0]: 60.0}, seed=3, trials=5, examples=2000)
     for sign, outcome in ((1, "supported"), (-1, "refuted")):
-        found = judge(claim(_Leaf(Curved(step, (A, B), 0.0, sign, breaks=True))), Measured(scores.__getitem__))
+        found = judge(claim(_Leaf(Curved(step, (A, B), 0.0, sign, parts=steps))), Measured(scores.__getitem__))
         assert found.outcome == outcome
         assert found.low < found.estimate < found.high
 

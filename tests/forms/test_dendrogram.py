@@ -56,6 +56,19 @@ def test_a_group_is_a_cluster_where_scipys_tree_has_it(values):
         assert (leaf.margin(table(values)) > 0) == (frozenset(map(NAMES.index, group)) in sets)
 
 
+@given(CORRELATIONS)
+def test_the_parts_are_those_of_the_margin(values):
+    forms = (
+        JoinedBelow(NAMES, ("a", "c", "f"), 0.3),
+        Clusters(NAMES, GROUPS),
+        Clusters(NAMES, (("a", "b"),), ("d", "e")),
+    )
+    for form in (*forms, *map(Not, forms)):
+        for leaf in form.compile(SCOPE).leaves():
+            parts = leaf.margins(np.array([values]))[0]
+            assert (parts.max() if leaf.largest_margin else parts.min()) == pytest.approx(leaf.margin(table(values)))
+
+
 def test_strangers_narrow_who_must_stay_away():
     """d joins a before b does; b and c never matter."""
     values = [0.5 if {"a", "b"} == {*pair} else 0.9 if {"a", "d"} == {*pair} else 0.1 for pair in PAIRS]
@@ -73,6 +86,13 @@ def test_tables_are_planted(form, satisfied):
     for each in (form, Not(form)):
         node = each.compile(SCOPE)
         assert node.truth(plant(node, satisfied, low=-0.5, high=0.99)) is satisfied
+
+
+def test_correlations_beyond_one_are_only_redrawn_ones():
+    """A redraw may exceed 1: all distances then move together."""
+    values = np.array([[1.02, 0.9, *[0.1] * 13]])
+    leaf = JoinedBelow(NAMES, ("a", "b"), 0.2).compile(SCOPE)
+    assert leaf.margins(values).min() == pytest.approx(0.22)
 
 
 def test_it_says_itself():
@@ -134,7 +154,10 @@ def test_clear_groups_are_decided_both_ways():
     rng = np.random.default_rng(0)
     form = Clusters(NAMES, (("a", "b", "c"),))
     assert outcome(form, scores_of(clear(0.8, 0.3), 0.02, rng)) == "supported"
-    assert outcome(form, scores_of(clear(0.3, 0.8), 0.02, rng)) == "refuted"
+    spoilt = [0.9 if {*pair} == {"a", "d"} else r for pair, r in zip(PAIRS, clear(0.5, 0.2), strict=True)]
+    assert outcome(form, scores_of(spoilt, 0.02, rng)) == "refuted"
+    anyone = scores_of(clear(0.3, 0.8), 0.02, rng)  # all three strangers are nearer, and which comes first is chance
+    assert outcome(form, anyone) in ("refuted", "inconclusive")
     joined = JoinedBelow(NAMES, ("a", "b", "c"), 0.4)
     assert outcome(joined, scores_of(clear(0.8, 0.3), 0.02, rng)) == "supported"
     assert outcome(joined, scores_of(clear(0.4, 0.3), 0.02, rng)) == "refuted"

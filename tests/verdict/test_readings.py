@@ -140,7 +140,7 @@ def test_a_difference_is_not_tested_where_what_decides_may_jump_between_the_read
     class Jumps(Above):
         def compile(self, scope):
             terms = tuple(scope.quantity(name) for name in ("a", "b"))
-            return Curved(lambda v: float(v[0] - v[1]), terms, 0.0, breaks=True)
+            return Curved(lambda v: float(v[0] - v[1]), terms, 0.0, parts=lambda drawn: drawn[:, [0]] - drawn[:, [1]])
 
     outcomes = ({"a": right(0.8), "b": right(0.6)}, {"a": right(0.6), "b": right(0.75)})
     _, found = readings(*outcomes, form=Jumps("a", "b"))
