@@ -2,9 +2,10 @@
 
 import pytest
 
+from mmbench.probes.cka import CKA
 from mmbench.probes.rdm import RSA
 
-pytestmark = pytest.mark.mmbench(RSA)
+pytestmark = pytest.mark.mmbench((RSA, CKA))
 
 
 def test_cell(model, dataset, scoreboard, benchmark):

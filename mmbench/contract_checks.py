@@ -332,6 +332,7 @@ def part_of_is_registered(claim: Claim) -> None:
     from mmbench.claims import CLAIMS
 
     assert not claim.part_of or claim.part_of in CLAIMS
+    assert not claim.beside or claim.beside in CLAIMS
 
 
 CLAIM_CHECKS: list[Callable[..., None]] = [is_placed_and_said, compiles, part_of_is_registered]

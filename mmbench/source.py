@@ -45,7 +45,7 @@ class Source(Protocol):
         """Features ``[n, dim]`` of the split's items; ``where`` names the split in messages."""
         ...
 
-    def texts(self, model: ModelEntry, texts: Sequence[str], where: str) -> NDArray[np.float32]:
+    def texts(self, model: ModelEntry, texts: Sequence[str], where: str, layer: str = OUTPUT) -> NDArray[np.float32]:
         """Features ``[len(texts), dim]`` of texts that belong to no split."""
         ...
 

@@ -145,8 +145,11 @@ def bit_npz(seed: int = 0) -> dict[str, Any]:
 
 
 def _bit(folder: Path) -> None:
+    import numpy as np
     import timm
     from safetensors.torch import save_file
+
+    np.savez(folder / "BiT-S-R50x1.npz", **bit_npz(11))
 
     state = random_state(lambda: timm.create_model("resnetv2_50x1_bit.goog_in21k", num_classes=CLASSES), 5)
     save_file(state, _snapshot(folder, "timm/resnetv2_50x1_bit.goog_in21k") / "model.safetensors")

@@ -17,6 +17,7 @@ from mmbench.features.keys import digest_of, feature_key, feature_parts
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
 from mmbench.models.entry import OUTPUT
+from mmbench.models.spans import SPANS
 from mmbench.program import program_digest
 from mmbench.protocol import Cell, Roles
 
@@ -112,11 +113,11 @@ class LineupSource:
             )
         return model.generator
 
-    def texts(self, model: ModelEntry, texts: Sequence[str], where: str) -> NDArray[np.float32]:
+    def texts(self, model: ModelEntry, texts: Sequence[str], where: str, layer: str = OUTPUT) -> NDArray[np.float32]:
         from mmbench.datasets.entry import Split
 
         given = tuple(texts)
-        return self.features(model, Split(given, np.zeros(len(given), np.int64), texts=given), where)
+        return self.features(model, Split(given, np.zeros(len(given), np.int64), texts=given), where, layer)
 
     def trained(self, name: str, models: Roles, dataset: str, seed: int) -> dict[str, NDArray[Any]]:
         return trained(self, self.store, self.costs, name, models, dataset, seed)
@@ -170,7 +171,12 @@ class LineupSource:
             self._layers.setdefault(role, {})[cell.protocol.layer] = None
 
     def _layers_of(self, model: ModelEntry, layer: str) -> list[str]:
-        """The layer asked for, and the hidden ones that planned cells ask of the same model."""
+        """The layer asked for, and the hidden ones that planned cells ask of the same model.
+
+        Of a marked part of a text both layers: the two readings of D-08b take one each, and one pass gives both.
+        """
+        if layer in SPANS:
+            return [layer, *(other for other in SPANS if other != layer)]
         roles = (role for role in self._layers if role in self.lineup.models)
         noted = [name for role in roles if self.model(role).name == model.name for name in self._layers[role]]
         return list(dict.fromkeys([layer, *noted]))

@@ -191,8 +191,9 @@ def _orders(goal: Node, limits: Mapping[Cell, tuple[float, float]], rng: np.rand
         return
     lists = list(dict.fromkeys(terms for leaf in leaves for terms in leaf.lists))
     choices = []
+    given = [dict(table) for leaf in leaves for table in leaf.tables]
     for attempt in range(TRIES):
-        targets: Targets = {}
+        targets: Targets = given[attempt] if attempt < len(given) else {}
         for number, terms in enumerate(lists):
             targets |= {t: v for t, v in _values(terms, limits, attempt, number, rng).items() if t not in targets}
         choices.append(targets)

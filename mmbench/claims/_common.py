@@ -55,16 +55,20 @@ GROUPS: dict[str, tuple[Models, ...]] = {
     "vision_with_vision": tuple(Roles(*two) for two in itertools.combinations(VISION_ONLY, 2)),
     "vision_with_multimodal": paired(VISION_ONLY, MULTIMODAL),
     "vision_with_language": paired(VISION_ONLY, LANGUAGE),
+    "multimodal_with_multimodal": tuple(Roles(*two) for two in itertools.combinations(MULTIMODAL, 2)),
     "multimodal_with_language": paired(MULTIMODAL, LANGUAGE),
+    "language_with_language": tuple(Roles(*two) for two in itertools.combinations(LANGUAGE, 2)),
     **{f"vision_with_{role}": paired(VISION_ONLY, (role,)) for role in MULTIMODAL},
     **{f"{role}_with_language": paired((role,), LANGUAGE) for role in MULTIMODAL},
     **{f"{role}_with_others": (*paired(VISION_ONLY, (role,)), *paired((role,), LANGUAGE)) for role in MULTIMODAL},
 }
+COMPARED15 = (*VISUAL12, *LANGUAGE)
 COMPARED = tuple(
-    pair
-    for name in ("vision_with_vision", "vision_with_multimodal", "vision_with_language", "multimodal_with_language")
-    for pair in GROUPS[name]
-)
+    pair for name, pairs in GROUPS.items() if name in {
+        "vision_with_vision", "vision_with_multimodal", "vision_with_language",
+        "multimodal_with_multimodal", "multimodal_with_language", "language_with_language",
+    } for pair in pairs
+)  # fmt: skip
 
 # Protocols.
 FEW_SHOT3 = FEW_SHOT.over(shots=(1, 5, 10))

@@ -94,7 +94,8 @@ class Claim:
     a claim is unmeasured and ``expect`` may then be None. ``disagreements`` are the places where text and table, or two
     texts, differ, each with its code in ``mmbench.claims.ledger``. ``leaves_open`` is what the paper does not say;
     ``ours`` says which thresholds or readings are ours.
-    ``part_of`` names a catalogued claim that entails this one. ``status`` says whether the paper tests it,
+    ``part_of`` names a catalogued claim that entails this one, ``beside`` one whose sentence this asks by a measure of
+    ours, to see whether the conclusion rests on the paper's measure. ``status`` says whether the paper tests it,
     predicts it, or cites it from others.
     """
 
@@ -113,6 +114,7 @@ class Claim:
     leaves_open: str = ""
     ours: str = ""
     part_of: str = ""
+    beside: str = ""
     status: Literal["tested", "predicted", "cited"] = "tested"
 
     @property

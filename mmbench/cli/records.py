@@ -1,4 +1,4 @@
-"""The commands around records: ``report``, ``expect``, ``compare`` and ``records convert``."""
+"""The commands around records: ``report``, ``matrices``, ``expect``, ``compare`` and ``records convert``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mmbench.protocol import Cell
     from mmbench.records.schema import Record
 
 Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
@@ -31,6 +35,13 @@ def add_commands(command: Command) -> None:
     report.add_argument("--out", type=Path, metavar="DIR", help="where the pages go (default: .mmbench)")
     report.add_argument("--latex", action="store_true", help="also write the claims as a LaTeX table")
     report.add_argument("--root", type=Path, default=Path(), help=argparse.SUPPRESS)
+
+    text = "Draw the dissimilarity matrices behind a record from the store, for its page: the record has none."
+    matrices = command("matrices", run_matrices, text)
+    matrices.add_argument("record", nargs="?", type=Path, help="a record (default: the newest one)")
+    matrices.add_argument("--store", type=Path, metavar="DIR", help="the store of that run (default: $MMBENCH_STORE)")
+    matrices.add_argument("--out", type=Path, metavar="DIR", help="where the pages are (default: .mmbench)")
+    matrices.add_argument("--root", type=Path, default=Path(), help=argparse.SUPPRESS)
 
     expect = command("expect", run_expect, "Record a run's verdicts as the known outcomes that later runs must repeat.")
     expect.add_argument("record", type=Path, help="the record whose verdicts become the known outcomes")
@@ -79,6 +90,31 @@ def run_report(options: argparse.Namespace) -> int:
     if options.latex:
         written = (*written, write_latex(record, folder))
     for path in written:
+        print(path)
+    return 0
+
+
+def run_matrices(options: argparse.Namespace) -> int:
+    from mmbench.bench.bench import Bench
+    from mmbench.bench.keys import digest
+    from mmbench.bench.solving import probe_of
+    from mmbench.records.files import read_record
+    from mmbench.report.matrices import draw_matrices
+    from mmbench.report.pages import write_pages
+
+    record = read_record(newest(options.root) if options.record is None else options.record)
+    bench = Bench.open(record.lineup.name, store=options.store, progress=False)
+
+    def gather(cell: Cell) -> tuple[str, NDArray[np.float32]]:
+        inputs = bench.inputs(cell)
+        probe = probe_of(cell.protocol)
+        settings = [cell.protocol.settings.for_probe()]
+        (found,) = probe.run(inputs, settings, trials=1, seed=cell.protocol.seed, device="cpu")
+        return digest(*inputs.arrays()), found[0]
+
+    folder = options.out or options.root / ".mmbench"
+    print(draw_matrices(record, gather, folder / "figures"))
+    for path in write_pages(record, folder):
         print(path)
     return 0
 

@@ -24,6 +24,12 @@ class Curved(Leaf):
     near the means. It is judged by its tangent there, less its bias to second order (the delta method; a distance
     between noisy means is larger than that of the true means). ``gradient`` gives the derivatives,
     ``[len(of)]``; without it central differences are taken. ``label`` names the function in text.
+
+    ``parts`` is there where it has kinks or jumps at which some quantities tie, as the joins of a dendrogram do. The
+    tangent knows nothing of them, so the function is then redrawn too, and a verdict needs both (``mmbench.verdict``).
+    It maps values ``[draws, len(of)]`` to ``[draws, parts]``, of which the function is the smallest or, with
+    ``largest``, the largest: one part is enough to be on one side, and all are needed on the other.
+    ``planted`` are values of ``of`` with which planted tables are tried first: random ones seldom make a cluster.
     """
 
     function: Callable[[Array], float] = field(repr=False)
@@ -32,6 +38,23 @@ class Curved(Leaf):
     sign: Literal[1, -1] = 1
     label: str = "statistic"
     gradient: Callable[[Array], Array] | None = field(default=None, repr=False)
+    parts: Callable[[Array], Array] | None = field(default=None, repr=False)
+    largest: bool = False
+    planted: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+
+    @property
+    def tables(self) -> tuple[dict[Linear, float], ...]:
+        return tuple(dict(zip(self.of, values, strict=True)) for values in self.planted)
+
+    def margins(self, drawn: Array) -> Array:
+        """The margin in parts at each row of ``drawn``, values of ``of`` ``[draws, len(of)]``."""
+        assert self.parts is not None
+        return self.sign * (self.parts(drawn) - self.threshold)
+
+    @property
+    def largest_margin(self) -> bool:
+        """Whether the margin is the largest of ``margins``; else it is the smallest."""
+        return self.largest == (self.sign > 0)
 
     @property
     def terms(self) -> tuple[Linear, ...]:

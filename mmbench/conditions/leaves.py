@@ -59,6 +59,11 @@ class Leaf:
         """Quantities whose values planting must search for, list by list; none where the margin is linear."""
         return ()
 
+    @property
+    def tables(self) -> Sequence[Mapping[Linear, float]]:
+        """Values of its quantities that planting tries before it searches; none where a search finds some."""
+        return ()
+
     def clear(self, tried: Sequence[float]) -> float:
         """The margin from which on a planted table is clear, given the margins of all tables tried."""
         return CLEAR

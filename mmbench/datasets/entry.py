@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.datasets.groups import Groups
+from mmbench.datasets.marked import text_digest
 from mmbench.errors import BadDataset, BrokenEntryPoint
 from mmbench.registry import Registry
 
@@ -69,7 +70,7 @@ class Split:
 
     def text_digest(self, index: int) -> str:
         assert self.texts is not None
-        return hashlib.sha256(self.texts[index].encode()).hexdigest()
+        return text_digest(self.texts[index])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmbench.datasets.entry import Dataset
+from mmbench.datasets.marked import Marked
 from mmbench.errors import BadDataset, BadSpec
 
 FIELD = "{}"
@@ -27,6 +28,14 @@ def prompt_texts(dataset: Dataset, templates: Sequence[str]) -> tuple[tuple[str,
                 f"{len(dataset.classes)} classes with names=FILE"
             )
     return tuple(tuple(template.replace(FIELD, name.strip()) for template in templates) for name in dataset.classes)
+
+
+def marked_prompts(dataset: Dataset, template: str) -> tuple[Marked, ...]:
+    """One prompt a class, in label order, with the class name as its marked part; raises as ``prompt_texts`` does."""
+    before = template.find(FIELD)
+    texts = prompt_texts(dataset, (template,))
+    names = (name.strip() for name in dataset.classes)
+    return tuple(Marked(text, before, before + len(name)) for (text,), name in zip(texts, names, strict=True))
 
 
 def check_template(template: str, where: str) -> str:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.array_checks import check_features, check_labels
 from mmbench.datasets.entry import Dataset, Split
-from mmbench.datasets.prompts import prompt_texts
+from mmbench.datasets.marked import Marked
+from mmbench.datasets.prompts import marked_prompts, prompt_texts
 from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
-from mmbench.models.entry import OUTPUT
+from mmbench.models.entry import OUTPUT, ModelEntry
+from mmbench.models.spans import SPAN_FIRST, SPAN_MEAN
 from mmbench.protocol import Cell
 from mmbench.source import Source
 
+Label = Literal["mean", "first", "text"]
+LABEL_LAYERS: dict[Label, str] = {"mean": SPAN_MEAN, "first": SPAN_FIRST, "text": OUTPUT}
 FEWEST = 4  # classes: when one is left out, three pairs of classes remain
 
 
@@ -26,8 +30,8 @@ FEWEST = 4  # classes: when one is left out, three pairs of classes remain
 class Side:
     """One model's features ``x``, float32 ``[n, d]``.
 
-    Of the test images, with ``labels`` int64 ``[n]``; or, where ``labels`` is None, of one prompt for each class, in
-    the order of the classes.
+    Of the test images, with ``labels`` int64 ``[n]``; or, where ``labels`` is None, of one prompt for each class (of
+    its label or of the whole text), in the order of the classes.
     """
 
     role: str
@@ -87,14 +91,22 @@ def check_enough_classes(what: str, names: tuple[str, ...]) -> None:
         )
 
 
-def prompts_of(source: Source, cell: Cell) -> tuple[str, ...]:
-    """One text a class, from the protocol's template, or from the dataset's first where the protocol has none.
+def prompts_of(source: Source, cell: Cell) -> tuple[Marked, ...]:
+    """One text a class, its name marked, from the protocol's template, or from the dataset's first without one.
 
     Raises BadDataset for a class without a name, BadSpec for a template without exactly one ``{}``.
     """
     template = getattr(cell.protocol.settings, "template", None)
     own = (template,) if template else source.dataset_entry(cell.dataset).templates[:1]
-    return tuple(texts[0] for texts in prompt_texts(source.dataset(cell.dataset), own))
+    if not own:
+        prompt_texts(source.dataset(cell.dataset), own)  # says what a dataset without templates lacks
+    return marked_prompts(source.dataset(cell.dataset), own[0])
+
+
+def prompt_layer(model: ModelEntry, cell: Cell) -> str:
+    """What is taken of a prompt: its label's tokens where the encoder gives them, else the whole text's vector."""
+    label: Label = getattr(cell.protocol.settings, "label", "text")
+    return LABEL_LAYERS[label] if model.spans else OUTPUT
 
 
 def gather(source: Source, cell: Cell) -> Pair:
@@ -118,7 +130,8 @@ def _side(source: Source, cell: Cell, role: str, dataset: Dataset) -> Side:
             raise Unmeasured(
                 f"{cell} asks for the layer {cell.protocol.layer!r}, and prompts are encoded at {OUTPUT!r}"
             )
-        return Side(role, source.texts(model, prompts_of(source, cell), f"{cell.dataset}/prompts"))
+        prompts, layer = prompts_of(source, cell), prompt_layer(model, cell)
+        return Side(role, source.texts(model, prompts, f"{cell.dataset}/prompts", layer))
     test = dataset.split("test")
     return Side(role, source.features(model, test, f"{cell.dataset}/test", cell.protocol.layer), test.labels)
 
@@ -126,16 +139,16 @@ def _side(source: Source, cell: Cell, role: str, dataset: Dataset) -> Side:
 def parts(source: Source, cell: Cell) -> list[Any]:
     """Feature keys in the order of the roles, the dataset and, where a role is a text encoder, the prompts' texts."""
     kinds = [source.model(role).modality for role in cell.models]
-    keys = [
-        source.feature_key(source.model(role)) if kind == "text" else _image_key(source, cell, role)
-        for role, kind in zip(cell.models, kinds, strict=True)
-    ]
-    texts = [{"prompts": prompts_of(source, cell)}] if "text" in kinds else []
+    keys = [_key(source, cell, role) for role in cell.models]
+    texts = []
+    if "text" in kinds:
+        texts = [{"prompts": [(str(text), text.start, text.end) for text in prompts_of(source, cell)]}]
     return [*keys, dataset_part(source, cell), *texts]
 
 
-def _image_key(source: Source, cell: Cell, role: str) -> str | None:
-    return source.feature_key(source.model(role), cell.protocol.layer)
+def _key(source: Source, cell: Cell, role: str) -> str | None:
+    model = source.model(role)
+    return source.feature_key(model, prompt_layer(model, cell) if model.modality == "text" else cell.protocol.layer)
 
 
 FAMILIES.add(Family("pair", gather, parts, about="the classes of a dataset under two models"))

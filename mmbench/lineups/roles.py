@@ -73,6 +73,9 @@ def untrained_models() -> frozenset[str]:
 for _role in (
     Role("rn50", "ResNet-50 trained on the 1,000 labels of ImageNet", "labels"),
     Role("bit_m", "BiT-M ResNet-50x1 trained on the labels of ImageNet-21k", "labels"),
+    Role(
+        "bit_s", "BiT-S ResNet-50x1 trained on the 1,000 labels of ImageNet: as rn50, implemented otherwise", "labels"
+    ),
     Role("sin", "ResNet-50 trained on Stylised ImageNet", "labels"),
     Role("sin_in", "ResNet-50 trained on Stylised ImageNet and ImageNet together", "labels"),
     Role("sin_in_fin", "the same, then fine-tuned on ImageNet", "labels"),

@@ -67,20 +67,25 @@ def _spread(of: Callable[[Array], Array]) -> Callable[[NDArray, Array], Array]:
     """The factor for pseudo-values that takes half of the single pairs' variance out; ``of`` as the statistic's."""
 
     def factor(predictions: NDArray, pseudo: Array) -> Array:
-        classes = predictions.shape[-1]
-        one, other = np.triu_indices(classes, 1)
-        kept = []
-        for triangles, values in zip(_triangles(predictions), pseudo, strict=True):
-            x, y = ((v - v.mean()) / v.std() for v in map(of, triangles))
-            pair = x * y - (x * y).mean() * (x * x + y * y) / 2  # what each pair contributes to r, to first order
-            through = np.bincount(one, pair, classes) + np.bincount(other, pair, classes)
-            alone = pair - (through[one] + through[other]) / (classes - 2)
-            single = (alone @ alone) / (len(pair) - classes) / len(pair) if len(pair) > classes else 0.0
-            jackknife = values.var(ddof=1) / classes
-            kept.append(np.clip(1 - single / 2 / jackknife, 0.75, 1.0) if jackknife > 0 else 1.0)
-        return np.sqrt(kept)
+        entries = np.array([[of(v) for v in triangles] for triangles in _triangles(predictions)])
+        return single_pairs_factor(entries, pseudo, predictions.shape[-1])
 
     return factor
+
+
+def single_pairs_factor(entries: NDArray, pseudo: Array, classes: int) -> Array:
+    """Factors ``[trials]`` for pseudo-values of a correlation of two lists of ``entries``, ``[trials, 2, pairs]``."""
+    one, other = np.triu_indices(classes, 1)
+    kept = []
+    for triangles, values in zip(entries, pseudo, strict=True):
+        x, y = ((v - v.mean()) / v.std() for v in triangles)
+        pair = x * y - (x * y).mean() * (x * x + y * y) / 2  # what each pair contributes to r, to first order
+        through = np.bincount(one, pair, classes) + np.bincount(other, pair, classes)
+        alone = pair - (through[one] + through[other]) / (classes - 2)
+        single = (alone @ alone) / (len(pair) - classes) / len(pair) if len(pair) > classes else 0.0
+        jackknife = values.var(ddof=1) / classes
+        kept.append(np.clip(1 - single / 2 / jackknife, 0.75, 1.0) if jackknife > 0 else 1.0)
+    return np.sqrt(kept)
 
 
 def _as_they_are(values: Array) -> Array:

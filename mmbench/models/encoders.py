@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadItem, BadSpec
 from mmbench.models.entry import Encoder, Preprocess
 from mmbench.models.hidden import HiddenLayers, Layer
+from mmbench.models.spans import SpanLayers
 
 if TYPE_CHECKING:
     import torch
@@ -195,9 +196,11 @@ def check_pixels(pixels: torch.Tensor, size: int) -> None:
         )
 
 
-def text_encoder(module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor]) -> Encoder:
-    """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``."""
-    return Encoder("text", dim, frozen(module), features)
+def text_encoder(
+    module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor], spans: SpanLayers | None = None
+) -> Encoder:
+    """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``, and records tokens for ``spans``."""
+    return Encoder("text", dim, frozen(module), features, hidden=spans)
 
 
 def device_of(module: torch.nn.Module) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.errors import BadSpec, NoGradients, UnknownLayer
 from mmbench.models.hidden import HiddenLayers
+from mmbench.models.spans import SpanLayers
 from mmbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class Encoder:
     a list of strings for texts; for images two threads may call it at once. ``prepare`` maps one RGB image to its
     tensor ``[3, size, size]``, on any worker.
 
-    ``hidden`` gives the layers below the output, where the source of the model names some.
+    ``hidden`` gives the layers below the output, where the source of the model names some; of a text encoder those of
+    a marked part of each text (``mmbench.models.spans``).
 
     ``pixels`` maps one RGB image to float ``[3, size, size]`` in [0, 1]: what ``prepare`` does, without the
     normalisation. ``differentiable`` maps float ``[batch, 3, size, size]`` in [0, 1] to features ``[batch, dim]`` with
@@ -97,7 +99,7 @@ class Encoder:
     module: torch.nn.Module
     forward: Callable[[Any], torch.Tensor]
     prepare: Callable[[Image], torch.Tensor] | None = None
-    hidden: HiddenLayers | None = field(default=None, repr=False)
+    hidden: HiddenLayers | SpanLayers | None = field(default=None, repr=False)
     pixels: Callable[[Image], torch.Tensor] | None = None
     differentiable: Callable[[torch.Tensor], torch.Tensor] | None = None
 
@@ -152,7 +154,8 @@ class ModelEntry:
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
     variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
     that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``generator``
-    is there when the model also writes text.
+    is there when the model also writes text. ``spans`` says that a text encoder gives vectors of a marked part of a
+    text (``mmbench.models.spans``); one without reads a text as a whole, as CLIP's does.
     """
 
     name: str
@@ -168,6 +171,7 @@ class ModelEntry:
     raw: Callable[[], ModelEntry] | None = None
     space: str = ""
     generator: GeneratorEntry | None = None
+    spans: bool = False
 
     def called(self, name: str) -> ModelEntry:
         """The same model under another name, and its raw variant under that with ``_raw`` behind it."""

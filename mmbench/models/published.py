@@ -77,6 +77,7 @@ _ALL = (
     Published("https://www.dropbox.com/s/pxgjxcva7oypf12/backbone_bicaptioning_R_50_L1_H2048.pth?dl=1"),
     Published("http://download.europe.naverlabs.com//ICMLM/icmlm-attfc_r50_coco_5K.pth"),
     Published("https://storage.googleapis.com/bit_models/BiT-M-R50x1.npz", "Apache-2.0"),
+    Published("https://storage.googleapis.com/bit_models/BiT-S-R50x1.npz", "Apache-2.0"),
     Published(
         "https://storage.googleapis.com/deepmind-research-mmv/mmv_tsm_resnet_x1.pkl",
         converted="mmv_tsm_resnet_x1.safetensors",

@@ -18,6 +18,7 @@ from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MissingExtra
 from mmbench.models import checkpoints, encoders, generators, specs
 from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, TEXT_OPTIONS, ModelSource, ModelSpec
+from mmbench.models.spans import SpanLayers
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +44,7 @@ def entry(spec: ModelSpec) -> ModelEntry:
         modality="image" if image else "text",
         raw=specs.raw_of(spec, entry) if image else None,
         generator=None if image else GeneratorEntry(lambda: _load_generator(spec), lambda: _generator_identity(spec)),
+        spans=not image and not spec.option("token") and spec.option("unit") != "1",
     )
 
 
@@ -64,12 +66,14 @@ def load_text(
 
     ``pool`` is ``mean`` over tokens, ``cls`` or ``last``; ``token`` takes one token of the text instead, counted from
     0 behind the marks at the front (reading D-08b of devillers2021: 4 in "a photo of a tench"). Texts are cut at
-    ``max_length`` tokens (0: the tokenizer's own limit). ``unit`` divides each row by its length.
+    ``max_length`` tokens (0: the tokenizer's own limit). ``unit`` divides each row by its length. Without ``token`` and
+    ``unit``, and with a tokenizer that knows its tokens' offsets, it gives a marked part of a text too.
     """
     import torch
 
     module = _module(folder, owner)
     tokenizer = _tokenizer(folder, owner)
+    spans = SpanLayers(int(module.config.hidden_size)) if token is None and not unit and tokenizer.is_fast else None
     if tokenizer.pad_token is None:  # GPT-2 has none; the mask keeps padding out of every pooling
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"
@@ -78,16 +82,20 @@ def load_text(
 
     def features(texts: list[str]) -> torch.Tensor:
         options = {"padding": True, "truncation": True, "max_length": limit, "return_tensors": "pt"}
-        batch = tokenizer(list(texts), return_special_tokens_mask=True, **options).to(encoders.device_of(module))
-        special = batch.pop("special_tokens_mask")
+        # plain strings: a tokenizer may look at a text's type
+        extra = {"return_special_tokens_mask": True, "return_offsets_mapping": bool(spans)}
+        batch = tokenizer([str(text) for text in texts], **extra, **options).to(encoders.device_of(module))
+        special, offsets = batch.pop("special_tokens_mask"), batch.pop("offset_mapping", None)
         hidden, mask = module(**batch).last_hidden_state, batch["attention_mask"]
+        if spans and spans.wanted:
+            spans.record(hidden, offsets.tolist(), texts)
         if token is None:
             rows = encoders.pooled(hidden, mask, pool)
         else:
             rows = encoders.at_token(hidden, special, mask, token, texts)
         return torch.nn.functional.normalize(rows, dim=1) if unit else rows
 
-    return encoders.text_encoder(module, int(module.config.hidden_size), features)
+    return encoders.text_encoder(module, int(module.config.hidden_size), features, spans)
 
 
 def load_generator(folder: Path, owner: str) -> generators.Generator:

@@ -7,6 +7,7 @@ that ``mmbench zoo train`` wrote.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from mmbench.models import checkpoints, encoders, zoo_writer
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer
 from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
+from mmbench.models.spans import SpanLayers
 from mmbench.program import program_digest
 from mmbench.zoo import weight_files
-from mmbench.zoo.frozen import backbone
+from mmbench.zoo.frozen import backbone, language, text
 from mmbench.zoo.recipes import RECIPES
 
 PREPROCESS = Preprocess(backbone.SIZE, backbone.SIZE, backbone.MEAN, backbone.STD)
@@ -51,11 +53,33 @@ def _text(name: str, folder: Path) -> Encoder:
     import torch
 
     tower, tokenizer = weight_files.text_tower(name, folder)
+    spans = SpanLayers(backbone.DIM) if _reads_words(weight_files.text_network_of(name, folder)) else None
 
     def features(texts: list[str]) -> torch.Tensor:
-        return tower(torch.from_numpy(tokenizer.encode(texts)).to(encoders.device_of(tower)))
+        tokens = torch.from_numpy(tokenizer.encode(texts)).to(encoders.device_of(tower))
+        if spans and spans.wanted:
+            spans.record(tower.states(tokens), [token_offsets(tokenizer, text) for text in texts], texts)
+        return tower(tokens)
 
-    return encoders.text_encoder(tower, backbone.DIM, features)
+    return encoders.text_encoder(tower, backbone.DIM, features, spans)
+
+
+def _reads_words(network: weight_files.Network) -> bool:
+    """Whether it gives a state of each token that its training predicts from; ``clip_t`` is trained on whole texts."""
+    return network.architecture in (language.MASKED, language.CAUSAL)
+
+
+def token_offsets(tokenizer: text.Tokenizer, of: str) -> list[tuple[int, int]]:
+    """The characters ``[start, end)`` of each token of a text: of its word, where a word is spelt out in bytes.
+
+    The start mark, the end mark and padding have (0, 0), as in the library tokenizers.
+    """
+    places = [place for place, sign in enumerate(of) for _ in sign.lower()]  # a lower-cased letter may be two
+    known, found = set(tokenizer.words), [(0, 0)]
+    for word in re.finditer(r"\w+|[^\w\s]", of.lower()):
+        span = places[word.start()], places[word.end() - 1] + 1
+        found += [span] * (1 if word.group() in known else len(word.group().encode()))
+    return [*found[: text.CONTEXT - 1], *[(0, 0)] * (text.CONTEXT - min(len(found), text.CONTEXT - 1))]
 
 
 def _code(network: weight_files.Network) -> str:
@@ -118,6 +142,7 @@ def _text_entry(name: str, folder: Path, about: str, training: str, space: str) 
         training=training,
         space=space,
         generator=_writer(name, folder),
+        spans=_reads_words(weight_files.text_network_of(name, folder)),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.errors import BadFeatures
-from mmbench.inputs.pair import Pair, Side
+from mmbench.inputs.pair import Label, Pair, Side
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import blocks, to_tensor
@@ -37,23 +37,26 @@ class RDMSettings(Settings):
     not say.
 
     ``template`` makes the prompt of a class; None takes the dataset's first. The paper prints "a photo of x."; here an
-    article stands before the label, as in the code (D-08a), so that the label's first token has the same place in
-    every prompt.
+    article stands before the label, as in the code (D-08a). ``label`` says what is taken of a prompt: the ``mean`` over
+    the tokens of the label (its contextualised vector, as the paper reads), the ``first`` of them (as the code, D-08b),
+    or the ``text`` as a whole. An encoder that gives no states of single tokens is always read as a whole: CLIP-T at
+    its end-of-text mark (D-08c).
     """
 
     spread: Spread = "by_dimension"
     unit_length: bool = False
     left_raw: tuple[str, ...] = ()
     template: str | None = "a photo of a {}."
+    label: Label = "mean"
 
     def as_code(self) -> RDMSettings:
-        return dataclasses.replace(self, spread="pooled", unit_length=True, left_raw=("tsm",))
+        return dataclasses.replace(self, spread="pooled", unit_length=True, left_raw=("tsm",), label="first")
 
     def for_probe(self) -> RDMSettings:
-        return dataclasses.replace(self, template=None)
+        return dataclasses.replace(self, template=None, label="mean")
 
     def for_inputs(self) -> tuple[Any, ...]:
-        return (self.template,)
+        return (self.template, self.label)
 
 
 RSA = PROTOCOLS.add(Protocol("rsa", "rdm", RDMSettings(), metric="rdm_pearson"))

@@ -68,15 +68,18 @@ def adjusted(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Holm 1979, for each side by itself: among a study's verdicts on one kind of evidence, a false "supported" has a
     probability of at most 5 %, and so has a false "refuted". Only tests are
-    in the family (``is_test``).
+    in the family (``is_test``). Claims that ask a study's sentences by a measure of ours are a family of their own.
     """
+    from mmbench.claims import CLAIMS
     from mmbench.stats import holm
 
     out = [plain(verdict) for verdict in verdicts]
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    ours = {claim.id for claim in CLAIMS if claim.beside}
+    families: dict[tuple[str, str, bool], list[dict[str, Any]]] = {}
     for verdict in out:
         if is_test(verdict["outcome"], verdict.get("p_support"), verdict.get("p_refute")):
-            families.setdefault((verdict["study"], verdict["evidence"]), []).append(verdict)
+            family = verdict["study"], verdict["evidence"], verdict["claim"] in ours
+            families.setdefault(family, []).append(verdict)
     for members in families.values():
         for side in ("support", "refute"):
             for verdict, p in zip(members, holm([m[f"p_{side}"] for m in members]), strict=True):

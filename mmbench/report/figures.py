@@ -48,12 +48,17 @@ GAP = 0.85  # inches between rows of panels, for the title below and the unit ab
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: ``svg`` is a whole SVG element, ``alt`` says in words what it shows."""
+    """One figure: ``svg`` is a whole SVG element, ``alt`` says in words what it shows.
+
+    ``note`` stands below it, and ``claims``, ids of judged claims, beside it.
+    """
 
     name: str
     title: str
     alt: str
     svg: str
+    note: str = ""
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,21 +196,20 @@ def file_name(record: Record, figure: str) -> str:
 
 def _figure(name: str, content: Content, record: Record, folder: Path | None) -> Figure:
     title = TASKS_TITLE if name == TASKS else (PROBES.get(name).title if name in PROBES else "") or name
-    mark = f"<!-- drawn from {_digest(content)} -->"
     known = folder / file_name(record, name) if folder else None
-    svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""
-    if not svg.rstrip().endswith(mark):
-        svg = f"{_draw(content)}\n{mark}"
+    svg = drawn_once(lambda: _draw(content), content, Path(__file__), known)
     best = "; ".join(f"{panel}: {_highest(bars)}" for panel, bars in content.panels.items())
     starred = f" ({STARRED})" if _has_stars(content) else ""
     alt = f"{title}, measured on lineup {record.lineup.name}. {best}{starred}."
-    return Figure(name, title, alt, svg.strip())
+    return Figure(name, title, alt, svg)
 
 
-def _digest(data: object) -> str:
-    """Of the numbers and of the code that draws them."""
-    source = Path(__file__).read_bytes()
-    return hashlib.sha256(source + repr(data).encode()).hexdigest()[:16]
+def drawn_once(draw: Callable[[], str], data: object, code: Path, known: Path | None) -> str:
+    """What ``draw`` gives, marked with a digest of its numbers and code; what ``known`` holds if it has that mark."""
+    digest = hashlib.sha256(code.read_bytes() + repr(data).encode()).hexdigest()[:16]
+    mark = f"<!-- drawn from {digest} -->"
+    svg = known.read_text(encoding="utf-8") if known and known.is_file() else ""
+    return (svg if svg.rstrip().endswith(mark) else f"{draw()}\n{mark}").strip()
 
 
 def svg_of(paint: Callable[[Canvas], None], width: float, height: float) -> str:
@@ -249,7 +253,7 @@ def _draw(content: Content) -> str:
         said = [f"from light to dark: {', '.join(series)}"] if series else []
         said += [STARRED] if _has_stars(content) else []
         figure.text(0.5, 0.45 / height, "; ".join(said), ha="center")
-        handles = _handles(kinds, with_chance=bool(content.chance))
+        handles = handles_of(kinds, with_chance=bool(content.chance))
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
 
     return svg_of(paint, WIDTH, height)
@@ -287,7 +291,8 @@ def _has_stars(content: Content) -> bool:
     return any(STAR in bar.label for bars in content.panels.values() for bar in bars)
 
 
-def _handles(kinds: Iterable[Kind], *, with_chance: bool) -> list[Any]:
+def handles_of(kinds: Iterable[Kind], *, with_chance: bool = False) -> list[Any]:
+    """What a legend shows: the colour of each kind of model and, if wanted, the line of one constant answer."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

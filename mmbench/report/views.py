@@ -10,15 +10,19 @@ from mmbench.claims.families import cells_asked, family
 from mmbench.claims.ledger import DISAGREEMENTS, Entry
 from mmbench.records.multiplicity import multiplicity
 from mmbench.records.schema import Binding, Record, VerdictPart, slug
+from mmbench.report.both_readings import BothReadings, both_readings
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.figures import Figure
 from mmbench.report.names import Names
-from mmbench.report.words import points_words, uninformative_words
+from mmbench.report.words import points_words, uninformative_words, verdict_words
 
 
 @dataclass(frozen=True)
 class ClaimView:
-    """One claim as a page shows it. A claim that the catalogue no longer holds keeps its verdicts only."""
+    """One claim as a page shows it. A claim that the catalogue no longer holds keeps its verdicts only.
+
+    ``others`` are the claims that ask its sentence by another measure, each with what was found.
+    """
 
     id: str
     study: str
@@ -32,6 +36,8 @@ class ClaimView:
     leaves_open: str = ""
     ours: str = ""
     part_of: str = ""
+    beside: str = ""
+    others: tuple[tuple[str, str], ...] = ()
     waits_for: str = ""
     disagreements: tuple[str, ...] = ()
     stand_ins: tuple[Binding, ...] = ()
@@ -56,6 +62,7 @@ class Page:
     names: Names
     exhibits: tuple[Exhibit, ...]
     figures: tuple[Figure, ...] = ()
+    readings: tuple[BothReadings, ...] = ()
 
     @property
     def disagreements(self) -> list[tuple[Entry, list[ClaimView]]]:
@@ -83,6 +90,7 @@ def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
         Names.of(record),
         exhibits_of(record),
         figures,
+        both_readings(record),
     )
 
 
@@ -99,17 +107,27 @@ def _claim_views(record: Record) -> Iterable[ClaimView]:
     known = {claim.id: claim for claim in CLAIMS}
     stand_ins = {b.role: b for b in (*record.lineup.models, *record.lineup.datasets) if b.stand_in_for}
     order = [*(name for name in known if name in by_claim), *(name for name in by_claim if name not in known)]
+    others: dict[str, list[tuple[str, str]]] = {}
+    for claim in known.values():
+        if claim.beside and claim.id in by_claim:
+            found = "; ".join(verdict_words(v) for v in by_claim[claim.id])
+            others.setdefault(claim.beside, []).append((claim.id, found))
     for name in order:
         verdicts = tuple(sorted(by_claim[name], key=lambda v: v.evidence != "published"))
         if name in known:
-            yield _claim_view(known[name], verdicts, stand_ins)
+            yield _claim_view(known[name], verdicts, stand_ins, tuple(others.get(name, ())))
         else:
             yield ClaimView(
                 name, verdicts[0].study, "(no longer in the catalogue)", "", "", "", False, False, verdicts=verdicts
             )
 
 
-def _claim_view(claim: Claim, verdicts: tuple[VerdictPart, ...], stand_ins: dict[str, Binding]) -> ClaimView:
+def _claim_view(
+    claim: Claim,
+    verdicts: tuple[VerdictPart, ...],
+    stand_ins: dict[str, Binding],
+    others: tuple[tuple[str, str], ...] = (),
+) -> ClaimView:
     roles: dict[str, None] = {}
     if any(v.evidence == "measured" and v.outcome != "unmeasured" for v in verdicts):
         for cell in cells_asked(claim, "measured"):
@@ -127,6 +145,8 @@ def _claim_view(claim: Claim, verdicts: tuple[VerdictPart, ...], stand_ins: dict
         leaves_open=claim.leaves_open,
         ours=claim.ours,
         part_of=claim.part_of,
+        beside=claim.beside,
+        others=others,
         waits_for=claim.waits_for,
         disagreements=claim.disagreements,
         stand_ins=tuple(stand_ins[role] for role in roles if role in stand_ins),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmbench.records.schema import Record, VerdictPart
+from mmbench.records.schema import OtherReadingPart, ReadingsPart, Record, VerdictPart
 from mmbench.stats import LEVEL
 from mmbench.verdict.outcome import said_of_chance
 from mmbench.verdict.readings import WORDS
@@ -44,6 +44,17 @@ def flags(verdict: VerdictPart) -> tuple[str, ...]:
     return tuple(found)
 
 
+def verdict_words(verdict: VerdictPart | OtherReadingPart) -> str:
+    """Outcome, what qualifies it, and the margin with its bounds."""
+    marks = flags(verdict) if isinstance(verdict, VerdictPart) else ("UNINFORMATIVE",) * bool(verdict.uninformative)
+    said = ", ".join((verdict.outcome, *marks))
+    if verdict.estimate is None:
+        return said
+    if verdict.low is None or verdict.high is None:
+        return f"{said}, margin {verdict.estimate:+.3g}"
+    return f"{said}, margin {verdict.estimate:+.3g} [{verdict.low:+.3g}, {verdict.high:+.3g}]"
+
+
 def chance_words(verdict: VerdictPart) -> str:
     """Why a verdict, or some of its comparisons, says nothing; empty where all of them say something."""
     return said_of_chance(verdict.uninformative, verdict.at_chance, len(verdict.parts))
@@ -60,13 +71,20 @@ def readings_words(verdict: VerdictPart) -> str:
         return said
     if test.difference is None or test.p is None:
         return f"{said} The difference is not tested: {test.untested}."
-    bounds = "" if test.low is None or test.high is None else f" [{test.low:+.3g}, {test.high:+.3g}]"
     found = "differs" if test.p <= LEVEL else "is not shown to differ"
     elsewhere = "; under the code another comparison decides" if test.elsewhere else ""
     return (
-        f"{said} The paper's deciding margin {found} there: by {test.difference:+.3g}{bounds} "
+        f"{said} The paper's deciding margin {found} there: by {reading_difference(test)} "
         f"(95 %, paired), p {p_value(test.p)}{elsewhere}."
     )
+
+
+def reading_difference(test: ReadingsPart) -> str:
+    """The tested difference of two readings with its interval; empty where none was tested."""
+    if test.difference is None:
+        return ""
+    bounds = "" if test.low is None or test.high is None else f" [{test.low:+.3g}, {test.high:+.3g}]"
+    return f"{test.difference:+.3g}{bounds}"
 
 
 def uninformative_words(record: Record) -> str:

@@ -17,7 +17,7 @@ from mmbench.scores import Scores
 
 # Probes of ours that learn nothing from training rows. A probe of a user's own counts as one that does. This is no
 # field of Probe, because the program of ``probes`` is part of every cell's key.
-WITHOUT_TRAINING = frozenset({"rdm", "spectral", "zero_shot"})
+WITHOUT_TRAINING = frozenset({"cka", "rdm", "spectral", "zero_shot"})
 THIS_POOL, FRESH_POOLS = "this training pool", "fresh training pools"
 SIGN_ONLY = "numbers without spread: the sign only"
 EXACT = "exact numbers"

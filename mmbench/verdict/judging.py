@@ -10,10 +10,11 @@ import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
-from mmbench.conditions import DUST, Coefficient, Leaf, Linear, Node, Quorum, RankLead, cells_of
+from mmbench.conditions import DUST, Coefficient, Curved, Leaf, Linear, Node, Quorum, RankLead, cells_of
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
 from mmbench.stats.ranks import Ranked
+from mmbench.stats.redrawn import Redrawn
 from mmbench.two_workers import one_blas_thread
 from mmbench.verdict.chance import Floors, uninformative
 from mmbench.verdict.evidence import Evidence, Gathered, Published, gather
@@ -22,6 +23,7 @@ from mmbench.verdict.unit import unit_of
 
 LEVEL = stats.LEVEL
 DRAWS = 2000  # of a correlation's means; the Monte Carlo error of p = 0.05 is then 0.005
+BROKEN_DRAWS = 800  # at each scale, of a margin that may jump
 SEED = 20210
 LEAST = 1e-300  # of a test's p-value: 0 says that nothing was tested (records.schema.is_test)
 
@@ -88,17 +90,21 @@ class _Judged:
     p_refute: float = 1.0
     rank: float = 0.0
     estimate: stats.Estimate | None = None
-    redrawn: Correlated | Ranked | None = None
+    redrawn: Correlated | Ranked | Redrawn | None = None
     by_sign: bool = False
 
     def bounds(self, pay_support: float = 1.0, pay_refute: float = 1.0) -> tuple[float | None, float | None]:
         """One-sided bounds of the margin at 95 %, each corrected for the number of parts it pays for."""
         low, high = LEVEL / pay_support, LEVEL / pay_refute
+        found = []
         if self.estimate is not None:
-            return self.estimate.bound(low), self.estimate.bound(1 - high)
+            found.append((self.estimate.bound(low), self.estimate.bound(1 - high)))
         if self.redrawn is not None:
-            return self.redrawn.low(low), self.redrawn.high(high)
-        return None, None
+            found.append((self.redrawn.low(low), self.redrawn.high(high)))
+        if not found:
+            return None, None
+        lows, highs = zip(*found, strict=True)  # two only where both must agree: the wider one
+        return min(lows), max(highs)
 
 
 @dataclass(frozen=True)
@@ -171,12 +177,15 @@ def _judge_leaves(leaves: list[Leaf], gathered: Gathered, joint: stats.Joint) ->
     judged = {id(leaf): one for leaf, one in _by_tangent(there, gathered.means, joint, place)}
     noise = None
     for leaf in there:
-        if id(leaf) not in judged and isinstance(leaf, Coefficient | RankLead):
+        broken = id(leaf) in judged and isinstance(leaf, Curved) and leaf.parts is not None
+        if broken or (id(leaf) not in judged and isinstance(leaf, Coefficient | RankLead)):
             if noise is None:
                 noise = joint.noise(DRAWS, np.random.default_rng(SEED))
-            if isinstance(leaf, RankLead):
+            if isinstance(leaf, Curved):
+                judged[id(leaf)] = _judged_with_breaks(leaf, judged[id(leaf)], joint, noise, place)
+            elif isinstance(leaf, RankLead):
                 judged[id(leaf)] = _judged_rank(leaf, joint, noise, place)
-            else:
+            elif isinstance(leaf, Coefficient):
                 judged[id(leaf)] = _judged_correlation(leaf, joint, noise, place)
     # a leaf may stand at several places of a tree, and each pays for its own neighbours
     return [replace(judged[id(leaf)]) if id(leaf) in judged else _Judged(leaf) for leaf in leaves]
@@ -241,6 +250,22 @@ def _judged_correlation(
     if not math.isfinite(redrawn.value):
         return _Judged(leaf)
     return _Judged(leaf, redrawn.value, redrawn.p_above(), redrawn.p_below(), redrawn.value, redrawn=redrawn)
+
+
+def _judged_with_breaks(
+    leaf: Curved, smooth: _Judged, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]
+) -> _Judged:
+    """What the tangent says, held against redraws, which cross the breaks that the tangent does not see.
+
+    Each side needs both: the larger p-value and the wider bound count.
+    """
+    if smooth.value is None or smooth.estimate is None or smooth.estimate.exact:
+        return smooth
+    weights, constants = _matrix(leaf.of, place)
+    at, moved = weights @ joint.means + constants, noise[:BROKEN_DRAWS] @ weights.T
+    redrawn = Redrawn.of(smooth.value, leaf.margins, at, moved, largest=leaf.largest_margin, strict=leaf.strict)
+    p_support, p_refute = max(smooth.p_support, redrawn.p_above()), max(smooth.p_refute, redrawn.p_below())
+    return replace(smooth, p_support=p_support, p_refute=p_refute, redrawn=redrawn)
 
 
 def _judged_rank(leaf: RankLead, joint: stats.Joint, noise: stats.Array, place: Mapping[Cell, int]) -> _Judged:
@@ -318,7 +343,7 @@ def _part(judged: _Judged) -> Part:
 
 def _settle(binding: _Judged, pay_support: float, pay_refute: float, gathered: Gathered) -> str:
     """What would settle the deciding margin if it stayed as observed."""
-    if binding.estimate is None:
+    if binding.estimate is None or binding.redrawn is not None:
         return "more trials or examples; how many is not computed for this statistic"
     estimate = binding.estimate
     level = LEVEL / (pay_support if estimate.value > 0 else pay_refute)

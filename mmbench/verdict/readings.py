@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mmbench.claims.claim import Claim, as_code
-from mmbench.conditions import DUST, Linear, cells_of
+from mmbench.conditions import DUST, Curved, Linear, cells_of
 from mmbench.stats import Joint
 from mmbench.verdict.evidence import Evidence, Gathered, gather
 from mmbench.verdict.outcome import Verdict
@@ -65,6 +65,8 @@ def compare_readings(claim: Claim, evidence: Evidence, paper: Verdict, code: Ver
     gathered = gather(claim, evidence, dict.fromkeys(cell for leaf in leaves for cell in cells_of(leaf)))
     if gathered.joint is None or gathered.missing:
         return replace(blank, untested="a cell has no spread")
+    if any(isinstance(leaf, Curved) and leaf.parts is not None for leaf in leaves):
+        return replace(blank, untested="what decides (joins of a dendrogram) may jump between the two")
     terms = [leaf.tangent(gathered.means) for leaf in leaves]
     if terms[0] is None or terms[1] is None:
         return replace(blank, untested="what decides (a correlation, a rank) is not linear in its cells")

@@ -1,5 +1,7 @@
 """Curved leaves: value, tangent, bias, negation, and judged by the delta method."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from mmbench.calibration.planted_evidence import plant, planted_scores
 from mmbench.claims import Claim, Place, Printed, Table
 from mmbench.conditions import Curved, Linear, Quorum, cell, cells_of, constant, with_cells
 from mmbench.errors import BadForm, BadSpec
-from mmbench.forms import BY_BOTH, Curve, Not, Scope, Top
+from mmbench.forms import BY_BOTH, Curve, Form, Not, Scope, Top
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
 from mmbench.scores import joint
@@ -206,3 +208,60 @@ def test_what_no_table_satisfies_is_refused() -> None:
 def test_constants_may_be_among_the_quantities() -> None:
     leaf = Curved(gap, (A, constant(50.0), C), 0.5)
     assert leaf.truth(plant(leaf, True)) is True
+
+
+# Functions with jumps
+
+
+def step(values) -> float:
+    """One more than the distance where a is above b, one less where it is below: it jumps where they tie."""
+    return float(values[0] - values[1] + 100 * np.sign(values[0] - values[1]))
+
+
+def steps(drawn):
+    return np.array([[step(row)] for row in drawn])
+
+
+@pytest.mark.parametrize("breaks", [True, False])
+def test_a_jump_that_noise_may_cross_is_seen_only_by_redraws(breaks) -> None:
+    """Nearly a tie: the tangent is sure of a margin of a hundred, redraws are not."""
+    scores = planted_scores({A.cells[0]: 60.1, B.cells[0]: 60.0}, seed=3, trials=5, examples=500)
+    gap = scores[A.cells[0]].mean - scores[B.cells[0]].mean
+    assert 0 < gap < 1.5
+    form = _Leaf(Curved(step, (A, B), 0.0, parts=steps if breaks else None))
+    found = judge(claim(form), Measured(scores.__getitem__))
+    assert found.outcome == ("inconclusive" if breaks else "supported")
+    assert found.estimate == pytest.approx(100 + gap, abs=0.1)
+    if breaks:
+        assert found.low < -90
+        assert found.high > 100
+
+
+def test_a_clear_case_with_jumps_is_decided_both_ways() -> None:
+    scores = planted_scores({A.cells[0]: 70.0, B.cells[0]: 60.0}, seed=3, trials=5, examples=2000)
+    for sign, outcome in ((1, "supported"), (-1, "refuted")):
+        found = judge(claim(_Leaf(Curved(step, (A, B), 0.0, sign, parts=steps))), Measured(scores.__getitem__))
+        assert found.outcome == outcome
+        assert found.low < found.estimate < found.high
+
+
+def test_planting_tries_the_tables_that_a_leaf_brings() -> None:
+    """A narrow target that a search seldom finds."""
+    terms = tuple(cell(FEW_SHOT, role, "set") for role in "abcdefgh")
+    leaf = Curved(lambda v: -float(np.abs(v - 50.0).max()), terms, -0.5, planted=((50.0,) * 8, (90.0,) * 8))
+    assert leaf.tables[0] == dict.fromkeys(terms, 50.0)
+    for satisfied in (True, False):
+        assert leaf.truth(plant(leaf, satisfied)) is satisfied
+    with pytest.raises(BadSpec):
+        plant(replace(leaf, planted=()), True)
+
+
+@dataclass(frozen=True)
+class _Leaf(Form):
+    leaf: Curved
+
+    def compile(self, scope):
+        return self.leaf
+
+    def words(self):
+        return "made up"

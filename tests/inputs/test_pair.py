@@ -31,7 +31,8 @@ class Told:
 
     def model(self, role, *, raw=False):
         kind = "text" if role.startswith(("clip_t", "bert")) else "image"
-        return ModelEntry(role, kind, 3, lambda: None, lambda: Identity(role, "tiny", "last"))
+        spans = role.startswith("bert")
+        return ModelEntry(role, kind, 3, lambda: None, lambda: Identity(role, "tiny", "last"), spans=spans)
 
     def dataset_entry(self, role):
         return self.entry
@@ -43,8 +44,9 @@ class Told:
         self.asked.append((model.name, where, layer))
         return np.zeros((len(split), 3), np.float32)
 
-    def texts(self, model, texts, where):
-        self.asked.append((model.name, where, *texts))
+    def texts(self, model, texts, where, layer="output"):
+        self.asked.append((model.name, where, layer, *texts))
+        self.parts = [text.part for text in texts]
         return np.ones((len(texts), 3), np.float32)
 
     def feature_key(self, model, layer="output"):
@@ -63,7 +65,8 @@ def test_images_have_labels_and_texts_are_prompts_in_the_order_of_the_roles():
     assert found.sides[1].labels is source.loaded.split("test").labels
     assert found.class_names == NAMES
     prompts = [f"a photo of a {name}." for name in NAMES]
-    assert source.asked == [("bert", "imagenet/prompts", *prompts), ("rn50", "imagenet/test", "output")]
+    assert source.asked == [("bert", "imagenet/prompts", "span_mean", *prompts), ("rn50", "imagenet/test", "output")]
+    assert source.parts == list(NAMES)
     found.check()
 
 
@@ -71,7 +74,34 @@ def test_another_template_or_the_datasets_first():
     for template, first in (("so {} it is", "so red it is"), (None, "the colour red.")):
         source = Told()
         gather(source, cell("clip", "bert", protocol=RSA.at(template=template)))
-        assert source.asked[1][2] == first
+        assert source.asked[1][3] == first
+
+
+def test_the_label_is_read_as_paper_or_code_and_an_encoder_without_token_states_as_a_whole():
+    found = {}
+    for role in ("bert", "clip_t"):
+        for protocol in (RSA, RSA.code, RSA.at(label="text")):
+            source = Told()
+            gather(source, cell("rn50", role, protocol=protocol))
+            found[role, protocol.settings.label] = source.asked[1][2]
+            assert parts(source, cell("rn50", role, protocol=protocol))[1] == f"{role}/{source.asked[1][2]}"
+    assert found == {
+        ("bert", "mean"): "span_mean",
+        ("bert", "first"): "span_first",
+        ("bert", "text"): "output",
+        ("clip_t", "mean"): "output",
+        ("clip_t", "first"): "output",
+        ("clip_t", "text"): "output",
+    }
+
+
+def test_the_marked_part_is_in_the_key():
+    """One text, two labels within it."""
+    source = Told(names=("a", "b", "c", "d"))
+    one = parts(source, cell("clip", "bert", protocol=RSA.at(template="a {}")))[-1]
+    other = parts(Told(names=("a a", "a b", "a c", "a d")), cell("clip", "bert", protocol=RSA.at(template="{}")))[-1]
+    assert [text for text, *_ in one["prompts"]] == [text for text, *_ in other["prompts"]]
+    assert one != other
 
 
 def test_the_layer_is_that_of_the_images_and_prompts_have_none():
@@ -89,11 +119,12 @@ def test_the_layer_is_that_of_the_images_and_prompts_have_none():
 def test_the_key_holds_features_dataset_layer_and_prompts():
     source = Told()
     assert parts(source, cell("rn50", "clip")) == ["rn50/output", "clip/output", "d1:single"]
-    prompts = {"prompts": tuple(f"a photo of a {name}." for name in NAMES)}
-    assert parts(source, cell("clip", "bert")) == ["clip/output", "bert/output", "d1:single", prompts]
-    assert parts(source, cell("bert", "clip")) == ["bert/output", "clip/output", "d1:single", prompts]
-    assert parts(source, cell("clip", "bert", protocol=RSA.at_layer("stage2")))[:2] == ["clip/stage2", "bert/output"]
-    assert parts(source, cell("clip", "bert", protocol=RSA.at(template="{}")))[-1] == {"prompts": NAMES}
+    prompts = {"prompts": [(f"a photo of a {name}.", 13, 13 + len(name)) for name in NAMES]}
+    assert parts(source, cell("clip", "bert")) == ["clip/output", "bert/span_mean", "d1:single", prompts]
+    assert parts(source, cell("bert", "clip")) == ["bert/span_mean", "clip/output", "d1:single", prompts]
+    assert parts(source, cell("clip", "bert", protocol=RSA.at_layer("stage2")))[:2] == ["clip/stage2", "bert/span_mean"]
+    bare = {"prompts": [(name, 0, len(name)) for name in NAMES]}
+    assert parts(source, cell("clip", "bert", protocol=RSA.at(template="{}")))[-1] == bare
     assert parts(source, cell("unknown", "clip"))[0] is None
 
 

@@ -17,7 +17,9 @@ import tsm_by_hand
 from paper_files import BEIT, PROCESSORS, REVISION, SIN, environment, tsm_haiku, vision_model, write_checkpoints
 from PIL import Image
 
+from mmbench.datasets.marked import Marked
 from mmbench.lineups import load_lineup
+from mmbench.models.spans import SPAN_FIRST
 from mmbench.models.specs import resolve
 
 pytestmark = pytest.mark.slow
@@ -32,7 +34,7 @@ SQUASH_LINEAR, SQUASH_CUBIC = "de4932afc55eab94", "19b3c77609230443"
 PREPROCESSED = {
     **dict.fromkeys(("rn50", "sin", "sin_in", "sin_in_fin", "ar_l2", "ar_li4", "ar_li8"), (256, IMAGENET, CROP_256)),
     **dict.fromkeys(("virtex", "icmlm"), (256, IMAGENET, CROP_256)),
-    "bit_m": (256, HALF, CROP_256),
+    **dict.fromkeys(("bit_m", "bit_s"), (256, HALF, CROP_256)),
     "tsm": (256, PLAIN, CROP_256),
     "clip": (224, CLIP, CROP_224),
     "clip_vitb32": (224, CLIP, CROP_224),
@@ -124,6 +126,19 @@ def timm_model(name):
     return build
 
 
+def bit_of(file):
+    """timm's own reader of BiT's npz files."""
+
+    def build(at):
+        import timm
+
+        module = timm.create_model("resnetv2_50x1_bit.goog_in21k", num_classes=10).eval()
+        module.load_pretrained(str(at / file))
+        return lambda batch: module.forward_head(module.forward_features(batch), pre_logits=True).flatten(1)
+
+    return build
+
+
 def vision_transformer(name, pool):
     """transformers' own class for the repository; its base model's last hidden state, pooled."""
 
@@ -159,6 +174,7 @@ REFERENCE = {
     "virtex": lambda at: resnet(torch_file(at / "backbone_bicaptioning_R_50_L1_H2048.pth")),
     "icmlm": lambda at: resnet(torch_file(at / "icmlm-attfc_r50_coco_5K.pth")["cnn"]),
     "bit_m": timm_model("resnetv2_50x1_bit.goog_in21k"),
+    "bit_s": bit_of("BiT-S-R50x1.npz"),
     "limber_nfrn50": timm_model("nf_resnet50.ra2_in1k"),
     "vit_unimodal": vision_transformer("google/vit-base-patch16-224-in21k", cls),
     "dino_vitb16": vision_transformer("facebook/dino-vitb16", cls),
@@ -221,18 +237,24 @@ def hidden(folder, name, text):
     return module(**tokens).last_hidden_state[0]
 
 
-@pytest.mark.parametrize(("role", "name", "position"), [
-    ("bert", "bert-base-uncased", 5),  # [CLS] a photo of a t
-    ("gpt2", "gpt2", 4),
-    ("bert_base", "sentence-transformers/bert-base-nli-cls-token", 0),
-    ("bert_large", "sentence-transformers/bert-large-nli-cls-token", 0),
-])  # fmt: skip
-def test_text_features_equal_transformers(folder, role, name, position):
-    _, _, found = encode(role)
-    assert found.shape == (len(CAPTIONS), PAPER.model(role).entry.dim)
+@pytest.mark.parametrize("size", ["base", "large"])
+def test_text_features_equal_transformers(folder, size):
+    _, _, found = encode(f"bert_{size}")
+    assert found.shape == (len(CAPTIONS), PAPER.model(f"bert_{size}").entry.dim)
     with torch.inference_mode():
-        wanted = torch.stack([hidden(folder, name, text)[position] for text in CAPTIONS])
-    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+        wanted = [hidden(folder, f"sentence-transformers/bert-{size}-nli-cls-token", text)[0] for text in CAPTIONS]
+    torch.testing.assert_close(found, torch.stack(wanted), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("role", "name"), [("bert", "bert-base-uncased"), ("gpt2", "gpt2")])
+def test_the_labels_first_token_is_where_the_authors_code_takes_it(folder, role, name):
+    """The fourth token from 0, behind [CLS] in BERT (D-08b), for a label that stands behind "a photo of a"."""
+    entry, text = PAPER.model(role).entry, "a photo of a tench"
+    with torch.inference_mode():
+        found = entry.load().forward_layers([Marked(text, 13, 18)], (SPAN_FIRST,))[SPAN_FIRST]
+        wanted = hidden(folder, name, text)[5 if role == "bert" else 4]
+    assert found.shape == (1, entry.dim)
+    torch.testing.assert_close(found[0], wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", PROCESSORS)

@@ -96,3 +96,10 @@ def test_only_tests_are_in_the_family():
     ]
     found = {part["claim"]: part.get("holm_support") for part in adjusted(parts)}
     assert found == {"a-1": 0.06, "a-2": None, "a-3": None, "a-4": None, "a-5": 1.0, "a-6": 1.0}  # by hand: 3 * 0.02
+
+
+def test_sentences_asked_by_another_measure_are_a_family_of_their_own():
+    """They are checks of the conclusions, and more checks must not make a conclusion less certain."""
+    own = [verdict(f"devillers2021-rsa-{name}", p_support=0.02) for name in ("vision-compact", "distance-order")]
+    other = verdict("devillers2021-rsa-vision-compact-by-cka", p_support=0.03)
+    assert [part["holm_support"] for part in adjusted([*own, other])] == [0.04, 0.04, 0.03]

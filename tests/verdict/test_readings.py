@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
-from mmbench.conditions import cell
+from mmbench.conditions import Curved, cell
 from mmbench.forms import Above, All, Correlates
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.protocol import Cell
@@ -132,3 +132,18 @@ def test_real_digits_whose_readings_are_exchanged_differ_in_five_percent() -> No
         code = {m: np.where(coins, *both[::-1]) for m, both in real.items()}
         found.append(readings(paper, code)[1].p <= 0.05)
     assert 0.02 <= np.mean(found) <= 0.083
+
+
+def test_a_difference_is_not_tested_where_what_decides_may_jump_between_the_readings() -> None:
+    """By its tangents the difference would be sure; heights of a dendrogram jump where the tangents see nothing."""
+
+    class Jumps(Above):
+        def compile(self, scope):
+            terms = tuple(scope.quantity(name) for name in ("a", "b"))
+            return Curved(lambda v: float(v[0] - v[1]), terms, 0.0, parts=lambda drawn: drawn[:, [0]] - drawn[:, [1]])
+
+    outcomes = ({"a": right(0.8), "b": right(0.6)}, {"a": right(0.6), "b": right(0.75)})
+    _, found = readings(*outcomes, form=Jumps("a", "b"))
+    assert found.state == "opposite"
+    assert found.p is None
+    assert found.untested == "what decides (joins of a dendrogram) may jump between the two"

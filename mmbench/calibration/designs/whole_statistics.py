@@ -46,17 +46,17 @@ def _true(metric: str, spread: Spread) -> dict[str, float]:
     how = METRICS.get(metric)
     assert isinstance(how.outcome, Jackknifed)
     found = {}
-    for m, pair in _pairs(mnist().test.at(np.arange(MANY)), np.random.default_rng(MANY)).items():
+    for m, pair in class_pairs(mnist().test.at(np.arange(MANY)), np.random.default_rng(MANY)).items():
         found[m] = float(how.outcome.statistic(predictions(RSA.at(spread=spread), pair, 0), pair.truth)[0]) * how.scale
     return found
 
 
 def compared(metric: str, spread: Spread, images: Rows, rng: np.random.Generator) -> dict[str, Scores]:
     """Scores of each model's comparison with the reference."""
-    return {m: measured(RSA.at(spread=spread), pair, 0, metric) for m, pair in _pairs(images, rng).items()}
+    return {m: measured(RSA.at(spread=spread), pair, 0, metric) for m, pair in class_pairs(images, rng).items()}
 
 
-def _pairs(images: Rows, rng: np.random.Generator) -> dict[str, Pair]:
+def class_pairs(images: Rows, rng: np.random.Generator) -> dict[str, Pair]:
     """By model, the reference's features and the model's of noisy copies of each image, which is a class."""
     encoders = mnist().encoders
     copies = images.noisy(COPIES, rng).pixels

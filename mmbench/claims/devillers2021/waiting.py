@@ -7,10 +7,8 @@ from functools import partial
 from mmbench.claims._common import claim
 
 ATTACKS = "adversarial attacks (random projected gradient descent)"
-DENDROGRAM = "groups and heights of a dendrogram of correlations"
 WORDS = "skip-gram vectors with visual words frozen"
 _attacks = partial(claim, exhibit="Fig. 6", waits_for=ATTACKS)
-_grouped = partial(claim, waits_for=DENDROGRAM)
 _words = partial(claim, section="5.3", exhibit="Fig. 10", waits_for=WORDS)
 
 _attacks(
@@ -29,26 +27,6 @@ _attacks(
     "devillers2021-adv-bitm-on-par-rn50",
     "BiT-M is as robust against attacks as RN50.",
     "3.5",
-)
-_grouped(
-    "devillers2021-rsa-vision-compact",
-    "In the dendrogram all encoders trained on images are joined below a distance of 0.2.",
-    "4",
-    "Fig. 9a",
-    leaves_open="the linkage rule",
-)
-_grouped(
-    "devillers2021-rsa-visual-subclusters",
-    "BiT-M, RN50 and SIN form one group and the AR models another; multimodal encoders are further away.",
-    "4",
-    "Fig. 9b",
-)
-_grouped(
-    "devillers2021-rsa-language-cluster-separate",
-    "Text models (CLIP-T, GPT-2, BERT) form a cluster that is separate from all image encoders, including CLIP's.",
-    "4",
-    "Fig. 9",
-    leaves_open="how much is due to the other distance that is used for texts",
 )
 claim(
     "devillers2021-rsa-ar-proximity-without-robustness",

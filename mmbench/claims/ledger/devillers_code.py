@@ -144,7 +144,7 @@ ENTRIES = (
         "the caption holds the label",
         "the code writes an article and the first two WordNet names of the class, in small letters",
         "Both readings write an article and the name that the dataset gives, which for ImageNet is the first WordNet "
-        "name: 'a photo of a tench.' The article keeps the label's first token at position 4 (see D-08b).",
+        "name: 'a photo of a tench.' The label's first token is then at position 4, as in the code (see D-08b).",
     ),
     Entry(
         "D-08b",
@@ -153,8 +153,10 @@ ENTRIES = (
         _TEXT_RDM,
         "the vector is that of the label within its caption",
         "the code takes the first token of the label only (position 4 of 'a photo of a tench')",
-        "Text models of the source transformers: take the option token=N; lineup paper sets token=4 for bert and gpt2, "
-        "as the code does.",
+        "The reading paper takes the mean over the label's tokens, the reading code the first of them, found by the "
+        "characters of the label. A text encoder that gives no vectors of single tokens is read as a whole (D-08c).",
+        "rdm",
+        ("label",),
     ),
     Entry(
         "D-08c",

@@ -1,0 +1,85 @@
+"""Average linkage (UPGMA; Sokal and Michener 1958) of a few things, and the heights at which sets of them are joined.
+
+Distances are condensed, ``[n (n - 1) / 2]`` in the order of ``itertools.combinations``, as scipy has them. The height
+of a join is the mean distance between the members of its two sides.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmbench.stats.estimates import Array
+
+
+@dataclass(frozen=True)
+class Join:
+    """Two sides, as bit masks of their members, and the height at which they are joined."""
+
+    one: int
+    other: int
+    height: float
+
+    @property
+    def all(self) -> int:
+        return self.one | self.other
+
+
+def joins(distances: Array) -> Iterator[Join]:
+    """The joins of ``n`` things from the lowest to the highest. Where two are tied, scipy's order decides."""
+    from scipy.cluster.hierarchy import linkage
+
+    n = count_of(distances)
+    sets = [1 << thing for thing in range(n)]
+    for first, second, height, _ in linkage(distances, "average").tolist():
+        join = Join(sets[int(first)], sets[int(second)], height)
+        sets.append(join.all)
+        yield join
+
+
+@functools.lru_cache(maxsize=32)
+def _cophenetic(data: bytes, pairs: int) -> Array:
+    from scipy.cluster.hierarchy import cophenet, linkage
+
+    rows = np.frombuffer(data).reshape(-1, pairs)
+    # a redrawn correlation may exceed 1; heights move with all distances, and scipy takes no negative ones
+    below = np.minimum(rows.min(axis=1, keepdims=True), 0.0)
+    return np.array([cophenet(linkage(row, "average")) for row in rows - below]) + below
+
+
+def cophenetic(distances: Array) -> Array:
+    """Heights at which every two things are joined, ``[trees, pairs]``, for as many trees of ``[trees, pairs]``.
+
+    Kept for the next call with the same distances: several questions are asked of the same redrawn trees.
+    """
+    return _cophenetic(np.ascontiguousarray(distances, dtype=np.float64).tobytes(), distances.shape[1])
+
+
+def count_of(distances: Array) -> int:
+    """How many things have so many distances."""
+    return int((1 + (1 + 8 * len(distances)) ** 0.5) / 2)
+
+
+def mask(things: Iterable[int]) -> int:
+    return sum(1 << thing for thing in set(things))
+
+
+def together(tree: Iterable[Join], members: int) -> Join:
+    """The first join after which all members (a bit mask, two or more) are in one cluster."""
+    return next(join for join in tree if join.all & members == members)
+
+
+def first_stranger(tree: Iterable[Join], members: int, others: int) -> Join:
+    """The first join that brings one of the members and one of the others into one cluster."""
+    return next(join for join in tree if join.all & members and join.all & others)
+
+
+def slope(join: Join, n: int) -> Array:
+    """Derivatives of the join's height by the distances while no other join comes first: a mean over its pairs."""
+    first, second = np.triu_indices(n, 1)
+    one, other = (np.array([side >> thing & 1 for thing in range(n)], dtype=bool) for side in (join.one, join.other))
+    across = (one[first] & other[second]) | (other[first] & one[second])
+    return across / across.sum()
