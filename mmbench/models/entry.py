@@ -90,6 +90,9 @@ class Encoder:
     gradients to the pixels, and normalises them itself: ``differentiable(pixels(image)[None])`` equals
     ``forward(prepare(image)[None])``. It is None where the features have no gradients to pixels; ``with_gradients``
     gives it or raises an error.
+
+    ``head`` is the model's own linear classifier on its features, weight ``[classes, dim]`` and bias ``[classes]``,
+    where its entry names the classes (``ModelEntry.head``).
     """
 
     modality: Modality
@@ -100,6 +103,7 @@ class Encoder:
     hidden: HiddenLayers | None = field(default=None, repr=False)
     pixels: Callable[[Image], torch.Tensor] | None = None
     differentiable: Callable[[torch.Tensor], torch.Tensor] | None = None
+    head: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @property
     def layers(self) -> Mapping[str, int]:
@@ -151,7 +155,8 @@ class ModelEntry:
     ``identity()`` must not load the weights into memory nor import torch (a digest of a file is enough); ``load()``
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
     variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
-    that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``generator``
+    that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``head`` names
+    the classes, in their order, of the linear classifier that the model itself brings (``Encoder.head``), or is None. ``generator``
     is there when the model also writes text.
     """
 
@@ -168,6 +173,7 @@ class ModelEntry:
     raw: Callable[[], ModelEntry] | None = None
     space: str = ""
     generator: GeneratorEntry | None = None
+    head: Callable[[], tuple[str, ...]] | None = None
 
     def called(self, name: str) -> ModelEntry:
         """The same model under another name, and its raw variant under that with ``_raw`` behind it."""
