@@ -170,11 +170,7 @@ class _Run:
         kept = going.nonzero()[:, 0]
         if not len(kept):
             return kept, here.detach()[:0]
-        if not scores.requires_grad:
-            raise NoGradients(
-                "an attack needs gradients from logits to pixels, and these logits have none; compute them with torch "
-                "from the images that are given, without detach() and outside of no_grad()"
-            )
+        _require_gradients(scores)
         wanted = self.labels if self.targets is None else self.targets
         loss = F.cross_entropy(scores[kept], wanted[of[kept]], reduction="sum")
         (slope,) = torch.autograd.grad(loss, here)
@@ -264,11 +260,36 @@ def losses_by_step(
     start, found = starts * epsilon, []
     for step in range(how.steps + 1):
         taken = {"steps": min(step, 1), "step_size": how.relative_step * epsilon, "start": start, "targets": targets}
-        changed = pgd(logits, images, labels, norm=how.norm, epsilon=epsilon, **taken)  # type: ignore[arg-type]
+        changed = pgd(logits, images, labels, norm=how.norm, epsilon=epsilon, **taken)
         with torch.no_grad():
             found.append(F.cross_entropy(logits(changed), wanted, reduction="none"))
         start = changed - images
     return torch.stack(found)
+
+
+def has_gradient(logits: Logits, images: Tensor, labels: Tensor) -> Tensor:
+    """Whether the cross-entropy of each image has a gradient to its pixels, finite and not 0 everywhere: bool ``[n]``.
+
+    Raises NoGradients where logits have none at all.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    with torch.enable_grad():
+        given = images.detach().requires_grad_(True)
+        scores = logits(given)
+        _require_gradients(scores)
+        (slope,) = torch.autograd.grad(F.cross_entropy(scores, labels, reduction="sum"), given)
+    largest = slope.flatten(1).abs().amax(dim=1)
+    return (largest > 0) & largest.isfinite()
+
+
+def _require_gradients(scores: Tensor) -> None:
+    if not scores.requires_grad:
+        raise NoGradients(
+            "an attack needs gradients from logits to pixels, and these logits have none; compute them with torch "
+            "from the images that are given, without detach() and outside of no_grad()"
+        )
 
 
 def shifted_targets(labels: Tensor, classes: int, share: float = 0.8) -> Tensor:

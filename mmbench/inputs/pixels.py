@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mmbench.array_checks import check_classes, check_features, check_labels
 from mmbench.attacks.sweep import shifted_targets
 from mmbench.datasets.entry import Split
-from mmbench.errors import BadDataset, BadSpec
+from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds

@@ -112,8 +112,10 @@ class DatasetBinding(Binding):
 class Lineup:
     """Bindings by role. ``unbound_models`` and ``unbound_datasets`` say why a role is not bound.
 
-    ``reduced`` holds, by probe, settings that are lower here than in the protocols (``images``, ``steps``), and lists of
-    the values of a setting beyond which nothing is measured unasked (``epsilon``). ``overrides`` lists the ``ROLE=SPEC`` that were bound after the file was read: recorded outcomes of this lineup do
+    ``reduced`` holds, by probe, settings that are lower here than in the protocols (``images``, ``steps``), and lists
+    of the values of a setting beyond which nothing is measured unasked (``epsilon``).
+
+    ``overrides`` lists the ``ROLE=SPEC`` that were bound after the file was read: recorded outcomes of this lineup do
     not apply to those roles.
     """
 

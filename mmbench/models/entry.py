@@ -156,8 +156,8 @@ class ModelEntry:
     does both and raises MissingAsset, CorruptAsset or MissingExtra with the way out. ``raw()`` gives the
     variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
     that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``head`` names
-    the classes, in their order, of the linear classifier that the model itself brings (``Encoder.head``), or is None. ``generator``
-    is there when the model also writes text.
+    the classes, in their order, of the linear classifier that the model itself brings (``Encoder.head``), or is None.
+    ``generator`` is there when the model also writes text.
     """
 
     name: str

@@ -96,7 +96,7 @@ def _changed(
 def swept_classes(
     inputs: Pixels, s: SweepSettings, epsilons: tuple[float, ...], trial: int, trial_seed: int, device: str = "cpu"
 ) -> NDArray[np.int64]:
-    """The sweep of one trial, int64 ``[epsilons, n]``, block by block of images; a killed one goes on where it stood."""
+    """The sweep of one trial, int64 ``[epsilons, n]``, in blocks of images; a killed one goes on where it stood."""
     own = s.within(inputs.reduced)
     how = Sweep(own.norm, epsilons, own.steps, own.relative_step)
     images, labels = to_tensor(inputs.images, device), to_tensor(inputs.labels, device)
@@ -114,7 +114,7 @@ def swept_classes(
         swept = sweep(logits, images[part], labels[part], how, starts, targets=wanted, most_pairs=pairs)
         found[:, part] = swept.classes.cpu().numpy()
         done = min(n, part.stop)
-        checkpoint.keep(lambda: {"classes": found, "done": np.array(done)})
+        checkpoint.keep(lambda done=done: {"classes": found, "done": np.array(done)})  # type: ignore[misc]
     return found
 
 
@@ -166,10 +166,10 @@ PROBES.add(
 )
 
 LINF_PUBLISHED = (0.0, 1e-4, 2e-4, 5e-4, 8e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0)  # the code's list
-L2_OURS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)  # the authors' list for L2 is not published
+L2_OURS = (0.0, 0.25, 0.75, 2.0, 3.0, 6.0)  # the authors' list for L2 is not published
 EPSILONS: dict[Norm, tuple[float, ...]] = {"linf": LINF_PUBLISHED, "l2": L2_OURS}
 # Claims ask for the mean over these. Beyond them, on small networks and on large ones, all models score alike.
-JUDGED: dict[Norm, tuple[float, ...]] = {"linf": (1e-3, 1e-2, 5e-2), "l2": (0.25, 1.0, 2.0)}
+JUDGED: dict[Norm, tuple[float, ...]] = {"linf": (1e-3, 1e-2, 5e-2), "l2": (0.25, 0.75, 2.0)}
 
 UNTARGETED = PROTOCOLS.add(Protocol("rpgd_untargeted", "attack_sweep", SweepSettings(), "attack_success", trials=2))
 TARGETED = PROTOCOLS.add(
