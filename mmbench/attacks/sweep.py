@@ -1,13 +1,17 @@
 """PGD from a random start at several epsilons as one problem, which stops where an image is broken.
 
-``mmbench.attacks.pgd`` holds the attack itself (Madry et al. 2018, section 2.1); this module runs it for every pair of
+``mmbench.attacks.pgd`` holds the attack itself (Madry et al. 2018, section 2.1); this module runs it for many pairs of
 image and epsilon side by side. Devillers et al. 2021, section 3.4, report such sweeps.
 
 An image is broken at an epsilon when its clean version, or an adversarial image that the attack passed at this or a
 smaller epsilon of the sweep, is classified as the attack wants. The ball of the smaller epsilon lies in the larger
-one, so the same adversarial image counts there: success never falls as epsilon grows, by construction. Work on a pair
-ends as soon as this rule decides it. With ``monotone=False`` each epsilon is attacked by itself and neither the clean
-image nor other epsilons count: what a library gives that attacks one epsilon at a time.
+one, so the same adversarial image counts there: success never falls as epsilon grows, by construction.
+
+``rule`` says at which epsilons an image is attacked. "halving" (the default) looks for the smallest epsilon that breaks
+it by halving what is left: after a success larger epsilons are decided, as above, and after a failure smaller ones are
+taken as failures too, which is true of a perfect attack and nearly always of this one (the tests compare). "all" makes
+no use of failures. "alone" attacks at each epsilon by itself, and neither the clean image nor other epsilons count:
+what a library gives that attacks one epsilon at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mmbench.attacks.pgd import Norm, Threat, lengths
 from mmbench.errors import BadSpec, NoGradients
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
     Logits = Callable[[Tensor], Tensor]
 
+Rule = Literal["halving", "all", "alone"]
 MOST_PAIRS = 128  # pairs of image and epsilon worked on at a time, at most
 
 
@@ -62,7 +67,8 @@ class Sweep:
 class Swept:
     """What a sweep found, by epsilon and image.
 
-    ``classes`` int64 ``[epsilons, n]``: the class of the adversarial image. ``broken`` bool ``[epsilons, n]``: it is
+    ``classes`` int64 ``[epsilons, n]``: the class of the adversarial image, or of the clean one where there was no need
+    to attack. ``broken`` bool ``[epsilons, n]``: it is
     another than the label or, in a targeted attack, the target. ``stuck`` bool ``[epsilons, n]``: the loss had no
     gradient at all where the attack stood, so that it could not go on. ``images`` float ``[epsilons, n, 3, h, w]``,
     where they were asked for.
@@ -82,25 +88,32 @@ def sweep(
     starts: Tensor,
     *,
     targets: Tensor | None = None,
-    monotone: bool = True,
+    rule: Rule = "halving",
     keep_images: bool = False,
     most_pairs: int = MOST_PAIRS,
 ) -> Swept:
-    """Attack each of ``images`` float ``[n, 3, h, w]`` in [0, 1] at every epsilon of ``how``.
+    """Attack each of ``images`` float ``[n, 3, h, w]`` in [0, 1] over the epsilons of ``how``.
 
     ``logits``, ``labels`` and ``targets`` are those of ``pgd``. ``starts``, like ``images``, are changes within the
     ball of epsilon 1; an attack starts from the image plus epsilon times its start. The logits of a gradient step also
-    say whether the image is broken, so there is no second forward pass. What is found for an image does not depend on
-    the images beside it, up to rounding.
+    say whether the image is broken, so there is no second forward pass. At most ``most_pairs`` pairs of image and
+    epsilon are worked on at a time; those that are decided make room for others. What is found for an image does not
+    depend on the images beside it, up to rounding.
 
     Raises BadSpec for targets that are labels and pixels outside of [0, 1], NoGradients where logits have none.
     """
+    if rule not in get_args(Rule):
+        raise BadSpec(f"the rule of a sweep is one of {', '.join(get_args(Rule))}, not {rule!r}")
     _check(images, labels, targets)
-    return _Run(logits, images.detach(), labels, how, starts, targets, monotone, keep_images).run(most_pairs)
+    return _Run(logits, images.detach(), labels, how, starts, targets, rule, keep_images).run(most_pairs)
 
 
 class _Run:
-    """The state of a sweep: pairs that are worked on, and what was found of those that are decided."""
+    """The state of a sweep: pairs that are worked on, and what was found of those that are decided.
+
+    By image, ``first`` is the smallest epsilon (by its number) that is known to break it, and ``held`` the largest at
+    which the attack failed.
+    """
 
     def __init__(
         self,
@@ -110,17 +123,18 @@ class _Run:
         how: Sweep,
         starts: Tensor,
         targets: Tensor | None,
-        monotone: bool,
+        rule: Rule,
         keep_images: bool,
     ) -> None:
         import torch
 
         self.logits, self.clean, self.labels, self.targets = logits, images, labels, targets
-        self.how, self.starts, self.monotone = how, starts, monotone
+        self.how, self.starts, self.rule, self.monotone = how, starts, rule, rule != "alone"
         n, levels = len(images), len(how.epsilons)
         self.radius = torch.tensor(how.epsilons, dtype=images.dtype, device=images.device)
         self.limit = torch.where(self.radius > 0, how.steps, 0)
-        self.first = torch.full((n,), levels, device=images.device)  # the smallest epsilon that breaks the image
+        self.first = torch.full((n,), levels, device=images.device)
+        self.held = torch.full((n,), -1, device=images.device)
         self.classes = labels.new_zeros((levels, n))
         self.stuck = torch.zeros((levels, n), dtype=torch.bool, device=images.device)
         self.found = images.expand(levels, *images.shape).clone() if keep_images else None
@@ -128,27 +142,40 @@ class _Run:
     def run(self, most_pairs: int) -> Swept:
         import torch
 
-        waiting = self._not_broken_clean(most_pairs) if self.monotone else torch.arange(len(self.clean))
-        levels = torch.arange(len(self.radius))
-        if self.monotone:
-            levels = levels[self.radius.cpu() > 0]  # an epsilon of 0 is the clean image
-        together = max(1, most_pairs // max(1, len(levels)))  # images that are admitted at a time, with all epsilons
-        of = at = step = torch.zeros(0, dtype=torch.int64, device=self.clean.device)
-        here = self.clean[:0]
-        while len(waiting) or len(of):
-            room = max(0, (most_pairs - len(of)) // max(1, len(levels))) if len(of) else together
-            if room and len(waiting) and len(levels):
-                new, waiting = waiting[:room].to(of.device), waiting[room:]
-                rows, epsilons = new.repeat_interleave(len(levels)), levels.to(of.device).repeat(len(new))
-                of, at = torch.cat((of, rows)), torch.cat((at, epsilons))
-                step = torch.cat((step, torch.zeros_like(rows)))
-                begun = self.clean[rows] + self._radius(epsilons) * self.starts[rows]
-                here = torch.cat((here, self._projected(rows, epsilons, begun)))
-            if not len(of):
-                break
+        waiting = self._first_pairs(most_pairs)
+        of, at, step, here = waiting[0][:0], waiting[0][:0], waiting[0][:0], self.clean[:0]
+        while len(waiting[0]) or len(of):
+            room = most_pairs - len(of)
+            (rows, levels), waiting = (each[:room] for each in waiting), tuple(each[room:] for each in waiting)
+            of, at, step = torch.cat((of, rows)), torch.cat((at, levels)), torch.cat((step, torch.zeros_like(rows)))
+            begun = self.clean[rows] + self._radius(levels) * self.starts[rows]
+            here = torch.cat((here, self._projected(rows, levels, begun)))
             kept, here = self._step(of, at, step, here)
+            if self.rule == "halving":
+                gone = torch.ones_like(of, dtype=torch.bool)
+                gone[kept] = False
+                waiting = tuple(torch.cat(both) for both in zip(waiting, self._next(of[gone]), strict=True))
             of, at, step = of[kept], at[kept], step[kept] + 1
         return self._swept()
+
+    def _first_pairs(self, most_pairs: int) -> tuple[Tensor, Tensor]:
+        """Numbers of images and of epsilons to begin with. An epsilon of 0 is decided by the clean image."""
+        import torch
+
+        rows, levels = torch.arange(len(self.clean)), torch.arange(len(self.radius))
+        if self.monotone:
+            rows = self._not_broken_clean(most_pairs)
+            self.held[rows] = int((self.radius == 0).sum()) - 1
+            levels = levels[self.radius.cpu() > 0]
+        rows, levels = rows.to(self.clean.device), levels.to(self.clean.device)
+        if self.rule == "halving":
+            return self._next(rows)
+        return rows.repeat_interleave(len(levels)), levels.repeat(len(rows))
+
+    def _next(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Of these images, those that are not decided at all epsilons, and the epsilon half way between."""
+        rows = rows[self.first[rows] - self.held[rows] > 1]
+        return rows, (self.first[rows] + self.held[rows]) // 2
 
     def _step(self, of: Tensor, at: Tensor, step: Tensor, here: Tensor) -> tuple[Tensor, Tensor]:
         """One step of all pairs: which of them go on, and where these stand then."""
@@ -161,11 +188,9 @@ class _Run:
             scores = self.logits(here)
         classes = scores.detach().argmax(dim=1)
         won = self._wins(classes, of)
-        if self.monotone:
-            self.first.scatter_reduce_(0, of[won], at[won], "amin")
+        self._note(of, at, classes, here, won, spent & ~won)
         going = ~(won | spent)
-        self._note(of, at, classes, here, ~going)
-        if self.monotone:
+        if self.rule == "all":
             going &= at < self.first[of]
         kept = going.nonzero()[:, 0]
         if not len(kept):
@@ -179,7 +204,8 @@ class _Run:
         if bool(dead.any()):
             rows = kept[dead]
             self.stuck[at[rows], of[rows]] = True
-            self._note(of[rows], at[rows], classes[rows], here[rows], torch.ones_like(rows, dtype=torch.bool))
+            failed = torch.ones_like(rows, dtype=torch.bool)
+            self._note(of[rows], at[rows], classes[rows], here[rows], ~failed, failed)
             kept, slope = kept[~dead], slope[~dead]
         direction = slope.sign() if self.how.norm == "linf" else slope / lengths(slope)
         stride = self._radius(at[kept]) * (self.how.relative_step if self.targets is None else -self.how.relative_step)
@@ -189,7 +215,12 @@ class _Run:
     def _wins(self, classes: Tensor, of: Tensor) -> Tensor:
         return classes != self.labels[of] if self.targets is None else classes == self.targets[of]
 
-    def _note(self, of: Tensor, at: Tensor, classes: Tensor, here: Tensor, done: Tensor) -> None:
+    def _note(self, of: Tensor, at: Tensor, classes: Tensor, here: Tensor, won: Tensor, failed: Tensor) -> None:
+        """Note the pairs that are decided now."""
+        if self.monotone:
+            self.first.scatter_reduce_(0, of[won], at[won], "amin")
+            self.held.scatter_reduce_(0, of[failed], at[failed], "amax")
+        done = won | failed
         self.classes[at[done], of[done]] = classes[done]
         if self.found is not None:
             self.found[at[done], of[done]] = here.detach()[done]
@@ -205,7 +236,7 @@ class _Run:
         self.classes[:] = classes
         won = self._wins(classes, rows)
         self.first[won] = 0
-        return rows[~won].cpu()
+        return rows[~won]
 
     def _radius(self, at: Tensor) -> Tensor:
         return self.radius[at].view(-1, 1, 1, 1)
@@ -221,7 +252,7 @@ class _Run:
         return (clean + change).clamp_(0, 1)
 
     def _swept(self) -> Swept:
-        """By the rule of ``monotone``, the adversarial image of the smallest epsilon that breaks counts at larger ones.
+        """The adversarial image of the smallest epsilon that breaks counts at larger ones, unless each is "alone".
 
         It is the same whatever ran beside it: no smaller epsilon broke the image, so its own attack ran until it did.
         """

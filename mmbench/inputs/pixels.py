@@ -196,12 +196,8 @@ def parts(source: Source, cell: Cell) -> list[Any]:
     key = source.feature_key(source.model(cell.models[0]))
     own = has_own_head(source, cell)
     head = OWN if own else source.training_key(HEAD, cell.models, cell.dataset)
-    images = {"images": images_of(source, cell), **_but_images(source.reduced(cell.protocol.probe))}
-    return [key, dataset_part(source, cell), head, images]
-
-
-def _but_images(reduced: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in reduced.items() if name not in ("images", "epsilon")}
+    reduced = {**source.reduced(cell.protocol.probe), "images": images_of(source, cell)}
+    return [key, dataset_part(source, cell), head, reduced]
 
 
 def seed_of(trial_seed: int, image_id: str) -> int:

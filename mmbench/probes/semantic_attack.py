@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmbench.attacks.pgd import Norm
 from mmbench.inputs.meant import Meant
-from mmbench.probes.attack_sweep import JUDGED, SweepSettings, swept_classes
+from mmbench.probes.attack_sweep import SweepSettings, epsilons_with, swept_classes
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
@@ -19,13 +19,12 @@ from mmbench.seeds import trial_seeds
 
 @dataclass(frozen=True)
 class SemanticSettings(Settings):
-    """The targeted sweep of one norm: settings as in ``SweepSettings``. The epsilons are ours.
+    """The targeted sweep of one norm, with all epsilons of the figure: settings as in ``SweepSettings``.
 
-    They begin with 0, as the sweeps of the figure do, so that a state which these left is used again.
+    It is the sweep that solves the figure's cells, so a state that those left is used again.
     """
 
     norm: Norm = "l2"
-    epsilons: tuple[float, ...] = (0.0, *JUDGED["l2"])
     steps: int = 100
     relative_step: float = 0.025
     targeted: bool = True
@@ -43,12 +42,13 @@ def semantic_attack(
     found = []
     for s in settings:
         one = SweepSettings(s.norm, 0.0, s.steps, s.relative_step, s.targeted, s.images)
+        epsilons = epsilons_with(one, inputs.attacked.reduced)
         by_trial = [
-            swept_classes(inputs.attacked, one, s.epsilons, trial, trial_seed, device)
+            swept_classes(inputs.attacked, one, epsilons, trial, trial_seed, device)
             for trial, trial_seed in enumerate(trial_seeds(seed, trials))
         ]
         reached = np.stack(by_trial) == inputs.attacked.truth
-        found.append(reached[:, np.array(s.epsilons) > 0].mean(axis=1))
+        found.append(reached[:, np.array(epsilons) > 0].mean(axis=1))
     return found
 
 

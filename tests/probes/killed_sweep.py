@@ -16,7 +16,6 @@ import numpy as np
 from children import at_line, die, fork, join
 
 import mmbench.attacks
-from mmbench.attacks import sweep as sweeping
 from mmbench.bench import trainings
 from mmbench.features.store import Store
 from mmbench.inputs.pixels import Pixels
@@ -26,8 +25,8 @@ from mmbench.training.entry import Checkpoint
 children.CODE = str(Path(mmbench.attacks.__file__).parent)  # the lines that are counted
 trainings.Checkpoint = functools.partial(Checkpoint, every=0)  # each block of images is kept
 N, SIDE, DIM, CLASSES = 12, 4, 6, 4
-probe.SIDE, probe.BLOCKS = SIDE, 1
-sweeping.MOST_PAIRS = probe.MOST_PAIRS = 6  # two images with three epsilons: six blocks
+probe.SIDE, probe.BLOCKS, probe.MOST_PAIRS = SIDE, 1, 2  # six blocks of two images
+probe.EPSILONS = {"linf": (0.01, 0.05, 0.2)}
 SETTINGS = [probe.SweepSettings(epsilon=epsilon, steps=4, relative_step=0.5) for epsilon in (0.01, 0.05, 0.2)]
 
 

@@ -16,6 +16,7 @@ from mmbench.attacks.sweep import Sweep, sweep
 from mmbench.errors import BadSpec
 from mmbench.inputs.pixels import Pixels
 from mmbench.metrics import METRICS
+from mmbench.probes import attack_sweep as module
 from mmbench.probes.attack import Threat, start
 from mmbench.probes.attack_sweep import (
     FIGURE,
@@ -26,6 +27,7 @@ from mmbench.probes.attack_sweep import (
     UNTARGETED,
     SweepSettings,
     attack_sweep,
+    epsilons_with,
     noise,
 )
 from mmbench.seeds import trial_seeds
@@ -33,7 +35,13 @@ from mmbench.seeds import trial_seeds
 N, SIDE, CLASSES, TRIALS = 40, 5, 4, 2
 HERE = Path(__file__).parent
 QUICK = SweepSettings(steps=6, relative_step=0.4, images=N)
-EPSILONS = (0.0, 0.003, 0.01, 0.03)
+EPSILONS, EPSILONS_L2 = (0.0, 0.003, 0.01, 0.03), (0.0, 0.05, 0.2, 0.6)
+
+
+@pytest.fixture
+def ladder(monkeypatch):
+    """Sweeps of a few epsilons."""
+    monkeypatch.setattr(module, "EPSILONS", {"linf": EPSILONS, "l2": EPSILONS_L2})
 
 
 def made(seed=0, targeted=False):
@@ -58,9 +66,9 @@ def run(inputs, settings, seed=0):
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("targeted", [False, True])
-def test_it_is_the_sweep_of_each_trial_in_the_order_of_the_settings(norm, targeted):
+def test_it_is_the_sweep_of_each_trial_in_the_order_of_the_settings(norm, targeted, ladder):
     inputs = made(targeted=targeted)
-    epsilons = EPSILONS if norm == "linf" else (0.0, 0.05, 0.2, 0.6)
+    epsilons = EPSILONS if norm == "linf" else EPSILONS_L2
     order = (2, 0, 3, 1)
     found = run(inputs, at([epsilons[i] for i in order], norm=norm, targeted=targeted))
     images, labels = torch.from_numpy(inputs.images), torch.from_numpy(inputs.labels)
@@ -76,9 +84,9 @@ def test_it_is_the_sweep_of_each_trial_in_the_order_of_the_settings(norm, target
     assert rates[0] == 0 < rates[-1]
 
 
-def test_trials_differ_in_their_starts_and_settings_beside_change_nothing():
+def test_trials_differ_in_their_starts_and_settings_beside_change_nothing(ladder):
     inputs = made()
-    both = run(inputs, [*at((0.01,), norm="linf"), *at((0.2,), norm="l2"), *at((0.01,), change="noise")])
+    both = run(inputs, [*at((0.01, 0.003, 0.007), norm="linf"), *at((0.2,), norm="l2"), *at((0.01,), change="noise")])
     alone = run(inputs, at((0.01,)))
     np.testing.assert_array_equal(both[0], alone[0])
     images = torch.from_numpy(inputs.images)
@@ -115,6 +123,8 @@ def test_a_lineup_lowers_steps_and_makes_them_longer():
     assert lower.steps * lower.relative_step == pytest.approx(2.5)
     inputs = made()
     few = dataclasses.replace(inputs, reduced={"steps": 3})
+    assert epsilons_with(s, {}) == LINF_PUBLISHED
+    assert epsilons_with(s, {"epsilon": [0.0, 0.05]}) == (0.0, 0.01, 0.05)
     lowered = run(few, at((0.01,)))[0]
     np.testing.assert_array_equal(lowered, run(inputs, at((0.01,), steps=3, relative_step=0.8))[0])
 
