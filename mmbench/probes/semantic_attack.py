@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.attacks.pgd import Norm
+from mmbench.errors import Unmeasured
 from mmbench.inputs.meant import Meant
 from mmbench.probes.attack_sweep import SweepSettings, epsilons_with, swept_classes
 from mmbench.probes.entry import PROBES, Probe
@@ -37,7 +38,10 @@ class SemanticSettings(Settings):
 def semantic_attack(
     inputs: Meant, settings: Sequence[SemanticSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
-    """At what share of the epsilons above 0 the attack reaches its target, float64 ``[trials, n]`` a setting."""
+    """At what share of the epsilons above 0 the attack reaches its target, float64 ``[trials, n]`` a setting.
+
+    Raises Unmeasured where this is the same for all images, so that no correlation exists.
+    """
     inputs.check()
     found = []
     for s in settings:
@@ -48,7 +52,14 @@ def semantic_attack(
             for trial, trial_seed in enumerate(trial_seeds(seed, trials))
         ]
         reached = np.stack(by_trial) == inputs.attacked.truth
-        found.append(reached[:, np.array(epsilons) > 0].mean(axis=1))
+        shares = reached[:, np.array(epsilons) > 0].mean(axis=1)
+        if (shares == shares[:, :1]).all(axis=1).any():
+            raise Unmeasured(
+                f"targeted attacks succeed equally often on all {shares.shape[1]} images ({shares.mean():.0%} of the "
+                f"{s.norm} epsilons {list(epsilons)}), so success goes with nothing; measure more images, or epsilons "
+                "at which some attacks succeed and some fail"
+            )
+        found.append(shares)
     return found
 
 

@@ -61,7 +61,8 @@ def lines_of(record: Record, dataset: str) -> Panels:
     for cell in record.cells:
         s = FINGERPRINTS.get(cell.fingerprint)
         if isinstance(s, SweepSettings) and cell.dataset == dataset:
-            points[s.norm, s.targeted].setdefault((s.change == "noise", Roles(*cell.models)), []).append(cell)
+            for norm in NORMS if s.epsilon == 0 else (s.norm,):  # the clean image has no norm
+                points[norm, s.targeted].setdefault((s.change == "noise", Roles(*cell.models)), []).append(cell)
     return {panel: _lines(found, names, kinds) for panel, found in points.items()}
 
 
@@ -166,7 +167,8 @@ def _paint_panel(ax: Axes, panel: tuple[str, bool], lines: Sequence[Line], looks
         place = [epsilons.index(point[0]) for point in line.points]
         means = [point[1] for point in line.points]
         if line.noise:
-            ax.plot(place, means, color=looks[line.label]["color"], linewidth=0.6, linestyle=":")
+            look: dict[str, Any] = {"marker": "."} if len(place) == 1 else {"linestyle": ":"}
+            ax.plot(place, means, color=looks[line.label]["color"], linewidth=0.6, **look)
             continue
         at = [x + (number * spread - 0.25) for x in place]
         ax.plot(at, means, **looks[line.label])
