@@ -13,9 +13,12 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from mmbench.attacks.pgd import Threat, random_change
+from mmbench.attacks.sweep import Sweep, sweep
 from mmbench.inputs.labelled import Labelled
 from mmbench.inputs.pair import Pair, Side
 from mmbench.inputs.prompts import Prompted
+from mmbench.probes.attack_sweep import EPSILONS
 from mmbench.probes.draws import draw_shots
 from mmbench.probes.entry import PROBES
 from mmbench.probes.mlp import MLPSettings
@@ -264,6 +267,78 @@ def test_rdm(benchmark, lines):
             lines.append(f"{'rdm':11} {mine:8.3f} s   {name:45} {theirs:8.3f} s   ratio {theirs / mine:5.1f}")
     result = benchmark.pedantic(ours, ("by_dimension",), rounds=1)
     np.testing.assert_allclose(result, numpy_broadcast(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_attack_sweep(benchmark, lines, norm):
+    """8 drawings, the epsilons of the figure above 0 and 100 steps, through the zoo's rn50 and a nearest-mean head.
+
+    foolbox runs every epsilon to its end. Both have the same frozen network and one thread.
+    """
+    import torch
+
+    foolbox = pytest.importorskip("foolbox")
+    module, images, labels = _classifier()
+    epsilons = EPSILONS[norm][1:]
+    starts = random_change(images, Threat(norm, 1.0), torch.Generator().manual_seed(SEED))
+    kind = foolbox.attacks.LinfPGD if norm == "linf" else foolbox.attacks.L2PGD
+    attack = kind(rel_stepsize=0.025, steps=100, random_start=True)
+    model = foolbox.PyTorchModel(module, bounds=(0, 1))
+
+    def ours():
+        return sweep(module, images, labels, Sweep(norm, epsilons), starts).broken
+
+    def theirs():
+        return attack(model, images, foolbox.criteria.Misclassification(labels), epsilons=epsilons)[2]
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        before = _seconds(ours)
+        started = time.perf_counter()
+        broken = theirs()
+        best = time.perf_counter() - started
+        found = benchmark.pedantic(ours)
+    finally:
+        torch.set_num_threads(threads)
+    assert float((found.float().mean(dim=1) - broken.float().mean(dim=1)).abs().max()) <= 2 / len(images)
+    benchmark.extra_info |= {"against": "foolbox", "against_s": best}
+    if benchmark.stats is not None:
+        fastest = (benchmark.stats.stats.min + before) / 2  # before and after foolbox, so that load counts for both
+        benchmark.extra_info["ratio"] = best / fastest
+        name, what = f"sweep {norm}", f"foolbox {kind.__name__}, {len(epsilons)} epsilons"
+        lines.append(f"{name:11} {fastest:8.3f} s   {what:45} {best:8.3f} s   ratio {best / fastest:5.1f}")
+
+
+def _classifier():
+    """A frozen network of the zoo under the class means of 100 drawings, with 8 images that it classifies rightly."""
+    import torch
+
+    from mmbench.datasets.entry import DATASETS
+    from mmbench.models.entry import MODELS
+
+    encoder, dataset = MODELS.get("zoo:rn50").load(), DATASETS.get("concepts").load()
+    encode = encoder.with_gradients()
+
+    def pixels(split, rows):
+        return torch.stack([encoder.pixels(split.images.image(int(row))) for row in rows])
+
+    train, test = dataset.split("train"), dataset.split("test")
+    rows = np.random.default_rng(SEED).permutation(len(train))
+    with torch.no_grad():
+        x = torch.nn.functional.normalize(encode(pixels(train, rows)))
+    means = torch.stack([x[torch.from_numpy(train.labels[rows] == label)].mean(dim=0) for label in range(100)])
+
+    class Classifier(torch.nn.Module):
+        def forward(self, images):
+            return 20 * torch.nn.functional.normalize(encode(images)) @ means.T
+
+    module = Classifier().eval()
+    images = pixels(test, np.random.default_rng(SEED).permutation(len(test))[:20])
+    labels = torch.from_numpy(test.labels[np.random.default_rng(SEED).permutation(len(test))[:20]])
+    with torch.no_grad():
+        right = (module(images).argmax(dim=1) == labels).nonzero()[:8, 0]
+    return module, images[right], labels[right]
 
 
 @pytest.mark.parametrize("hidden", [256, None], ids=["mlp", "linear"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
     from mmbench.models.entry import Encoder, ModelEntry
     from mmbench.models.generators import Generator
+    from mmbench.training.entry import Checkpoint
 
 # What several models mean to a probe: none are taken; features joined side by side; an image encoder and a text encoder
 # (of one space, mapped into one, or a text encoder that also writes); or an ordered pair that is compared.
@@ -70,6 +71,18 @@ class Source(Protocol):
 
     def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
         """The key of a training's weights, whatever the seed; None when a part of it is unknown."""
+        ...
+
+    def reduced(self, probe: str) -> Mapping[str, Any]:
+        """Settings of a probe that the lineup lowers, so that a run is short: ``{"images": 32, "steps": 8}``."""
+        ...
+
+    def checkpoint(self, probe: str, parts: Sequence[Any], what: str) -> Checkpoint:
+        """What keeps the state of a probe's long work, and gives it back to a run that goes on after a kill.
+
+        ``parts`` are JSON values that decide the work, beside the probe's code; where one is None nothing is kept.
+        ``what`` names the work in messages.
+        """
         ...
 
     def feature_key(self, model: ModelEntry, layer: str = OUTPUT) -> str | None:

@@ -82,6 +82,7 @@ def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:
         encoder = source.loaded(model)
         if images is not None and encoder is not None and encoder.prepare is not None:
             prepared[model.name] = digest(encoder.prepare(images.image(0)).numpy())
+    found |= getattr(inputs, "made_with", {})
     return found | ({"preprocessed": prepared} if prepared else {})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench.costs import Cost
-from mmbench.bench.trainings import trained, training_key
+from mmbench.bench.trainings import kept_work, trained, training_key
 from mmbench.errors import UnknownLayer, Unmeasured
 from mmbench.features.keys import digest_of, feature_key, feature_parts
 from mmbench.features.prepared_images import PreparedImages
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mmbench.lineups import Lineup
     from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry
     from mmbench.models.generators import Generator
+    from mmbench.training.entry import Checkpoint
 
 WRITING = ("mmbench.models.generators", "mmbench.models.search")  # what embeds prompts and searches for a text
 
@@ -124,6 +125,14 @@ class LineupSource:
 
     def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
         return training_key(self, name, models, dataset)
+
+    def reduced(self, probe: str) -> Mapping[str, Any]:
+        return self.lineup.reduced.get(probe, {})
+
+    def checkpoint(self, probe: str, parts: Sequence[Any], what: str) -> Checkpoint:
+        from mmbench.probes.entry import PROBES
+
+        return kept_work(self.store, PROBES.get(probe).run, parts, what)
 
     def features(self, model: ModelEntry, split: Split, where: str, layer: str = OUTPUT) -> NDArray[np.float32]:
         from mmbench.features.extract import extract

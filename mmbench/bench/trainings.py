@@ -5,6 +5,7 @@ Layout under the store's root::
     trainings/<2>/<key>/<seed>.safetensors          finished weights
     trainings/<2>/<key>/<seed>.partial.safetensors  the last state of a fit that has not finished
     trainings/<2>/<key>/<seed>.lock                 held by the run that fits
+    sweeps/<2>/<key>/0.partial.safetensors          the last state of a probe's long work (small; it stays)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,21 @@ def _fit(training: Training, source: Source, models: Roles, dataset: str, seed: 
     return weights
 
 
+def kept_work(store: Store, run: Callable[..., Any], parts: Sequence[Any], what: str) -> Checkpoint:
+    """What keeps the state of the probe ``run`` on these parts; nothing is kept where a part or the code is unknown."""
+    code = None if any(part is None for part in parts) else known_code(what, (run,), ROOMS | {"probes"})
+    if code is None:
+        return Checkpoint()
+    key = digest_of({"schema": SCHEMA, "code": code, "parts": list(parts)})
+    return Checkpoint(_Shelf(store, key, 0, what, room="sweeps"))
+
+
 class _Shelf:
     """The files of one seed of one training."""
 
-    def __init__(self, store: Store, key: str, seed: int, what: str) -> None:
+    def __init__(self, store: Store, key: str, seed: int, what: str, room: str = "trainings") -> None:
         self.store, self.what = store, what
-        folder = store.root / "trainings" / key[:2] / key
+        folder = store.root / room / key[:2] / key
         self.whole, self.partial = folder / f"{seed}.safetensors", folder / f"{seed}.partial.safetensors"
         self.lock = folder / f"{seed}.lock"
 

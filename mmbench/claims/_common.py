@@ -49,6 +49,7 @@ GROUPS: dict[str, tuple[Models, ...]] = {
     "ar_models": AR,
     "sin_models": SIN,
     "ar_and_sin": (*AR, *SIN),
+    "plain_vision": ("rn50", "bit_m", *SIN),
     "unimodal_vision": HC_UNIMODAL_VISION,
     "unimodal_text": HC_UNIMODAL_TEXT,
     # pairs that are compared with each other
@@ -59,6 +60,7 @@ GROUPS: dict[str, tuple[Models, ...]] = {
     "multimodal_with_language": paired(MULTIMODAL, LANGUAGE),
     "language_with_language": tuple(Roles(*two) for two in itertools.combinations(LANGUAGE, 2)),
     **{f"vision_with_{role}": paired(VISION_ONLY, (role,)) for role in MULTIMODAL},
+    **{f"{role}_with_ar": paired(AR, (role,)) for role in MULTIMODAL},
     **{f"{role}_with_language": paired((role,), LANGUAGE) for role in MULTIMODAL},
     **{f"{role}_with_others": (*paired(VISION_ONLY, (role,)), *paired((role,), LANGUAGE)) for role in MULTIMODAL},
 }

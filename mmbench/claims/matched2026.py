@@ -16,11 +16,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
-from mmbench.claims._common import AR, CAPTIONING, DIGITS, FEW_SHOT3, SIN, STANDARD6, claim
-from mmbench.conditions import cell
+from mmbench.claims._common import AR, CAPTIONING, DIGITS, FEW_SHOT3, SIN, STANDARD6, VISUAL12, claim
+from mmbench.conditions import Linear, cell, mean
 from mmbench.forms import BY_BOTH, Above, All, Any, AtMost, Better, Bottom, Chain, Curve, Form, Top
 from mmbench.probes.attack import PGD_L2, PGD_LINF
+from mmbench.probes.attack_checks import LOSSES, TRANSFER
+from mmbench.probes.attack_sweep import JUDGED, JUDGED_ATTACKS, NOISE, UNTARGETED, at_all
 from mmbench.probes.captioning import CAPTIONED_NAMES
 from mmbench.probes.linear import LINEAR_PROBE
 from mmbench.probes.prototypes import FEW_SHOT
@@ -271,6 +274,68 @@ _ours_later(
     models=(Roles("clip", "gpt2"), Roles("random", "gpt2")),
     ours="the whole sentence, the map and the prompt; phrased before measuring, after a look at what gpt2 writes "
     "behind the exact vectors of category names (never that category)",
+)
+
+
+# Whether attacks work as they should (mmbench.probes.attack_checks).
+ATTACKED = "imagenet"
+MIDDLE = {"norm": "linf", "epsilon": 0.01}
+TRANSFERRED = tuple(Roles("bit_m" if role == "rn50" else "rn50", role) for role in VISUAL12)
+
+
+def over_epsilons(protocols: Sequence[Protocol], role: str) -> Linear:
+    """The mean success of a kind of attack, or of noise, over its epsilons."""
+    return mean(cell(protocol, role, ATTACKED) for protocol in protocols)
+
+
+_ours_later(
+    "matched2026-attack-beats-noise",
+    "On each of twelve networks an attack succeeds more often than noise of the same size, over three epsilons in Linf "
+    "and over three in L2.",
+    expect=All(
+        tuple(
+            Above(over_epsilons(JUDGED_ATTACKS["untargeted", norm], role), over_epsilons(noise, role))
+            for role in VISUAL12
+            for norm, noise in ((norm, at_all(NOISE, norm, JUDGED[norm])) for norm in ("linf", "l2"))
+        )
+    ),
+    protocols=tuple(
+        one
+        for norm in ("linf", "l2")
+        for one in (*JUDGED_ATTACKS["untargeted", norm], *at_all(NOISE, norm, JUDGED[norm]))
+    ),
+    datasets=(ATTACKED,),
+    models=VISUAL12,
+)
+_ours_later(
+    "matched2026-more-steps-more-loss",
+    "On each of twelve networks more steps of an attack never lower its loss: after a quarter, half and all of them.",
+    expect=All(
+        tuple(
+            AtMost(cell(fewer, role, ATTACKED), cell(more, role, ATTACKED))
+            for role in VISUAL12
+            for fewer, more in pairwise(LOSSES)
+        )
+    ),
+    protocols=LOSSES,
+    datasets=(ATTACKED,),
+    models=VISUAL12,
+)
+_ours_later(
+    "matched2026-own-gradients-attack-better",
+    "On each of twelve networks an attack through its own gradients succeeds more often than adversarial images made "
+    "for another network of the same architecture.",
+    expect=All(
+        tuple(
+            Above(cell(UNTARGETED.at(**MIDDLE), pair[1], ATTACKED), cell(TRANSFER.at(**MIDDLE), pair, ATTACKED))
+            for pair in TRANSFERRED
+        )
+    ),
+    protocols=(UNTARGETED.at(**MIDDLE), TRANSFER.at(**MIDDLE)),
+    datasets=(ATTACKED,),
+    models=(*VISUAL12, *TRANSFERRED),
+    ours="the whole sentence; phrased with the models trained, before measuring; images made for rn50, and for rn50 "
+    "those made for bit_m",
 )
 
 

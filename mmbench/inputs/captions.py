@@ -84,7 +84,7 @@ def gather(source: Source, cell: Cell) -> Captions:
     generator = source.generator(text)
     dataset = source.dataset(cell.dataset)
     test = dataset.split("test")
-    rows = chosen(len(test), images_of(cell))
+    rows = chosen(len(test), images_of(source, cell))
     features = source.features(image, test, f"{cell.dataset}/test")[rows]
     seeds = trial_seeds(cell.protocol.seed, cell.protocol.trials)
     maps = [source.trained(MAP, cell.models, cell.dataset, seed) for seed in seeds]
@@ -112,7 +112,7 @@ def parts(source: Source, cell: Cell) -> list[Any]:
     keys = [source.feature_key(image), source.generator_key(text)]
     trained = source.training_key(MAP, cell.models, cell.dataset)
     named = {"classes": source.dataset(cell.dataset).classes}  # a text is judged by the class that it names
-    settings = {"prompt": prompt_of(cell), "images": images_of(cell)}
+    settings = {"prompt": prompt_of(cell), "images": images_of(source, cell)}
     return [*keys, trained, dataset_part(source, cell), named | settings]
 
 

@@ -1,27 +1,34 @@
-"""Test images as pixels, and a classifier with gradients to them: a frozen encoder under heads of ours."""
+"""Test images as pixels, and a classifier with gradients to them: a frozen encoder under a linear head.
+
+The head is the model's own where it has one for the dataset's classes, else one of ours, trained by the recipe of the
+linear probe (``mmbench.training.linear_head``).
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.array_checks import check_classes, check_features, check_labels
+from mmbench.attacks.sweep import shifted_targets
 from mmbench.datasets.entry import Split
-from mmbench.errors import BadDataset, BadSpec
+from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
 from mmbench.source import Source, require_kinds, require_output
+from mmbench.training.entry import Checkpoint
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 HEAD = "linear_head"
+OWN, OURS = "the model's own", "ours, linear"
 ORDER = 42  # the seed of the order in which test images are chosen, as in the code of Devillers et al. 2021
 
 
@@ -31,7 +38,11 @@ class Pixels:
 
     ``images`` float32 ``[n, 3, size, size]`` in [0, 1], ``labels`` int64 ``[n]``, ``ids`` as in the test split.
     ``encode`` maps such images to features ``[n, d]`` with gradients. ``weight`` float32 ``[trials, classes, d]`` and
-    ``bias`` ``[trials, classes]`` are linear heads, one a trial, trained by us on the features of the training split.
+    ``bias`` ``[trials, classes]`` are linear heads, one a trial: the model's own in all, or trained by us on the
+    features of the training split, each from its own seed. ``head`` says which.
+
+    ``targets`` int64 ``[n]`` are the classes that a targeted attack wants; None for others. ``reduced`` holds settings
+    that the lineup lowers. ``checkpoint`` gives, for a piece of work by its name, what keeps its state.
     """
 
     images: NDArray[np.float32]
@@ -41,10 +52,20 @@ class Pixels:
     encode: Callable[[Tensor], Tensor]
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
+    head: str = OURS
+    targets: NDArray[np.int64] | None = None
+    reduced: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Callable[[str], Checkpoint] = field(default=lambda name: Checkpoint(), repr=False)
 
     @property
     def truth(self) -> NDArray[np.int64]:
-        return self.labels
+        """What predictions are compared with: the targets of a targeted attack, else the labels."""
+        return self.labels if self.targets is None else self.targets
+
+    @property
+    def made_with(self) -> dict[str, str]:
+        """What a record says of how these inputs were made."""
+        return {"head": self.head}
 
     def arrays(self) -> Iterator[NDArray[Any]]:
         yield from (self.images, self.weight, self.bias)
@@ -89,16 +110,31 @@ def chosen(items: int, wanted: int | None) -> NDArray[np.int64]:
     return np.sort(order[:wanted])
 
 
-def images_of(cell: Cell) -> int | None:
-    """How many images the cell's settings ask for; None for all."""
-    found: int | None = getattr(cell.protocol.settings, "images", None)
-    return found
+def images_of(source: Source, cell: Cell) -> int | None:
+    """How many images the cell's settings ask for, or the lineup where it asks for fewer; None for all."""
+    wanted: int | None = getattr(cell.protocol.settings, "images", None)
+    lowered: int | None = source.reduced(cell.protocol.probe).get("images")
+    return wanted if lowered is None else lowered if wanted is None else min(wanted, lowered)
+
+
+def targets_of(cell: Cell, labels: NDArray[np.int64], classes: int) -> NDArray[np.int64] | None:
+    """The class that each image is to be taken for, where the cell's settings are ``targeted``; else None."""
+    if not getattr(cell.protocol.settings, "targeted", False):
+        return None
+    return shifted_targets(labels, classes)
+
+
+def has_own_head(source: Source, cell: Cell) -> bool:
+    """Whether the model brings a classifier for exactly the dataset's classes, in their order."""
+    own = source.model(cell.models[0]).head
+    return own is not None and own() == source.dataset(cell.dataset).classes
 
 
 def gather(source: Source, cell: Cell) -> Pixels:
     """Pixels of the chosen test images, the encoder with gradients, and one head for the seed of each trial.
 
-    Raises Unmeasured for a text encoder and BadSpec for an encoder that gives no gradients to pixels.
+    Raises Unmeasured for a text encoder and where there is neither a head nor a training split to fit one to, and
+    NoGradients for an encoder that gives no gradients to pixels.
     """
     import torch
 
@@ -113,26 +149,55 @@ def gather(source: Source, cell: Cell) -> Pixels:
     test = dataset.split("test")
     if test.images is None:
         raise BadDataset(f"{cell.dataset} has no images; attacks change pixels, so bind a dataset of images")
-    rows = chosen(len(test), images_of(cell))
-    seeds = trial_seeds(cell.protocol.seed, cell.protocol.trials)
-    heads = [source.trained(HEAD, cell.models, cell.dataset, seed) for seed in seeds]
+    rows = chosen(len(test), images_of(source, cell))
+    labels = test.labels[rows]
+    targets = targets_of(cell, labels, len(dataset.classes))
+    head, weight, bias = _heads(source, cell)
     encoder.module.to(torch.device(source.device))
+    made_of = parts(source, cell)
     return Pixels(
         images=np.stack([encoder.pixels(test.images.image(int(row))).numpy() for row in rows]),
-        labels=test.labels[rows],
+        labels=labels,
         ids=tuple(test.ids[row] for row in rows),
         class_names=dataset.classes,
         encode=encode,
-        weight=np.stack([head["weight"] for head in heads]),
-        bias=np.stack([head["bias"] for head in heads]),
+        weight=weight,
+        bias=bias,
+        head=head,
+        targets=targets,
+        reduced=source.reduced(cell.protocol.probe),
+        checkpoint=lambda name: source.checkpoint(
+            cell.protocol.probe, [*made_of, name], f"{cell.protocol.probe}[{cell.models}, {cell.dataset}]"
+        ),
     )
 
 
+def _heads(source: Source, cell: Cell) -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
+    """Which heads, their weights ``[trials, classes, d]`` and biases ``[trials, classes]``."""
+    model, trials = source.model(cell.models[0]), cell.protocol.trials
+    if has_own_head(source, cell):
+        own = source.encoder(model).head
+        if own is None:
+            raise BadSpec(f"{model.name} is said to have a classifier of its own, and its encoder brings none")
+        weight, bias = (np.asarray(part.detach().cpu().numpy(), dtype=np.float32) for part in own)
+        return OWN, np.tile(weight, (trials, 1, 1)), np.tile(bias, (trials, 1))
+    if "train" not in source.dataset(cell.dataset).splits:
+        raise Unmeasured(
+            f"{cell} needs a classifier: {model.name} has none for these {len(source.dataset(cell.dataset).classes)} "
+            f"classes, and {cell.dataset} has no training split to fit one to; bind a dataset that has one"
+        )
+    seeds = trial_seeds(cell.protocol.seed, trials)
+    heads = [source.trained(HEAD, cell.models, cell.dataset, seed) for seed in seeds]
+    return OURS, np.stack([head["weight"] for head in heads]), np.stack([head["bias"] for head in heads])
+
+
 def parts(source: Source, cell: Cell) -> list[Any]:
-    """The feature key, the dataset, the key of the heads, and the number of images."""
+    """The feature key, the dataset, the head (the model's own, or the key of ours), and what the lineup lowers."""
     key = source.feature_key(source.model(cell.models[0]))
-    head = source.training_key(HEAD, cell.models, cell.dataset)
-    return [key, dataset_part(source, cell), head, {"images": images_of(cell)}]
+    own = has_own_head(source, cell)
+    head = OWN if own else source.training_key(HEAD, cell.models, cell.dataset)
+    reduced = {**source.reduced(cell.protocol.probe), "images": images_of(source, cell)}
+    return [key, dataset_part(source, cell), head, reduced]
 
 
 def seed_of(trial_seed: int, image_id: str) -> int:
@@ -140,4 +205,4 @@ def seed_of(trial_seed: int, image_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{trial_seed}\0{image_id}".encode()).digest()[:8], "big") >> 1
 
 
-FAMILIES.add(Family("pixels", gather, parts, about="test images, and encoders under linear heads of ours"))
+FAMILIES.add(Family("pixels", gather, parts, about="test images, and encoders under linear heads"))

@@ -16,6 +16,9 @@ recipe = "mine"                 # its training recipe, where it can be repeated:
 [datasets.cifar10]
 spec = "torchvision:CIFAR10?root=data"
 
+[reduced.attack_sweep]          # optional: settings of a probe that are lowered, so that a run is short
+images = 32
+
 [unbound.models]
 virtex = "why it is not bound"   # [unbound.datasets] likewise
 
@@ -33,7 +36,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -42,6 +45,7 @@ from mmbench.errors import BadSpec, UnknownName, Unmeasured
 from mmbench.lineups.roles import DATASET_ROLES, KINDS, MODEL_ROLES
 from mmbench.lineups.roles import Kind as RoleKind
 from mmbench.models.entry import ModelEntry
+from mmbench.protocol import Protocol
 
 Kind = Literal["model", "dataset"]
 _KNOWN = {"model": MODEL_ROLES, "dataset": DATASET_ROLES}
@@ -108,6 +112,9 @@ class DatasetBinding(Binding):
 class Lineup:
     """Bindings by role. ``unbound_models`` and ``unbound_datasets`` say why a role is not bound.
 
+    ``reduced`` holds, by probe, settings that are lower here than in the protocols (``images``, ``steps``), and lists
+    of the values of a setting beyond which nothing is measured unasked (``epsilon``).
+
     ``overrides`` lists the ``ROLE=SPEC`` that were bound after the file was read: recorded outcomes of this lineup do
     not apply to those roles.
     """
@@ -120,6 +127,7 @@ class Lineup:
     unbound_datasets: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     seeds: Path | None = None
+    reduced: Mapping[str, Mapping[str, int | list[float]]] = field(default_factory=dict)
 
     def model(self, role: str) -> ModelBinding:
         """The binding of ``role``. Raises UnknownName for no role at all, Unmeasured for a role without a binding."""
@@ -132,6 +140,11 @@ class Lineup:
         if role in self.datasets:
             return self.datasets[role]
         raise self._absent("dataset", role, self.datasets, self.unbound_datasets)
+
+    def measures_unasked(self, protocol: Protocol) -> bool:
+        """Whether the protocol is measured where no claim asks for it: its settings are in the lists of ``reduced``."""
+        lists = {k: v for k, v in self.reduced.get(protocol.probe, {}).items() if isinstance(v, list)}
+        return all(getattr(protocol.settings, name, None) in values for name, values in lists.items())
 
     def covers_model(self, role: str) -> bool:
         """Whether ``role`` is bound, or this lineup says why it is not."""
@@ -214,6 +227,7 @@ class _File(_Strict):
     models: dict[str, _BoundModel] = {}
     datasets: dict[str, _Bound] = {}
     unbound: _Unbound = _Unbound()
+    reduced: dict[str, dict[str, Annotated[int, Field(ge=1)] | list[float]]] = {}
 
 
 def lineup_names() -> list[str]:
@@ -272,6 +286,7 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
         unbound_models=_merged(parent.unbound_models, file.unbound.models, models),
         unbound_datasets=_merged(parent.unbound_datasets, file.unbound.datasets, datasets),
         seeds=seeds if seeds.is_file() else parent.seeds,
+        reduced={**parent.reduced, **file.reduced},
     )
 
 

@@ -21,6 +21,14 @@ def attack_success(predictions: NDArray, labels: NDArray) -> Outcomes:
     return (predictions != labels[None]).astype(np.float32)
 
 
+def targeted_success(predictions: NDArray, targets: NDArray) -> Outcomes:
+    """1 where the class predicted for the attacked image is the target of its attack, else 0. Shapes as for accuracy.
+
+    The truth of a targeted attack is its targets, not the labels.
+    """
+    return (predictions == targets[None]).astype(np.float32)
+
+
 def f1_samples(predictions: NDArray, labels: NDArray) -> Outcomes:
     """F1 of each example's label set, ``TP / (TP + (FP + FN) / 2)`` (Bielawski 2022, section 5.2).
 
@@ -63,5 +71,15 @@ METRICS.add(
         higher_is_better=False,
         chance_of=lambda labels: 1.0 - largest_share(labels),
         about="share of attacked images that are classified wrongly",
+    )
+)
+METRICS.add(
+    Metric(
+        "targeted_success",
+        targeted_success,
+        "%",
+        100.0,
+        higher_is_better=False,
+        about="share of attacked images that are taken for the class that the attack wants",
     )
 )

@@ -92,6 +92,9 @@ class Encoder:
     gradients to the pixels, and normalises them itself: ``differentiable(pixels(image)[None])`` equals
     ``forward(prepare(image)[None])``. It is None where the features have no gradients to pixels; ``with_gradients``
     gives it or raises an error.
+
+    ``head`` is the model's own linear classifier on its features, weight ``[classes, dim]`` and bias ``[classes]``,
+    where its entry names the classes (``ModelEntry.head``).
     """
 
     modality: Modality
@@ -102,6 +105,7 @@ class Encoder:
     hidden: HiddenLayers | SpanLayers | None = field(default=None, repr=False)
     pixels: Callable[[Image], torch.Tensor] | None = None
     differentiable: Callable[[torch.Tensor], torch.Tensor] | None = None
+    head: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @property
     def layers(self) -> Mapping[str, int]:
@@ -155,7 +159,8 @@ class ModelEntry:
     variant whose input is scaled to [0, 1] but not normalised (reading D-10), or None. ``space`` names the space
     that an image encoder and a text encoder of one training share; cosines across spaces mean nothing. ``generator``
     is there when the model also writes text. ``spans`` says that a text encoder gives vectors of a marked part of a
-    text (``mmbench.models.spans``); one without reads a text as a whole, as CLIP's does.
+    text (``mmbench.models.spans``); one without reads a text as a whole, as CLIP's does. ``head`` names the classes, in
+    their order, of the linear classifier that the model itself brings (``Encoder.head``), or is None.
     """
 
     name: str
@@ -172,6 +177,7 @@ class ModelEntry:
     space: str = ""
     generator: GeneratorEntry | None = None
     spans: bool = False
+    head: Callable[[], tuple[str, ...]] | None = None
 
     def called(self, name: str) -> ModelEntry:
         """The same model under another name, and its raw variant under that with ``_raw`` behind it."""

@@ -32,7 +32,7 @@ VALUES: Mapping[str, Value] = {
     **{key: whole() for key in ("size", "resize", "max_length", "dim", "random", "token")},
     "sha256": matching("[0-9a-f]{8,64}", "8 to 64 hexadecimal digits in lower case"),
 }
-_NOT_OF_AN_ARCHITECTURE = frozenset({"dim", "random", "sha256"})
+_NOT_OF_AN_ARCHITECTURE = frozenset({"dim", "random", "sha256", "head"})
 
 
 @dataclass(frozen=True)

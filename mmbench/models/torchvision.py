@@ -1,5 +1,8 @@
 """``torchvision:NAME[:WEIGHTS][@FILE]``: the features before the last linear layer of a torchvision classifier.
 
+``head=imagenet`` says that this layer tells the 1,000 classes of ImageNet apart, in the order of their synsets: it is
+kept as the model's own head (``Encoder.head``), through which attacks go.
+
 The preprocessing is that of the named weights (``IMAGENET1K_V1`` by default). Weights come from FILE or from torch
 hub's local cache; they are never downloaded here.
 """
@@ -14,11 +17,13 @@ from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer, pooled_as
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
+from mmbench.spec import choice
 
 if TYPE_CHECKING:
     import torch
 
 _DEFAULT = "IMAGENET1K_V1"
+_IMAGENET = 1000  # classes
 _HEADS = ("fc", "classifier", "heads", "head")
 
 
@@ -33,7 +38,14 @@ def entry(spec: ModelSpec) -> ModelEntry:
         licence="" if spec.file else "BSD-3-Clause (code); the weights follow ImageNet's terms",
         modality="image",
         raw=specs.raw_of(spec, entry),
+        head=_imagenet_classes if spec.option("head") else None,
     )
+
+
+def _imagenet_classes() -> tuple[str, ...]:
+    from mmbench.datasets.imagenet import class_names
+
+    return tuple(class_names().values())
 
 
 def build(name: str, owner: str) -> torch.nn.Module:
@@ -113,15 +125,32 @@ def _load(spec: ModelSpec) -> Encoder:
             torch.manual_seed(spec.seed)
         module = build(spec.name, owner)
     head, dim = cut_head(module, owner)
+    named: checkpoints.StateDict = {}
     preprocess = preprocess_of(spec.name, spec.tag, owner)
     if path is not None:
         whole = checkpoints.read_tensors(path, spec.option("inside"))
         _check_normaliser(whole, preprocess, path, owner)
-        state = checkpoints.without(checkpoints.below(whole, spec.option("prefix"), path), head)
+        named = checkpoints.below(whole, spec.option("prefix"), path)
+        state = checkpoints.without(named, head)
         spare = spec.option("spare") == "1"
         checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}", spare=spare)
     preprocess = specs.adjusted(preprocess, spec)
-    return specs.checked(spec, encoders.image_encoder(module, preprocess, dim, layers=layers_of(module)))
+    encoder = encoders.image_encoder(module, preprocess, dim, layers=layers_of(module))
+    if spec.option("head"):
+        encoder.head = _own_head(named, head, owner)
+    return specs.checked(spec, encoder)
+
+
+def _own_head(state: checkpoints.StateDict, head: str, owner: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The last layer in a file, weight ``[1000, d]`` and bias ``[1000]``; raises BadSpec where it is not there."""
+    weight, bias = state.get(f"{head}.weight"), state.get(f"{head}.bias")
+    if weight is None or bias is None or len(weight) != _IMAGENET or len(bias) != _IMAGENET:
+        found = "none" if weight is None or bias is None else f"one of {len(weight)} classes"
+        raise BadSpec(
+            f"{owner}: head=imagenet needs the layer {head!r} of {_IMAGENET:,} classes in the weights, found {found}; "
+            "leave head= out"
+        )
+    return weight.float(), bias.float()
 
 
 def layers_of(module: Any) -> dict[str, Layer]:
@@ -180,7 +209,8 @@ SOURCES.add(
         "torchvision",
         "torchvision:NAME[:WEIGHTS][@FILE]",
         entry,
-        options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS},
+        options={"": IMAGE_OPTIONS | WEIGHT_OPTIONS | {"head"}},
+        values={"head": choice("imagenet")},
         tagged=True,
     )
 )

@@ -58,8 +58,8 @@ def attack(
     for s in settings:
         if s.targeted:
             raise BadSpec(
-                "a targeted attack succeeds where the target is predicted, and no metric compares with targets yet; "
-                "set targeted=False"
+                "a targeted attack succeeds where the target is predicted, and this probe compares with labels; set "
+                "targeted=False, or take the probe attack_sweep, which has both"
             )
     images, labels = to_tensor(inputs.images, device), to_tensor(inputs.labels, device)
     found = [np.empty((trials, len(images)), dtype=np.int64) for _ in settings]

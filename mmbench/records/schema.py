@@ -68,13 +68,17 @@ class Machine(_Part):
 
 
 class LineupPart(_Part):
-    """The lineup as it was run; ``changed`` are the roles that the command line bound anew."""
+    """The lineup as it was run; ``changed`` are the roles that the command line bound anew.
+
+    ``reduced`` are, by probe, settings that the lineup lowers.
+    """
 
     name: str
     note: str = ""
     models: tuple[Binding, ...] = ()
     datasets: tuple[Binding, ...] = ()
     changed: tuple[str, ...] = ()
+    reduced: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class CellPart(_Part):

@@ -41,6 +41,7 @@ COLOURS: dict[Kind, str] = {
 }
 SHADES = (0.45, 0.7, 1.0)
 MEAN = "mean of"
+LINES = ("attack_sweep",)  # probes whose figure is drawn elsewhere, with lines
 ACROSS = 3  # panels in a row
 WIDTH = 10.5  # inches
 GAP = 0.85  # inches between rows of panels, for the title below and the unit above it
@@ -97,7 +98,7 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     place = {bound.role: number for number, bound in enumerate(record.lineup.datasets)}
     for cell in sorted(record.cells, key=lambda cell: place.get(cell.dataset, len(place))):
         compared = cell.probe in PROBES and PROBES.get(cell.probe).takes == "pair"
-        if cell.reading == "paper" and not compared:
+        if cell.reading == "paper" and not compared and cell.probe not in LINES:
             by_probe.setdefault(cell.probe, []).append(cell)
     names, kinds = Names.of(record), stated_kinds(record)
     found = {probe: _family(cells, names, kinds) for probe, cells in by_probe.items()}

@@ -25,6 +25,7 @@ def write_run(record: Record, folder: Path) -> tuple[Path, ...]:
 
 def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     """``folder/<label>.md`` and ``folder/<label>.html``, and the figures that the Markdown page shows."""
+    from mmbench.report.attack_figure import attack_figures
     from mmbench.report.figures import figures_of, file_name
     from mmbench.report.matrices import matrices_figure
     from mmbench.report.render import render_html, render_markdown
@@ -32,7 +33,12 @@ def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
 
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / "figures"
-    figures = (*figures_of(record, place), *matrices_figure(record, place), *similarity_figures(record, place))
+    figures = (
+        *figures_of(record, place),
+        *attack_figures(record, place),
+        *matrices_figure(record, place),
+        *similarity_figures(record, place),
+    )
     for figure in figures:
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "figures" / file_name(record, figure.name)).write_text(figure.svg + "\n", encoding="utf-8")

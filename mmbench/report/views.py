@@ -10,6 +10,7 @@ from mmbench.claims.families import cells_asked, family
 from mmbench.claims.ledger import DISAGREEMENTS, Entry
 from mmbench.records.multiplicity import multiplicity
 from mmbench.records.schema import Binding, Record, VerdictPart, slug
+from mmbench.report.attack_checks import AttackCheck, attack_checks_of, reductions_of
 from mmbench.report.both_readings import BothReadings, both_readings
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.figures import Figure
@@ -63,6 +64,12 @@ class Page:
     exhibits: tuple[Exhibit, ...]
     figures: tuple[Figure, ...] = ()
     readings: tuple[BothReadings, ...] = ()
+    attack_checks: tuple[AttackCheck, ...] = ()
+    reductions: tuple[str, ...] = ()
+
+    def beside(self, figure: Figure) -> list[ClaimView]:
+        """The claims that stand beside a figure."""
+        return [claim for claim in self.claims if claim.id in figure.claims]
 
     @property
     def disagreements(self) -> list[tuple[Entry, list[ClaimView]]]:
@@ -91,6 +98,8 @@ def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
         exhibits_of(record),
         figures,
         both_readings(record),
+        attack_checks_of(record),
+        reductions_of(record),
     )
 
 

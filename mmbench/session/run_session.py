@@ -143,7 +143,8 @@ class RunSession:
             asked = cheap or asked
         elif not named:
             asked = {probe for probe in asked if PROBES.get(probe).unnamed}
-        return [Cell(protocol, models, dataset) for protocol in protocols if protocol.probe in asked]
+        wanted = (protocol for protocol in protocols if protocol.probe in asked)
+        return [Cell(p, models, dataset) for p in wanted if self.lineup.measures_unasked(p)]
 
     def plan_pair(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> None:
         self.bench.plan(self.cells(protocols, models, dataset))

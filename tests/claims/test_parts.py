@@ -31,6 +31,8 @@ def where_it_holds(whole, cells):
         if whole.id == "bielawski2022-fewshot-mvsa-needs-more-shots":
             if cell.protocol.printed_only or cell.protocol.settings.shots == 10:
                 values[cell] = 33.0
+        elif cell.protocol.probe == "attack_sweep" and cell.models == ("rn50",):
+            values[cell] = 40.0  # success of attacks is better low
         elif whole.id == "bielawski2022-mvsa-text-models-similar" and cell.models == ("clip", "clip_t"):
             values[cell] = 67.5
         elif whole.id == "bielawski2022-book-masks-lower-all" and cell.dataset == "book_covers_masked":

@@ -154,8 +154,8 @@ def test_what_cannot_be_attacked_is_refused(change, error, message):
         ({"epsilon": -0.1}, "the epsilon of an attack must be 0 or more, got -0.1; pixels lie in [0, 1]"),
         ({"steps": -1}, "an attack takes 0 or more steps, got -1"),
         ({"targeted": True},
-         "a targeted attack succeeds where the target is predicted, and no metric compares with targets yet; set "
-         "targeted=False"),
+         "a targeted attack succeeds where the target is predicted, and this probe compares with labels; set "
+         "targeted=False, or take the probe attack_sweep, which has both"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(setting, message):

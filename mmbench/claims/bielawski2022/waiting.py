@@ -40,13 +40,6 @@ _predicted(
     ours="a Vision Transformer trained on images alone stands for the other backbones",
 )
 _predicted(
-    "bielawski2022-pred-targeted-attacks-semantic-distance",
-    "If language grounded the features, targeted attacks would succeed less often on classes that are further away in "
-    "meaning.",
-    "7.4; 1.8 Travaux futurs",
-    waits_for="adversarial attacks (targeted, with WordNet distance of the classes)",
-)
-_predicted(
     "bielawski2022-pred-clipt-standard-text",
     "CLIP-T may be the best on ordinary text tasks, which are not about objects.",
     "7.4; 1.8 Travaux futurs",

@@ -143,13 +143,6 @@ _overall(
     ours="the means of the two families are compared",
 )
 _overall(
-    "devillers2021-headline-no-added-generalization",
-    "In clustering, few-shot learning, transfer and robustness no multimodal encoder beats plain supervised training.",
-    section="Abstract, 3.5, 6",
-    exhibit="Fig. 5, 6",
-    waits_for="adversarial attacks (random projected gradient descent)",
-)
-_overall(
     "devillers2021-clip-best-multimodal",
     "CLIP generalises best of the multimodal encoders.",
     exhibit="Fig. 5",

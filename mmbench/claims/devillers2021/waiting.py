@@ -6,35 +6,9 @@ from functools import partial
 
 from mmbench.claims._common import claim
 
-ATTACKS = "adversarial attacks (random projected gradient descent)"
 WORDS = "skip-gram vectors with visual words frozen"
-_attacks = partial(claim, exhibit="Fig. 6", waits_for=ATTACKS)
 _words = partial(claim, section="5.3", exhibit="Fig. 10", waits_for=WORDS)
 
-_attacks(
-    "devillers2021-adv-multimodal-less-robust",
-    "For targeted and untargeted attacks in both norms, VirTex and CLIP are less robust than BiT-M, SIN+IN and RN50.",
-    "3.4",
-    leaves_open="the epsilons, the step size, and the ImageNet head of CLIP and VirTex",
-)
-_attacks(
-    "devillers2021-adv-ar-robust",
-    "The AR models are the most robust against attacks, for which they were trained.",
-    "3.4",
-    leaves_open="which AR models are shown",
-)
-_attacks(
-    "devillers2021-adv-bitm-on-par-rn50",
-    "BiT-M is as robust against attacks as RN50.",
-    "3.5",
-)
-claim(
-    "devillers2021-rsa-ar-proximity-without-robustness",
-    "Multimodal encoders are similar to the AR models but less robust against attacks.",
-    "4",
-    "Fig. 6, 9b",
-    waits_for=ATTACKS,
-)
 _words(
     "devillers2021-skipgram-baseline-best",
     "Over the three word tests, freely trained vectors are better than those with frozen visual words.",

@@ -98,7 +98,7 @@ ENTRIES = (
         "section 3.4; code: tasks/adversarial_robustess.py",
         "the paper does not mention it",
         "the attack script gives CLIP images with the mean and standard deviation of ImageNet, not with CLIP's own",
-        "Not reproduced: under attack each network has its own normalisation. The claims of section 3.4 still wait.",
+        "Not reproduced: under attack each network has its own normalisation.",
     ),
     Entry(
         "D-07a",

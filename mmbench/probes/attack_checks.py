@@ -1,0 +1,152 @@
+"""Whether attacks work as they should: the loss by steps, images without a gradient, and adversarial images of others.
+
+A network can be hard to attack only because its gradients are of no use (Athalye et al. 2018, "Obfuscated gradients").
+Signs of it: more steps do not raise the loss, the loss has no gradient, noise or adversarial images of another network
+fool it as often as an attack on itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench.attacks.pgd import Norm, Threat
+from mmbench.attacks.sweep import Sweep, has_gradient, losses_by_step, sweep
+from mmbench.inputs.pixels import Pixels
+from mmbench.inputs.transferred import Transferred
+from mmbench.probes.attack import classes, start
+from mmbench.probes.attack_sweep import SweepSettings, most_pairs
+from mmbench.probes.entry import PROBES, Probe
+from mmbench.protocol import PROTOCOLS, Protocol, Settings
+from mmbench.seeds import trial_seeds
+from mmbench.training.tensors import to_tensor
+
+
+@dataclass(frozen=True)
+class CheckSettings(Settings):
+    """The untargeted attack of ``SweepSettings`` at one epsilon. ``done`` is the share of its steps that are taken.
+
+    ``quantity`` "loss" is the cross-entropy of the label then; "no_gradient" says whether there is a gradient to the
+    pixels at the start (``done`` is not used).
+    """
+
+    norm: Norm = "linf"
+    epsilon: float = 0.01
+    steps: int = 100
+    relative_step: float = 0.025
+    images: int = 1000
+    quantity: Literal["loss", "no_gradient"] = "loss"
+    done: float = 1.0
+
+    def for_inputs(self) -> tuple[Any, ...]:
+        return (self.images,)
+
+    def how(self, reduced: Mapping[str, Any]) -> Sweep:
+        own = SweepSettings(self.norm, self.epsilon, self.steps, self.relative_step).within(reduced)
+        return Sweep(own.norm, (own.epsilon,), own.steps, own.relative_step)
+
+
+def attack_checks(
+    inputs: Pixels, settings: Sequence[CheckSettings], *, trials: int, seed: int, device: str = "cpu"
+) -> list[NDArray[Any]]:
+    """The loss of each image, or whether it has no gradient, float64 ``[trials, n]``; all of ``done`` in one attack."""
+    inputs.check()
+    found: dict[CheckSettings, NDArray[np.float64]] = {}
+    for shared in dict.fromkeys(dataclasses.replace(s, done=0.0) for s in settings):
+        how = shared.how(inputs.reduced)
+        by_trial = [
+            _checked(inputs, shared, how, trial, ts, device) for trial, ts in enumerate(trial_seeds(seed, trials))
+        ]
+        for s in settings:
+            if dataclasses.replace(s, done=0.0) == shared:
+                step = round(s.done * how.steps) if s.quantity == "loss" else 0
+                found[s] = np.stack([values[step] for values in by_trial])
+    return [found[s] for s in settings]
+
+
+def _checked(
+    inputs: Pixels, s: CheckSettings, how: Sweep, trial: int, trial_seed: int, device: str
+) -> NDArray[np.float64]:
+    """By step ``[steps + 1, n]``; of "no_gradient" the start alone, ``[1, n]``."""
+    images, labels = to_tensor(inputs.images, device), to_tensor(inputs.labels, device)
+    logits, found = inputs.logits(trial), []
+    for first in range(0, len(images), most_pairs(images)):
+        part = slice(first, first + most_pairs(images))
+        starts = start(images[part], Threat(how.norm, 1.0), trial_seed, inputs.ids[part])
+        if s.quantity == "loss":
+            found.append(losses_by_step(logits, images[part], labels[part], how, starts))
+        else:
+            found.append(~has_gradient(logits, images[part], labels[part])[None])
+    return np.concatenate([values.cpu().numpy() for values in found], axis=1).astype(np.float64)
+
+
+def transfer(
+    inputs: Transferred, settings: Sequence[SweepSettings], *, trials: int, seed: int, device: str = "cpu"
+) -> list[NDArray[Any]]:
+    """The class that the second model sees in adversarial images of the first, int64 ``[trials, n]`` a setting.
+
+    Images of another size are resized (bilinear) between the two.
+    """
+    import torch
+
+    inputs.check()
+    one, other = inputs.attacked, inputs.shown
+    found = [np.empty((trials, len(one.images)), dtype=np.int64) for _ in settings]
+    images, labels = to_tensor(one.images, device), to_tensor(one.labels, device)
+    size = other.images.shape[2:]
+    for trial, trial_seed in enumerate(trial_seeds(seed, trials)):
+        for s, predictions in zip(settings, found, strict=True):
+            own = s.within(one.reduced)
+            how = Sweep(own.norm, (own.epsilon,), own.steps, own.relative_step)
+            for first in range(0, len(images), most_pairs(images)):
+                part = slice(first, first + most_pairs(images))
+                starts = start(images[part], Threat(how.norm, 1.0), trial_seed, one.ids[part])
+                swept = sweep(one.logits(trial), images[part], labels[part], how, starts, keep_images=True)
+                assert swept.images is not None
+                changed = swept.images[0]
+                if changed.shape[2:] != size:
+                    changed = torch.nn.functional.interpolate(changed, size, mode="bilinear", antialias=True)
+                predictions[trial, part] = classes(other.logits(trial), changed)
+    return found
+
+
+PROBES.add(
+    Probe(
+        "attack_checks",
+        attack_checks,
+        CheckSettings,
+        inputs="pixels",
+        takes="one",
+        unnamed=False,
+        costly=True,
+        side_by_side=True,
+        title="Checks of the attacks: loss by share of steps, images without a gradient",
+        about="the loss that an attack raises, by its steps, and images whose loss has no gradient",
+    )
+)
+PROBES.add(
+    Probe(
+        "transfer",
+        transfer,
+        SweepSettings,
+        inputs="transferred",
+        takes="pair",
+        unnamed=False,
+        costly=True,
+        title="Adversarial images of one model, shown to another",
+        about="adversarial images of the first model, classified by the second",
+    )
+)
+SHARES = (0.0, 0.25, 0.5, 1.0)
+LOSSES = PROTOCOLS.add(Protocol("rpgd_loss", "attack_checks", CheckSettings(), "attack_loss", trials=2)).over(
+    done=SHARES
+)
+NO_GRADIENT = PROTOCOLS.add(
+    Protocol("no_gradient", "attack_checks", CheckSettings(quantity="no_gradient"), "no_gradient", trials=2)
+)
+TRANSFER = PROTOCOLS.add(Protocol("rpgd_transfer", "transfer", SweepSettings(), "attack_success", trials=2))
