@@ -37,6 +37,7 @@ COLOURS: dict[Kind, str] = {
     "unstated": "#56B4E9",
     "text": "#009E73",
     "joined": "#CC79A7",
+    "baseline": "#000000",
     "untrained": "#999999",
 }
 SHADES = (0.45, 0.7, 1.0)
