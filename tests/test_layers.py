@@ -48,6 +48,8 @@ HEAVY = {
     "jinja2",
     "datasets",
     "pyarrow",
+    "gensim",
+    "nltk",
 }
 
 

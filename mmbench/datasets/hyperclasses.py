@@ -71,7 +71,7 @@ def wordnet(folder: Path) -> Hypernyms:
     for name in FILES:
         need(folder / name, LAYOUT)
 
-    class Reader(WordNetCorpusReader):  # type: ignore[misc]
+    class Reader(WordNetCorpusReader):
         def map_wn(self, version: str = "wordnet") -> None:
             """Of several versions of WordNet none is compared."""
 

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -152,14 +153,18 @@ def _identity(spec: Spec, how: HowToFit) -> str:
 
 
 # How the sample is fitted, all ours: with the values of the paper its vectors stay where they began.
-SMALL = HowToFit(dim=40, epochs=7, words=4_000, train=95, rate=0.15, sample=1e-5, recounted=2)
+SMALL = HowToFit(dim=40, epochs=6, words=4_000, train=95, rate=0.15, sample=1e-5, recounted=1)
 
 
 def _entry(spec: Spec) -> DatasetEntry:
     own = spec.name == SAMPLE
     how = SMALL if own else HowToFit()
-    given = {key: int(spec.options[key]) for key in ("dim", "epochs", "words", "train") if key in spec.options}
-    how = replace(how, **given, **({"rate": int(spec.options["rate"]) / 1e6} if "rate" in spec.options else {}))
+    given: dict[str, Any] = {
+        key: int(spec.options[key]) for key in ("dim", "epochs", "words", "train") if key in spec.options
+    }
+    how = replace(how, **given)
+    if "rate" in spec.options:
+        how = replace(how, rate=int(spec.options["rate"]) / 1e6)
     documents: Callable[[], Iterator[list[str]]] = (
         (lambda: iter(sample())) if own else functools.partial(lines_of, spec.path)
     )

@@ -34,6 +34,7 @@ class ClaimView:
     part_of: str = ""
     waits_for: str = ""
     disagreements: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
     stand_ins: tuple[Binding, ...] = ()
     verdicts: tuple[VerdictPart, ...] = ()
 
@@ -61,6 +62,10 @@ class Page:
     def disagreements(self) -> list[tuple[Entry, list[ClaimView]]]:
         """All places where the documents disagree, each with those of the page's claims that it touches."""
         return [(entry, [claim for claim in self.claims if claim.id in entry.claims]) for entry in DISAGREEMENTS]
+
+    def beside(self, figure: Figure) -> list[ClaimView]:
+        """The claims that rest on cells of this figure alone."""
+        return [claim for claim in self.claims if claim.probes and {*claim.probes} <= {*figure.probes}]
 
     @property
     def studies(self) -> list[str]:
@@ -129,6 +134,7 @@ def _claim_view(claim: Claim, verdicts: tuple[VerdictPart, ...], stand_ins: dict
         part_of=claim.part_of,
         waits_for=claim.waits_for,
         disagreements=claim.disagreements,
+        probes=tuple(dict.fromkeys(cell.protocol.probe for cell in cells_asked(claim, "measured"))),
         stand_ins=tuple(stand_ins[role] for role in roles if role in stand_ins),
         verdicts=verdicts,
     )
