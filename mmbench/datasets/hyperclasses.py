@@ -2,7 +2,9 @@
 
 "Great white shark" becomes "shark", by the first hypernym that is one word (Devillers et al. 2021, section 5.1). As in
 the authors' code, a class is looked up by its name, and the first sense of that name in WordNet is taken: of the 1,000
-classes of ImageNet 824 words remain, as printed. By the class's own synset it would be 820: "red fox" is a herb first.
+classes of ImageNet 824 words remain, as printed. By the class's own synset it would be fewer: "red fox" is a herb
+first. Of several hypernyms the first by name counts, which was nltk's order at the time; in that of WordNet's file 822
+words remain, and in nltk's of today, which changes from run to run, 820 to 824.
 
 ``DIR`` holds WordNet 3.0 in its own format (``index.noun``, ``data.noun`` and so on, as in the folder ``dict`` of its
 archive), which nltk's reader reads.
@@ -95,8 +97,7 @@ def wordnet(folder: Path) -> Hypernyms:
             )
         here = senses[0] if senses else None
         while here is not None:
-            parents = here.hypernyms()
-            here = parents[0] if parents else None
+            here = min(here.hypernyms(), key=lambda synset: synset.name(), default=None)
             if here is not None:
                 yield here.lemmas()[0].name()
 

@@ -1,6 +1,6 @@
 """Texts to train word vectors on.
 
-    corpus:gensim_sample                      106 articles of Wikipedia and 349 news texts that gensim is tested with
+    corpus:gensim_sample                      106 articles of Wikipedia and 350 news texts that gensim is tested with
     corpus:FILE[?vocabulary=FILE&words=N...]  a file of one document a line, its words separated by spaces
 
 A corpus says how vectors are fitted to it (``HowToFit``), since what suits two billion words leaves vectors at random
@@ -176,7 +176,7 @@ def _entry(spec: Spec) -> DatasetEntry:
         1,
         modalities=("text",),
         templates=(),
-        about="106 articles of the English Wikipedia (2015) and 349 news texts"
+        about="106 articles of the English Wikipedia (2015) and 350 news texts"
         if own
         else "a corpus, a document a line",
         credit=GENSIM.credit if own else "",

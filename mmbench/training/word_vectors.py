@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CORPUS, IMAGES = "wikipedia", "visual_words"  # roles of datasets
 PROMPT = "a {}"  # the text whose vector a text encoder gives a word, as in the authors' code
 LONGEST = 10_000  # words of a piece of text: gensim drops what comes after them without a word
-NO_DROPPING = 1e-3  # of the code: with a count of one for nearly every word, no word is dropped
+NO_DROPPING = 0.0  # of the code: among 20,456 words with a count of one or two, none is frequent enough to be dropped
 Counts = Mapping[str, int]
 
 

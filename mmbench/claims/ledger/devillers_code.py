@@ -193,8 +193,8 @@ ENTRIES = (
         _WORDS,
         "the learning rate is 0.001",
         "the code leaves the library's default, which falls from 0.025 to 0.0001",
-        "As stated, on a corpus that gives no rate of its own. The sample of the lineup embedded is too small for either "
-        "and has one rate in both readings.",
+        "As stated, on a corpus that gives no rate of its own. The sample of lineup embedded is too small for either: "
+        "it has one rate in both readings.",
         "word_analogies",
         ("vectors",),
     ),
