@@ -102,8 +102,8 @@ def test_separate_classes_are_told_apart_and_noise_is_not_far_above_chance(readi
 
 
 def test_the_code_projects_images_as_they_are():
-    inputs = pictured(7.0)
-    long = Pictured(inputs.x * np.linspace(1, 40, len(inputs.x))[:, None].astype(np.float32), *(
+    inputs = pictured(2.0)
+    long = Pictured(inputs.x * np.linspace(0.01, 1, len(inputs.x))[:, None].astype(np.float32), *(
         inputs.labels, inputs.class_names, inputs.dim))  # fmt: skip
     paper, code = VisualWordSettings(), VisualWordSettings(raw=True)
     same, other = ([classify(x, [reading], trials=1, seed=0)[0] for x in (inputs, long)] for reading in (paper, code))
