@@ -145,7 +145,7 @@ def _entry(spec: Spec) -> DatasetEntry:
         return files_identity("wordnet", [folder / name for name in FILES], folder, LAYOUT)
 
     made = hyperclasses(resolve(inner), lambda: wordnet(folder), known)
-    return dataclasses.replace(made, name=spec.text)
+    return dataclasses.replace(made, name=spec.text, assets=(*made.assets, f"file:{folder}"))
 
 
 SOURCES.add(

@@ -181,7 +181,7 @@ def _entry(spec: Spec) -> DatasetEntry:
         else "a corpus, a document a line",
         credit=GENSIM.credit if own else "",
         licence=GENSIM.licence if own else "",
-        assets=(GENSIM.name,) if own else (),
+        assets=(GENSIM.name,) if own else tuple(f"file:{path}" for path in (spec.path, vocabulary) if path),
         documents=documents,
         listed=(lambda: read_vocabulary(vocabulary)) if vocabulary else (lambda: None),
         how=how,

@@ -119,7 +119,7 @@ def _entry(kind: str, spec: Spec, read: Read, file: Path | None, bundled: str, a
         content = f"{GENSIM.sha256}/{bundled}" if file is None else file_digest(need(file, LAYOUT[kind]))
         return hashlib.sha256(f"{kind}:{spec.name} {content} {program_digest(__name__, ())}".encode()).hexdigest()
 
-    facts: dict[str, Any] = {"modalities": ("text",), "templates": (), "about": about}
+    facts: dict[str, Any] = {"modalities": ("text",), "templates": (), "about": about, "assets": (f"file:{file}",)}
     if file is None:
         facts |= {"assets": (GENSIM.name,), "licence": GENSIM.licence, "credit": GENSIM.credit}
     return on_disk(spec.text, load, identity, spec.declared or Declared(), file or f"{bundled} of gensim", **facts)
