@@ -117,7 +117,10 @@ def _shown(figure: str) -> list[Probe]:
 
 def _family(cells: Sequence[CellPart], names: Names, kinds: Mapping[str, Kind]) -> Content:
     chance = {names.full(cell.dataset): cell.chance for cell in cells}
-    units = {names.full(cell.dataset): _axis(cell) for cell in cells}
+    said: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        said.setdefault(names.full(cell.dataset), {})[_axis(cell)] = None
+    units = {name: listed(axes) for name, axes in said.items()}
     drawn = panels(cells, names, kinds)
     return Content(drawn, chance, {name: units.get(name) or next(iter(units.values())) for name in drawn})
 
