@@ -12,6 +12,7 @@ import gzip
 import io
 import pickle
 import struct
+import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import paper_words as words
 
 Parts = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]
 
@@ -165,6 +170,17 @@ SIZES = {
 FILMS = {"classes": FEW, "train": 60, "valid": 12, "test": 24}
 
 
+# Specifications of roles that are made of several files, with ``{}`` for the folder; the rest as in the paper lineup.
+WORDS = {
+    "visual_words": "hyperclasses:(imagenet:val?root={0}/imagenet&classes=5&test=10)?wordnet={0}/wordnet",
+    "wikipedia": "corpus:{0}/wikipedia/articles.txt?vocabulary={0}/wikipedia/vocab.txt&dim=3",
+    "analogies_semantic": "analogies:semantic?file={0}/questions.txt",
+    "analogies_morphology": "analogies:morphology?file={0}/questions.txt",
+    "wordsim353": "word_pairs:wordsim353?file={0}/pairs.tsv",
+    "simlex999": "word_pairs:simlex999?file={0}/pairs.tsv",
+}
+
+
 def write_datasets(folder: Path) -> Path:
     """Write every dataset that the paper lineup binds, small, below ``folder``; give the lineup file that binds them.
 
@@ -185,6 +201,7 @@ def write_datasets(folder: Path) -> Path:
     _films(folder / "plotster", "posters.csv", "genres", ("posters", "posters_without_text"), seed=8)
     _films(folder / "plotster", "recent.csv", "genres", ("posters",), seed=9)
     _films(folder / "plotster", "mangolin.csv", "genres", ("posters",), seed=10)
+    words.write(folder)
     return _lineup(folder)
 
 
@@ -239,6 +256,13 @@ def _lineup(folder: Path) -> Path:
 
     lines = ["[lineup]", 'name = "paper_in_small"', 'extends = "paper"']
     for role, binding in load_lineup("paper").datasets.items():
+        if role in WORDS:
+            lines += [
+                f"[datasets.{role}]",
+                f'spec = "{WORDS[role].format(folder)}"',
+                'note = "a few items, for a test"',
+            ]
+            continue
         name, _, query = binding.spec.replace("$MMBENCH_DATA", str(folder)).partition("?")
         kept = [option for option in query.split("&") if option.partition("=")[0] not in specs.SIZES]
         sizes = [f"{key}={value}" for key, value in SIZES.get(role, FILMS).items()]

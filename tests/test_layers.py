@@ -49,6 +49,8 @@ HEAVY = {
     "jinja2",
     "datasets",
     "pyarrow",
+    "gensim",
+    "nltk",
 }
 
 

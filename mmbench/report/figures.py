@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import MissingExtra
 from mmbench.lineups.roles import KINDS, Kind, kind_of
 from mmbench.metrics import METRICS
-from mmbench.probes.entry import PROBES
+from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
 from mmbench.report.exhibits import stated_kinds
@@ -37,6 +37,7 @@ COLOURS: dict[Kind, str] = {
     "unstated": "#56B4E9",
     "text": "#009E73",
     "joined": "#CC79A7",
+    "baseline": "#000000",
     "untrained": "#999999",
 }
 SHADES = (0.45, 0.7, 1.0)
@@ -49,9 +50,9 @@ GAP = 0.85  # inches between rows of panels, for the title below and the unit ab
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: ``svg`` is a whole SVG element, ``alt`` says in words what it shows.
+    """One figure: ``svg`` is a whole SVG element, ``alt`` says in words what it shows, and ``note`` stands below it.
 
-    ``note`` stands below it, and ``claims``, ids of judged claims, beside it.
+    Beside it stand the judged claims whose ids are in ``claims``, and those that rest on cells of ``probes`` alone.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Figure:
     svg: str
     note: str = ""
     claims: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     for cell in sorted(record.cells, key=lambda cell: place.get(cell.dataset, len(place))):
         compared = cell.probe in PROBES and PROBES.get(cell.probe).takes == "pair"
         if cell.reading == "paper" and not compared and cell.probe not in LINES:
-            by_probe.setdefault(cell.probe, []).append(cell)
+            by_probe.setdefault(figure_of(cell.probe), []).append(cell)
     names, kinds = Names.of(record), stated_kinds(record)
     found = {probe: _family(cells, names, kinds) for probe, cells in by_probe.items()}
     means = _tasks(found)
@@ -109,9 +111,22 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     return tuple(_figure(name, found[name], record, folder) for name in order)
 
 
+def figure_of(probe: str) -> str:
+    """The name of the figure that shows the probe's cells: several probes may share one."""
+    return (PROBES.get(probe).figure if probe in PROBES else "") or probe
+
+
+def _shown(figure: str) -> list[Probe]:
+    """The registered probes that the figure shows."""
+    return [probe for probe in PROBES if figure_of(probe.name) == figure]
+
+
 def _family(cells: Sequence[CellPart], names: Names, kinds: Mapping[str, Kind]) -> Content:
     chance = {names.full(cell.dataset): cell.chance for cell in cells}
-    units = {names.full(cell.dataset): _axis(cell) for cell in cells}
+    said: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        said.setdefault(names.full(cell.dataset), {})[_axis(cell)] = None
+    units = {name: listed(axes) for name, axes in said.items()}
     drawn = panels(cells, names, kinds)
     return Content(drawn, chance, {name: units.get(name) or next(iter(units.values())) for name in drawn})
 
@@ -196,13 +211,14 @@ def file_name(record: Record, figure: str) -> str:
 
 
 def _figure(name: str, content: Content, record: Record, folder: Path | None) -> Figure:
-    title = TASKS_TITLE if name == TASKS else (PROBES.get(name).title if name in PROBES else "") or name
+    shown = _shown(name)
+    title = TASKS_TITLE if name == TASKS else next((probe.title for probe in shown if probe.title), name)
     known = folder / file_name(record, name) if folder else None
     svg = drawn_once(lambda: _draw(content), content, Path(__file__), known)
     best = "; ".join(f"{panel}: {_highest(bars)}" for panel, bars in content.panels.items())
     starred = f" ({STARRED})" if _has_stars(content) else ""
     alt = f"{title}, measured on lineup {record.lineup.name}. {best}{starred}."
-    return Figure(name, title, alt, svg)
+    return Figure(name, title, alt, svg, probes=tuple(probe.name for probe in shown))
 
 
 def drawn_once(draw: Callable[[], str], data: object, code: Path, known: Path | None) -> str:
@@ -273,10 +289,13 @@ def _panel(ax: Axes, name: str, bars: list[Bar], chance: float | None, unit: str
         ax.hlines(*zip(*known, strict=True), color="#222222", linewidth=1)
     if chance is not None:
         ax.axvline(chance, color="#222222", linestyle="--", linewidth=0.8)
+    for bar in bars:
+        if bar.kind == "baseline" and bar.series == series[0]:
+            ax.axvline(bar.mean, color=COLOURS["baseline"], linewidth=0.8)
     labels = {bar.models: bar.label for bar in bars}
     ax.set_yticks(range(len(models)), [labels[model] for model in models])
     ax.invert_yaxis()
-    ax.set_xlim(left=0)
+    ax.set_xlim(left=min(0.0, *(bar.mean if bar.low is None else bar.low for bar in bars)))
     ax.set_title(name.replace(" (", "\n(", 1), fontsize=7.5, fontweight="bold")
     ax.set_xlabel(unit)
     ax.spines[["top", "right"]].set_visible(False)

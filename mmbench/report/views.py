@@ -41,6 +41,7 @@ class ClaimView:
     others: tuple[tuple[str, str], ...] = ()
     waits_for: str = ""
     disagreements: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
     stand_ins: tuple[Binding, ...] = ()
     verdicts: tuple[VerdictPart, ...] = ()
 
@@ -67,14 +68,18 @@ class Page:
     attack_checks: tuple[AttackCheck, ...] = ()
     reductions: tuple[str, ...] = ()
 
-    def beside(self, figure: Figure) -> list[ClaimView]:
-        """The claims that stand beside a figure."""
-        return [claim for claim in self.claims if claim.id in figure.claims]
-
     @property
     def disagreements(self) -> list[tuple[Entry, list[ClaimView]]]:
         """All places where the documents disagree, each with those of the page's claims that it touches."""
         return [(entry, [claim for claim in self.claims if claim.id in entry.claims]) for entry in DISAGREEMENTS]
+
+    def beside(self, figure: Figure) -> list[ClaimView]:
+        """The claims that stand beside a figure: those it names, and those that rest on its cells alone."""
+        return [
+            claim
+            for claim in self.claims
+            if claim.id in figure.claims or (claim.probes and {*claim.probes} <= {*figure.probes})
+        ]
 
     @property
     def studies(self) -> list[str]:
@@ -158,6 +163,7 @@ def _claim_view(
         others=others,
         waits_for=claim.waits_for,
         disagreements=claim.disagreements,
+        probes=tuple(dict.fromkeys(cell.protocol.probe for cell in cells_asked(claim, "measured"))),
         stand_ins=tuple(stand_ins[role] for role in roles if role in stand_ins),
         verdicts=verdicts,
     )

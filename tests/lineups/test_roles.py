@@ -17,6 +17,7 @@ KIND = {
     "language": {"clip", "tsm", "virtex", "icmlm", "slip", "clip_vitb32", "clip_seed1", "clip_seed2", "slip_seed1"},
     "images": {"simclr", "dino", "beit", "dino_vitb16", "limber_beit"},
     "text": {"clip_t", "bert", "bert_base", "bert_large", "gpt2", "smollm2"},
+    "baseline": {"free_words"},
     "untrained": {"random"},
 }
 
@@ -51,7 +52,8 @@ def test_a_role_is_added_in_one_place(monkeypatch):
 
 def test_a_kind_that_does_not_exist_is_refused():
     message = (
-        "^role 'x' has the kind 'sound', expected one of labels, language, images, unstated, text, joined, untrained$"
+        "^role 'x' has the kind 'sound', expected one of labels, language, images, unstated, text, joined, baseline, "
+        "untrained$"
     )
     with pytest.raises(BadSpec, match=message):
         Role("x", "y", "sound")
@@ -81,8 +83,8 @@ def test_a_lineup_cannot_state_another_kind(tmp_path):
     with pytest.raises(BadSpec) as caught:
         load_lineup(path)
     assert str(caught.value) == (
-        f"{path}: [models.mine] kind should be one of labels, language, images, unstated, text, joined, untrained, not "
-        "'sound'"
+        f"{path}: [models.mine] kind should be one of labels, language, images, unstated, text, joined, baseline, "
+        "untrained, not 'sound'"
     )
     path.write_text('[lineup]\nname = "l"\n[datasets.mine]\nspec = "flags"\nkind = "labels"\n')
     with pytest.raises(BadSpec, match=r"\[datasets.mine\] kind is unknown; known here: spec, stand_in_for, note"):

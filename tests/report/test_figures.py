@@ -105,6 +105,23 @@ def test_an_axis_says_where_less_is_better(make_record):
     assert "lower is better" not in drawn("accuracy")
 
 
+def test_probes_that_share_a_figure_stand_in_it_and_the_baseline_has_a_line(make_record):
+    parts = [
+        cell(role, dataset, mean, probe, probe)
+        for dataset, probe in (("analogies_semantic", "word_analogies"), ("wordsim353", "word_pairs"))
+        for role, mean in (("clip", 20.0), ("free_words", 40.0))
+    ]
+    (figure,) = figures_of(make_record(cells=tuple(parts)))
+    assert (figure.name, figure.probes) == ("words", ("word_analogies", "word_pairs"))
+    assert figure.title.endswith("(as Devillers et al. 2021, Fig. 10)")
+    assert "no encoder: the baseline" in figure.svg
+    without = tuple(part for part in parts if part.models != ("free_words",))
+    lines = [
+        len(re.findall(r'<g id="line2d_', each.svg)) for each in (figure, figures_of(make_record(cells=without))[0])
+    ]
+    assert lines[0] > lines[1]
+
+
 def test_a_figures_file_stays_in_its_folder(make_record):
     assert file_name(make_record(label="../x"), "../y") == "_x-_y.svg"
 

@@ -3,6 +3,8 @@
 from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.records.schema import Binding, LineupPart, VerdictPart
+from mmbench.report.figures import Figure
+from mmbench.report.render import render_html, render_markdown
 from mmbench.report.views import view_of
 
 from ..made_records import verdict
@@ -47,3 +49,15 @@ def test_disagreements_name_the_pages_claims(make_record, known_claim):
     found = [claims for _, claims in view(make_record, verdict(known_claim.id)).disagreements if claims]
     assert found
     assert {claim.id for claims in found for claim in claims} == {known_claim.id}
+
+
+def test_a_figure_has_the_claims_beside_it_that_rest_on_its_cells_alone(make_record):
+    similarity, analogies = "devillers2021-wordsim-no-family-difference", "devillers2021-analogy-no-trend"
+    of_both, of_others = "devillers2021-skipgram-baseline-best", "devillers2021-corr-visual-wordsim"
+    page = view(make_record, *(verdict(name) for name in (similarity, analogies, of_both, of_others)))
+    figure = Figure("words", "title", "alt", "<svg></svg>", ("word_analogies", "word_pairs"))
+    assert {claim.id for claim in page.beside(figure)} == {similarity, analogies, of_both}
+    assert page.beside(Figure("tasks", "title", "alt", "<svg></svg>")) == []
+    for text in (render_html(page.record, (figure,)), render_markdown(page.record, (figure,))):
+        beside = text.split("<svg" if "<svg" in text else "![alt]")[1]
+        assert CLAIMS.get(similarity).says in beside.split("Who plays" if "Who plays" in beside else "</figure>")[0]
