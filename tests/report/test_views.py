@@ -55,7 +55,7 @@ def test_a_figure_has_the_claims_beside_it_that_rest_on_its_cells_alone(make_rec
     similarity, analogies = "devillers2021-wordsim-no-family-difference", "devillers2021-analogy-no-trend"
     of_both, of_others = "devillers2021-skipgram-baseline-best", "devillers2021-corr-visual-wordsim"
     page = view(make_record, *(verdict(name) for name in (similarity, analogies, of_both, of_others)))
-    figure = Figure("words", "title", "alt", "<svg></svg>", ("word_analogies", "word_pairs"))
+    figure = Figure("words", "title", "alt", "<svg></svg>", probes=("word_analogies", "word_pairs"))
     assert {claim.id for claim in page.beside(figure)} == {similarity, analogies, of_both}
     assert page.beside(Figure("tasks", "title", "alt", "<svg></svg>")) == []
     for text in (render_html(page.record, (figure,)), render_markdown(page.record, (figure,))):
