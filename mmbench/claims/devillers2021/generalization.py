@@ -253,3 +253,15 @@ _on_six(
     status="cited",
     ours="one of the three is above RN50 on one of the six sets (Salman et al. 2020 use other sets)",
 )
+_overall(
+    "devillers2021-pred-domain-terms-help",
+    "Adding a loss term within each modality, such as self-supervision, should help contrastive models on vision "
+    "tasks.",
+    section="6",
+    expect=Above("slip", "clip", each=POOLED),
+    datasets=STANDARD6,
+    models=("slip", "clip"),
+    ours="a pair matched in data and steps: contrast with captions, and the same with contrast of two views added "
+    "(SLIP); the mean over the five tasks of Fig. 5",
+    status="predicted",
+)
