@@ -119,14 +119,18 @@ class Clusters(_OfDendrogram):
 
     def _leaves(self, at: Scope) -> Iterator[Curved]:
         terms = self._terms(at)
+        for group in self.groups:
+            if len(group) < 2 or not self._strangers(group):
+                raise BadForm(f"expected two members or more and a model apart from them, found {', '.join(group)}")
         planted = self._planted()
         for group in self.groups:
-            others = tuple(role for role in self.strangers or self.among if role not in group)
-            if len(group) < 2 or not others:
-                raise BadForm(f"expected two members or more and a model apart from them, found {', '.join(group)}")
+            others = self._strangers(group)
             lead = _Lead(self._mask(group), self._mask(others), len(self.among))
             label = f"height of the first join with another, less that of {', '.join(group)},"
             yield Curved(lead, terms, 0.0, 1, label, lead.gradient, parts=lead.parts, planted=planted)
+
+    def _strangers(self, group: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(role for role in self.strangers or self.among if role not in group)
 
     def _planted(self) -> tuple[tuple[float, ...], ...]:
         """Tables that hold and that fail: the smaller a group, the nearer its members; or a stranger is nearest to one.
@@ -136,10 +140,7 @@ class Clusters(_OfDendrogram):
         sizes = sorted({len(group) for group in self.groups})
         steps = np.linspace(NEAR, BETWEEN, len(sizes)) if len(sizes) > 1 else np.array([NEAR])
         near = {frozenset(group): float(steps[sizes.index(len(group))]) for group in self.groups}
-        first = {
-            group: next(role for role in self.strangers or self.among if role not in group) for group in self.groups
-        }
-        spoilt = {frozenset((group[0], other)): NEAR for group, other in first.items()}
+        spoilt = {frozenset((group[0], self._strangers(group)[0])): NEAR for group in self.groups}
         return self._table(near, FAR), self._table(dict.fromkeys(near, FAR) | spoilt, FAR)
 
     def words(self) -> str:

@@ -56,7 +56,7 @@ for _ties in TRUE:
             f"cluster of a dendrogram, {_ties}",
             "planted",
             functools.partial(at_the_border, _ties),
-            400,
+            200,
             about="four models; the claim is at its border, so both verdicts are false",
         )
     )
