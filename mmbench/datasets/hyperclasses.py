@@ -2,9 +2,9 @@
 
 "Great white shark" becomes "shark", by the first hypernym that is one word (Devillers et al. 2021, section 5.1). As in
 the authors' code, a class is looked up by its name, and the first sense of that name in WordNet is taken: of the 1,000
-classes of ImageNet 824 words remain, as printed. By the class's own synset it would be fewer: "red fox" is a herb
+classes of ImageNet 824 words remain, as printed. By the class's own synset it would be 820: "red fox" is a herb
 first. Of several hypernyms the first by name counts, which was nltk's order at the time; in that of WordNet's file 822
-words remain, and in nltk's of today, which changes from run to run, 820 to 824.
+words remain, and in nltk's of today, which changes from run to run, 823 or 824.
 
 ``DIR`` holds WordNet 3.0 in its own format (``index.noun``, ``data.noun`` and so on, as in the folder ``dict`` of its
 archive), which nltk's reader reads.

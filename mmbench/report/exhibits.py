@@ -27,13 +27,17 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Floor:
-    """The lowest scores that mean anything on a dataset: one constant answer, and the untrained encoder by protocol."""
+    """The lowest scores that mean anything on a dataset: one constant answer, and the untrained encoder by protocol.
+
+    ``left_out`` says how many of its items are not among the examples, where some are not.
+    """
 
     binding: Binding
     chance: float | None
     unit: str
     untrained: tuple[tuple[str, float], ...]
     examples: int | None
+    left_out: str = ""
 
 
 def exhibits_of(record: Record) -> tuple[Exhibit, ...]:
@@ -88,4 +92,5 @@ def _floor(binding: Binding, cells: Iterable[CellPart], untrained: Container[str
         first.unit if first else "",
         tuple((cell.protocol, cell.mean) for cell in own if cell.model in untrained),
         first.examples if first else None,
+        str(first.made_of.get("left_out", "")) if first else "",
     )

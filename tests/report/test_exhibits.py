@@ -3,6 +3,7 @@
 from mmbench.claims import CLAIMS
 from mmbench.records.schema import VerdictPart
 from mmbench.report.exhibits import exhibits_of, floors_of
+from mmbench.report.render import render_html, render_markdown
 
 from ..made_records import cell, lineup_with, measured, verdict
 
@@ -58,3 +59,13 @@ def test_an_untrained_role_of_the_lineups_own_is_a_floor(make_record):
     )
     floors = {floor.binding.role: floor for floor in floors_of(changed)}
     assert [mean for _, mean in floors["cub"].untrained] == [5.0]
+
+
+def test_a_page_says_how_many_items_were_left_out(make_record):
+    left_out = "178 of 353 items have a word without a vector"
+    parts = [part.model_copy(update={"made_of": {"left_out": left_out}}) for part in make_record().cells]
+    record = make_record(cells=tuple(parts))
+    assert floors_of(record)[0].left_out == left_out
+    assert left_out in render_markdown(record)
+    assert left_out in render_html(record)
+    assert floors_of(make_record())[0].left_out == ""
