@@ -166,6 +166,7 @@ PROBES.add(
         takes="one",
         unnamed=False,
         costly=True,
+        floor=False,
         side_by_side=True,
         title="Adversarial attacks at several epsilons (as Devillers et al. 2021, Fig. 6)",
         about="projected gradient descent from a random start over epsilons as one problem, and noise of the same size",
