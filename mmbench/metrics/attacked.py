@@ -32,9 +32,18 @@ def _without(predictions: NDArray, distances: NDArray) -> Array:
     return np.divide(sxy - sx * sy / count, size, out=np.full(x.shape, np.nan), where=size > 1e-12)
 
 
-def attack_loss(predictions: NDArray, labels: NDArray) -> Outcomes:
-    """The cross-entropy of each attacked image, as the probe gives it, in nats; at most 100."""
-    return np.minimum(predictions, MOST_NATS).astype(np.float32)
+def attack_loss(predictions: NDArray, labels: NDArray) -> Array:
+    """The mean cross-entropy of attacked images, as the probe gives it, in nats, each at most 100; ``[trials]``.
+
+    A loss has no largest value that occurs, so its mean is jackknifed: as a score of single images between 0 and 100 it
+    would have intervals for the case that one more image has a loss of 100.
+    """
+    return np.minimum(predictions, MOST_NATS).mean(axis=1, dtype=np.float64)
+
+
+def _mean_without(predictions: NDArray, labels: NDArray) -> Array:
+    losses = np.minimum(predictions, MOST_NATS).astype(np.float64)
+    return (losses.sum(axis=1, keepdims=True) - losses) / (losses.shape[1] - 1)
 
 
 def no_gradient(predictions: NDArray, labels: NDArray) -> Outcomes:
@@ -56,12 +65,12 @@ METRICS.add(
 METRICS.add(
     Metric(
         "attack_loss",
-        attack_loss,
+        jackknifed(attack_loss, _mean_without),
         "nats",
         1.0,
         high=MOST_NATS,
         higher_is_better=False,
-        about="cross-entropy of the label after part of an attack's steps",
+        about="mean cross-entropy of the label after part of an attack's steps",
     )
 )
 METRICS.add(

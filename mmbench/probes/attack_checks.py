@@ -124,6 +124,7 @@ PROBES.add(
         takes="one",
         unnamed=False,
         costly=True,
+        floor=False,
         side_by_side=True,
         title="Checks of the attacks: loss by share of steps, images without a gradient",
         about="the loss that an attack raises, by its steps, and images whose loss has no gradient",
@@ -138,6 +139,7 @@ PROBES.add(
         takes="pair",
         unnamed=False,
         costly=True,
+        floor=False,
         title="Adversarial images of one model, shown to another",
         about="adversarial images of the first model, classified by the second",
     )

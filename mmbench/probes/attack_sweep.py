@@ -31,7 +31,20 @@ Change = Literal["pgd", "noise"]
 SIDE = 64  # pixels: images of this side are attacked MOST_PAIRS at a time, larger ones fewer
 BLOCKS = 2  # the state is kept each time so many times MOST_PAIRS images are done
 LINF_PUBLISHED = (0.0, 1e-4, 2e-4, 5e-4, 8e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0)  # the code's list
-L2_OURS = (0.0, 0.25, 0.75, 2.0, 3.0, 6.0)  # the authors' list for L2 is not published
+L2_OURS = (
+    0.0,
+    0.025,
+    0.075,
+    0.15,
+    0.25,
+    0.4,
+    0.75,
+    1.5,
+    2.0,
+    3.0,
+    6.0,
+    12.0,
+)  # the authors' list for L2 is not published
 EPSILONS: dict[Norm, tuple[float, ...]] = {"linf": LINF_PUBLISHED, "l2": L2_OURS}
 
 
@@ -166,6 +179,7 @@ PROBES.add(
         takes="one",
         unnamed=False,
         costly=True,
+        floor=False,
         side_by_side=True,
         title="Adversarial attacks at several epsilons (as Devillers et al. 2021, Fig. 6)",
         about="projected gradient descent from a random start over epsilons as one problem, and noise of the same size",

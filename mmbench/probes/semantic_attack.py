@@ -72,6 +72,7 @@ PROBES.add(
         takes="image_and_text",
         unnamed=False,
         costly=True,
+        floor=False,
         title="Targeted attacks: correlation of success with distance in meaning (as Bielawski 2022, section 7.4)",
         about="targeted attacks, and how far apart in meaning label and target are",
     )

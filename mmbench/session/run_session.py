@@ -140,7 +140,7 @@ class RunSession:
         asked = {probe for probe in asked if probe in PROBES and takes_so_many(PROBES.get(probe).takes, len(models))}
         if len(models) == 1 and self._is_untrained(models[0]):
             cheap = {probe for probe in asked if not PROBES.get(probe).costly}
-            asked = cheap or asked
+            asked = {probe for probe in cheap or asked if PROBES.get(probe).floor}
         elif not named:
             asked = {probe for probe in asked if PROBES.get(probe).unnamed}
         wanted = (protocol for protocol in protocols if protocol.probe in asked)

@@ -11,6 +11,7 @@ from mmbench.claims import CLAIMS
 from mmbench.claims.families import cells_asked
 from mmbench.features.store import Store
 from mmbench.lineups.roles import MODEL_ROLES
+from mmbench.probes.entry import PROBES
 from mmbench.probes.linear import LINEAR_PROBE
 from mmbench.probes.logistic import LOGISTIC
 from mmbench.probes.mlp import MLP_HEAD
@@ -38,7 +39,8 @@ def probes(run, model, dataset):
 
 def test_every_dataset_whose_pictures_are_judged_has_a_score_of_the_untrained_network(run):
     cells = [cell for claim in CLAIMS for cell in cells_asked(claim, "measured")]
-    asked = {cell.dataset for cell in cells if cell.protocol.probe not in ("rdm", "cka")}  # that compare two models
+    without = {probe.name for probe in PROBES if probe.takes == "pair" or not probe.floor}  # they compare, or attack
+    asked = {cell.dataset for cell in cells if cell.protocol.probe not in without}
     pairs = {(model, dataset) for model, dataset in run.pairs(PROTOCOLS) if model == ("random",)}
     shown = {d for d in asked if d in run.lineup.datasets and "image" in run.lineup.dataset(d).entry.modalities}
     texts_only = {"plotster_recent_title"}
