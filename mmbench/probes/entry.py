@@ -24,15 +24,10 @@ class Probe:
     ``multilabel`` says whether it takes several labels; ``side_by_side`` whether two runs, each on half of the cores,
     are done before one after the other on all cores. ``fits_test`` says that it is fitted on its test rows, as clusters
     are: it is run on random halves of them too, one trial each, and its inputs have ``with_rows(rows)``. ``title``
-<<<<<<< HEAD
     heads its figure, ``figure`` names the figure that it shares with other probes (its own by default), ``task`` its
     panel in the figure of means over datasets. ``unnamed`` says whether roles that no claim names are measured by it
-    too; a ``costly`` one measures the untrained network only where nothing cheaper does.
-=======
-    heads its figure, ``task`` its panel in the figure of means over datasets. ``unnamed`` says whether roles that no
-    claim names are measured by it too; a ``costly`` one measures the untrained network only where nothing cheaper does,
-    and one without ``floor`` never: what it measures is no less of an untrained network.
->>>>>>> i12-attacks
+    too; a ``costly`` one measures the untrained network only where nothing cheaper does, and one without ``floor``
+    never: what it measures is no less of an untrained network.
     Where trials are draws from the training rows, ``pool(inputs, settings)`` is the share of them that a trial draws,
     and intervals are about fresh training pools; without it (None) they are about this one.
     """
