@@ -31,9 +31,7 @@ def test_the_head_is_the_last_layer_of_the_file_and_names_imagenets_classes(path
 
 
 def test_weights_without_such_a_layer_are_refused():
-    with pytest.raises(
-        BadSpec, match="needs the layer 'fc' of 1,000 classes in the weights, found none"
-    ):
+    with pytest.raises(BadSpec, match="needs the layer 'fc' of 1,000 classes in the weights, found none"):
         resolve("torchvision:resnet18?random=0&head=imagenet").load()
     with pytest.raises(BadSpec, match="head"):
         resolve("torchvision:resnet18?random=0&head=flowers")
