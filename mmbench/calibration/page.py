@@ -22,9 +22,10 @@ from mmbench.files import atomic
 SCHEMA = 2
 GATE_RUNS = 500
 EPILOG = """\
-A full run needs about 16 minutes of a core, so 8 with two processes that have one each. What is done is kept, and a
-run that was killed goes on where it was:
-  python -m mmbench.calibration
+With at most 400 runs a design it needs about 23 minutes of a core, so 12 with two processes that have one each; with
+every design's own number of runs two to three times as long. What is done is kept, and a run that was killed goes on
+where it was:
+  python -m mmbench.calibration --runs 400
 A part, into a folder of its own, and the page again without a simulation:
   python -m mmbench.calibration --only printed --folder /tmp/look
   python -m mmbench.calibration --render-only
