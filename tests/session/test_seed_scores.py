@@ -62,7 +62,7 @@ def few(monkeypatch, protocols=("few_shot_5",)):
 def test_seeds_are_the_networks_of_recipes_with_several() -> None:
     assert seeds_of(lineup()) == [("clip", "r"), ("bit_m", "r"), ("rn50", "s"), ("sin", "s")]
     assert seeds_of(lineup(recipes=("r", "r", "s", ""))) == [("clip", "r"), ("bit_m", "r")]
-    assert len(seeds_of(load_lineup("embedded"))) == 9
+    assert len(seeds_of(load_lineup("embedded"))) == 14
 
 
 def test_a_lineup_without_seeds_is_refused() -> None:

@@ -17,7 +17,7 @@ from mmbench.verdict import Measured, Networks, judge
 from mmbench.verdict.evidence import gather
 
 FIVE = FEW_SHOT.at(shots=5)
-SEEDS = "the training recipes (seeds of 9 networks)"
+SEEDS = "the training recipes (seeds of 14 networks)"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def about(networks: Networks, *models, dataset="cub", protocol=FIVE):
     ("models", "words"),
     [
         (("bit_m", "clip"), SEEDS),
-        (("sin", "slip"), SEEDS),  # recipes with one network: the pooled variance of the others' seeds
+        (("sin_in", "virtex"), SEEDS),  # recipes with one network: the pooled variance of the others' seeds
         (("bit_m", "efficientnet"), f"{SEEDS} and published checkpoints"),
         (("bit_m", "random"), f"{SEEDS} and these networks"),
         (("efficientnet", "bert_base"), "published checkpoints"),
@@ -55,7 +55,7 @@ def test_the_level_is_the_tables_network_by_network(networks) -> None:
     level = networks.about(cells).level
     at = [table.at[FIVE.fingerprint(), "cub", ()], table.at[FEW_SHOT.at(shots=10).fingerprint(), "cub", ()]]
     block = table.total[np.ix_(at, at)]
-    assert level.df == 6
+    assert level.df == 9
     assert level.total[:2, :2] == pytest.approx(block)
     assert level.total[2:, 2:] == pytest.approx(block)
     assert not level.total[:2, 2:].any()
@@ -165,7 +165,7 @@ def test_a_table_that_does_not_fit_is_not_used_and_the_verdict_says_why(tmp_path
     found = about(Networks.of(load_lineup("embedded")), "bit_m")
     assert (found.words, found.level) == ("these networks", None)
     assert found.note == f"embedded.seeds.json is not used, since {misfit}; measure it anew: mmbench seeds embedded"
-    assert table.df == 6
+    assert table.df == 9
 
 
 # In a verdict
