@@ -1,6 +1,7 @@
-"""Further trainings of a candidate's recipe, given on the command line: each plays a role of its own, ``bit_m#2``.
+"""Further trainings of one recipe: those of a candidate's, given on the command line, and those of a lineup.
 
-A gate compares means over seeds; nothing else is asked of them, and no claim names them.
+Each of the command line's plays a role of its own, ``bit_m#2``. A gate compares means over seeds; nothing else is asked
+of them, and no claim names them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ def bind_seeds(lineup: Lineup, option: str) -> Lineup:
     return replace(
         lineup, models=models, overrides=(*lineup.overrides, *(f"{role}#{n + 2}" for n in range(len(specs))))
     )
+
+
+def further_trainings(lineup: Lineup) -> set[str]:
+    """The roles whose recipe an earlier role of the lineup has, played by another network."""
+    first: dict[str, str] = {}
+    bound = lineup.models
+    return {r for r, b in bound.items() if b.recipe and first.setdefault(b.recipe, b.spec) != b.spec}
 
 
 def _option(lineup: Lineup, option: str) -> tuple[str, list[str]]:

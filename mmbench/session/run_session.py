@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
 from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, NoGradients, UnknownLayer, Unmeasured
-from mmbench.lineups.more_seeds import first_seed, with_more_seeds
+from mmbench.lineups.more_seeds import first_seed, further_trainings, with_more_seeds
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
 from mmbench.records.expected import Key, Known, read_expected, standing
@@ -80,8 +80,9 @@ class RunSession:
         """Models and datasets on which these protocols are measured: what claims ask for, and what needs no claim.
 
         Roles that no claim names (an untrained network, a reference, a model of the user's own) are measured on every
-        dataset of images that the claims ask for; an image and a text encoder of one space on every dataset of images.
-        Dataset by dataset, so that its images are prepared once for all.
+        dataset of images that the claims ask for, further trainings of a recipe only where the lineup has no table of
+        seed scores; an image and a text encoder of one space on every dataset of images. Dataset by dataset, so that
+        its images are prepared once for all.
         """
         found = dict.fromkeys([*self._asked(protocols), *self._unnamed(protocols), *self._one_space(protocols)])
         found = with_more_seeds(found, self.lineup)
@@ -105,8 +106,9 @@ class RunSession:
         """Image encoders that no claim names, on the datasets of images that the claims ask for."""
         images = dict.fromkeys(d for models, d in self._asked(protocols) if any(map(self._sees, models)))
         named = self._index().named
-        bound = self.lineup.models
-        roles = [Roles(r) for r in bound if Roles(r) not in named and not bound[r].seed_of and self._sees(r)]
+        bound, further = self.lineup.models, further_trainings(self.lineup)
+        out = {r for r in bound if bound[r].seed_of or (r in further and self.lineup.seeds is not None)}
+        roles = [Roles(r) for r in bound if Roles(r) not in named and r not in out and self._sees(r)]
         return [(models, d) for models in roles for d in images if self.cells(protocols, models, d)]
 
     def _one_space(self, protocols: Sequence[Protocol]) -> list[tuple[Roles, str]]:

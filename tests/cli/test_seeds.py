@@ -21,7 +21,7 @@ def mine(tmp_path):
 
 def test_the_shipped_table_fits(capsys) -> None:
     assert main(["seeds", "embedded", "--check"]) == 0
-    assert "seeds of clip (3), bit_m (3), rn50 (3); fits" in capsys.readouterr().out
+    assert "seeds of clip (3), bit_m (3), rn50 (3), sin (3), slip (2); fits" in capsys.readouterr().out
 
 
 def test_a_table_that_does_not_fit_is_named_and_exits_with_1(tmp_path, capsys) -> None:
