@@ -22,7 +22,7 @@ SHARED = (
     "grouped_by", "pool",
 )  # fmt: skip
 WHERE_THERE = ("grouped_by", "pool")  # of SHARED: left out where a cell has none
-SHARED_DIGESTS = ("items", "device", "precision")  # of ``made_of``
+SHARED_DIGESTS = ("items", "device", "precision", "code", "left_out")  # of ``made_of``
 PRINTED = ("protocol", "fingerprint", "dataset")
 NUMBERS = ("outcome", "estimate", "low", "high")
 WIDTH = 500  # a value that fits in so many characters stays on one line, as most cells do

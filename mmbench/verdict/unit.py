@@ -13,8 +13,9 @@ LETTERS = {"pearson": "r", "spearman": "rho"}
 
 
 def of_metric(name: str) -> str:
-    """The unit of a difference of two scores: percentage points, or the metric's name where it has no unit."""
-    return of_printed(METRICS.get(name).unit) or name
+    """The unit of a difference of two scores: percentage points, ``r`` or ``rho``, or the name of another metric."""
+    letter = LETTERS.get(name.rpartition("_")[2], name)
+    return of_printed(METRICS.get(name).unit) or letter
 
 
 def of_printed(unit: str) -> str:
@@ -33,7 +34,7 @@ def unit_of(leaf: Leaf, units: Mapping[Cell, str]) -> str:
     if isinstance(leaf, RankLead):
         return PLACES
     if isinstance(leaf, Curved):
-        return f"of {leaf.label}"
+        return leaf.unit or f"of {leaf.label}"
     assert isinstance(leaf, Margin), leaf
     return _one(units.get(cell, PRINTED) for cell in cells_of(leaf))
 
