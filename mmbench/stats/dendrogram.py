@@ -42,12 +42,26 @@ def joins(distances: Array) -> Iterator[Join]:
 
 @functools.lru_cache(maxsize=32)
 def _cophenetic(data: bytes, pairs: int) -> Array:
-    from scipy.cluster.hierarchy import cophenet, linkage
-
+    """All trees at once, a join at a time: scipy makes one tree a call, and checking its arguments takes longest."""
     rows = np.frombuffer(data).reshape(-1, pairs)
-    # a redrawn correlation may exceed 1; heights move with all distances, and scipy takes no negative ones
-    below = np.minimum(rows.min(axis=1, keepdims=True), 0.0)
-    return np.array([cophenet(linkage(row, "average")) for row in rows - below]) + below
+    n, trees = count_of(rows[0]), np.arange(len(rows))
+    first, second = np.triu_indices(n, 1)
+    apart = np.full((len(rows), n, n), np.inf)
+    apart[:, first, second] = apart[:, second, first] = rows
+    heights, cluster, size = np.zeros_like(apart), np.tile(np.arange(n), (len(rows), 1)), np.ones((len(rows), n))
+    for _ in range(n - 1):
+        one, other = np.divmod(apart.reshape(len(rows), -1).argmin(axis=1), n)
+        in_one, in_other = cluster == one[:, None], cluster == other[:, None]
+        across = in_one[:, :, None] & in_other[:, None, :]
+        across |= across.transpose(0, 2, 1)
+        heights = np.where(across, apart[trees, one, other][:, None, None], heights)
+        weight = size[trees, one] / (size[trees, one] + size[trees, other])
+        joined = weight[:, None] * apart[trees, one] + (1 - weight)[:, None] * apart[trees, other]
+        apart[trees, one], apart[trees, :, one] = joined, joined
+        apart[trees, one, one] = apart[trees, other] = apart[trees, :, other] = np.inf
+        size[trees, one] += size[trees, other]
+        cluster = np.where(in_other, one[:, None], cluster)
+    return heights[:, first, second]
 
 
 def cophenetic(distances: Array) -> Array:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from mmbench.stats.dendrogram import count_of, first_stranger, joins, mask, slope, together
+from mmbench.stats.dendrogram import cophenetic, count_of, first_stranger, joins, mask, slope, together
 
 N = 7
 PAIRS = list(itertools.combinations(range(N), 2))
@@ -62,3 +62,12 @@ def test_a_height_jumps_at_a_tie():
     first = together(joins(np.array([1.0 - 1e-9, 2.0, 1.0])), mask([0, 1])).height
     other = together(joins(np.array([1.0 + 1e-9, 2.0, 1.0])), mask([0, 1])).height
     assert (first, other) == (pytest.approx(1.0), pytest.approx(1.5))
+
+
+@pytest.mark.parametrize("things", [2, 3, 6, 15])
+def test_many_trees_at_once_are_scipys_one_by_one(things):
+    """Also of negative distances, which redrawn correlations above 1 give and scipy refuses: heights move along."""
+    rows = np.random.default_rng(things).random((60, things * (things - 1) // 2))
+    wanted = np.array([cophenet(linkage(row, "average")) for row in rows])
+    np.testing.assert_allclose(cophenetic(rows), wanted)
+    np.testing.assert_allclose(cophenetic(rows - 0.5), wanted - 0.5)
