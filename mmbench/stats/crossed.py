@@ -51,6 +51,7 @@ from mmbench.stats.grouped import Grouping, shared_grouping
 from mmbench.stats.halves import over_halves
 from mmbench.stats.joint import Joint
 from mmbench.stats.pools import over_fresh_pools
+from mmbench.two_workers import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Sample:
     pool: float | None = None
 
 
+@one_blas_thread()
 def crossed(samples: Sequence[Sample]) -> Joint:
     """Joint uncertainty of the means of cells.
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from mmbench.stats import levels as further
 from mmbench.stats.blocks import Block, block_root, example_parts, ratio, trial_parts, unseen
 from mmbench.stats.estimates import EDGE, Array, Contrasts
+from mmbench.two_workers import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Joint:
     ends: Array | None = field(default=None, repr=False)
     levels: tuple[further.Level, ...] = field(default=(), repr=False)
 
+    @one_blas_thread()
     def contrasts(self, weights: ArrayLike, constants: ArrayLike = 0.0) -> Contrasts:
         """``weights @ means + constants`` with standard errors; ``weights`` is ``[contrasts, cells]``."""
         rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))

@@ -13,7 +13,6 @@ from mmbench.claims.claim import Claim, EvidenceKind, Printed
 from mmbench.errors import BadScores, Unmeasured
 from mmbench.protocol import Cell
 from mmbench.scores import Scores, joint
-from mmbench.two_workers import one_blas_thread
 from mmbench.verdict.about import About, about_print, about_scores
 from mmbench.verdict.chance import UntrainedOf
 from mmbench.verdict.networks import THESE, Meaning, Networks
@@ -110,8 +109,7 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
         if evidence.networks is not None
         else Meaning()
     )
-    with one_blas_thread():
-        known = joint(list(found.values()))
+    known = joint(list(found.values()))
     if meant.level is not None:
         known = replace(known, levels=(*known.levels, meant.level))
     note = "; ".join(filter(None, [_measured_note(rows.values()), meant.note]))
