@@ -23,8 +23,8 @@ class Curved(Leaf):
     ``function`` maps the quantities' values, float64 ``[len(of)]`` in printed units, to a number; it must be smooth
     near the means. It is judged by its tangent there, less its bias to second order (the delta method; a distance
     between noisy means is larger than that of the true means). ``gradient`` gives the derivatives,
-    ``[len(of)]``; without it central differences are taken. ``label`` names the function in text,
-    and ``unit`` its margin (``of LABEL`` without one).
+    ``[len(of)]``; without it central differences are taken. ``label`` names the function in text, ``unit`` is that of
+    its values where a reader knows it by a name.
 
     ``parts`` is there where it has kinks or jumps at which some quantities tie, as the joins of a dendrogram do. The
     tangent knows nothing of them, so the function is then redrawn too, and a verdict needs both (``mmbench.verdict``).

@@ -25,7 +25,7 @@ from mmbench.stats.dendrogram import cophenetic, first_stranger, joins, mask, sl
 
 Array = NDArray[np.float64]
 NEAR, BETWEEN, FAR = 0.9, 0.5, 0.1  # correlations of planted tables
-HEIGHT = "of height"  # the unit of margins: 1 - r of a join
+UNIT = "of height"  # of a margin: a difference of distances 1 - r
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class JoinedBelow(_OfDendrogram):
         planted = (self._table({own: 1 - self.height / 2}, FAR), self._table({own: 1 - 2 * self.height}, FAR))
         join = _Height(self._mask(self.members), len(self.among))
         label = f"height at which {', '.join(self.members)} are joined"
-        how = {"parts": join.parts, "largest": True, "planted": planted, "unit": HEIGHT}
+        how = {"parts": join.parts, "largest": True, "planted": planted, "unit": UNIT}
         yield Curved(join, self._terms(at), self.height, -1, label, join.gradient, **how)  # type: ignore[arg-type]
 
     def words(self) -> str:
@@ -127,8 +127,8 @@ class Clusters(_OfDendrogram):
         for group in self.groups:
             others = self._strangers(group)
             lead = _Lead(self._mask(group), self._mask(others), len(self.among))
-            label = f"height of the first join with another, less that of {', '.join(group)},"
-            yield Curved(lead, terms, 0.0, 1, label, lead.gradient, parts=lead.parts, planted=planted, unit=HEIGHT)
+            label = f"height at which another joins one of {', '.join(group)}, less that at which these are joined"
+            yield Curved(lead, terms, 0.0, 1, label, lead.gradient, parts=lead.parts, planted=planted, unit=UNIT)
 
     def _strangers(self, group: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(role for role in self.strangers or self.among if role not in group)

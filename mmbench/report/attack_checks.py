@@ -10,7 +10,6 @@ from mmbench.probes.attack_checks import LOSSES, NO_GRADIENT, CheckSettings
 from mmbench.probes.attack_sweep import JUDGED, NOISE, UNTARGETED, at_all
 from mmbench.protocol import Protocol, Roles
 from mmbench.records.schema import CellPart, Record
-from mmbench.words import listed
 
 SLACK = 0.01  # nats: a mean loss that falls by less is rounding
 ALL = 100.0  # percent
@@ -47,11 +46,15 @@ def attack_checks_of(record: Record) -> tuple[AttackCheck, ...]:
 
 
 def reductions_of(record: Record) -> tuple[str, ...]:
-    """What the lineup lowers, in words: one sentence a probe."""
+    """What the lineup lowers, in words: one sentence a probe. A list holds all that is measured of a setting."""
     return tuple(
-        f"{probe}: {listed(f'{name} {value}' for name, value in settings.items() if not isinstance(value, list))}"
+        f"{probe}: {', '.join(f'{name} {_said(value)}' for name, value in settings.items())}"
         for probe, settings in record.lineup.reduced.items()
     )
+
+
+def _said(value: object) -> str:
+    return f"of {' '.join(f'{one:g}' for one in value)} only" if isinstance(value, list) else str(value)
 
 
 Cells = Mapping[tuple[str, tuple[str, ...], str], CellPart]

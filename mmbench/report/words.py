@@ -21,7 +21,8 @@ UNINFORMATIVE = (
 
 UNITS = (
     "A margin is positive on the claim's side. Points are percentage points, r and rho correlations, places those of a "
-    'mean rank; a metric without a unit is named, and a unit that the paper does not say is "as printed".'
+    "mean rank; height is that of joins in a dendrogram; a metric without a unit is named, and a unit that the paper "
+    'does not say is "as printed".'
 )
 
 
@@ -51,8 +52,8 @@ def verdict_words(verdict: VerdictPart | OtherReadingPart) -> str:
     if verdict.estimate is None:
         return said
     if verdict.low is None or verdict.high is None:
-        return f"{said}, margin {verdict.estimate:+.3g}"
-    return f"{said}, margin {verdict.estimate:+.3g} [{verdict.low:+.3g}, {verdict.high:+.3g}]"
+        return f"{said}, margin {verdict.margin}"
+    return f"{said}, margin {verdict.margin} [{verdict.low:+.3g}, {verdict.high:+.3g}]"
 
 
 def chance_words(verdict: VerdictPart) -> str:

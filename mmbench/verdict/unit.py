@@ -26,8 +26,9 @@ def of_printed(unit: str) -> str:
 def unit_of(leaf: Leaf, units: Mapping[Cell, str]) -> str:
     """The unit of a comparison's margin; ``units`` are those of differences of its cells, as far as they are known.
 
-    Correlations are in ``r`` or ``rho``, leads in mean rank in ``places``, another function in its own unit, which its
-    name stands for. A unit that is not known is ``as printed``: that of the paper's table.
+    Correlations are in ``r`` or ``rho``, leads in mean rank in ``places``, joins of a dendrogram in ``of height``,
+    another function in its own unit, which its name stands for. A unit that is not known is ``as printed``: that of
+    the paper's table.
     """
     if isinstance(leaf, Coefficient):
         return _one(LETTERS[part.method] for part in leaf.parts)

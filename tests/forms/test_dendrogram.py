@@ -195,3 +195,19 @@ def test_at_a_tie_few_verdicts_are_false(kind, monkeypatch):
     found = [outcome(form, scores_of(at_a_tie(kind), 0.03, rng, "abcd"), "abcd") for _ in range(runs)]
     assert found.count("supported") <= 6  # of 40 at 5 % a side: P of more is 0.3 %
     assert found.count("refuted") <= 8
+
+
+@pytest.mark.parametrize("form", [JoinedBelow(NAMES, ("a", "b"), 0.3), Clusters(NAMES, (("a", "b"),))])
+def test_a_margin_is_said_in_heights_and_its_name_has_no_loose_end(form):
+    rng = np.random.default_rng(0)
+    r = {pair: 0.9 if pair == Roles("a", "b") else 0.2 for pair in PAIRS}
+    scores = {
+        cell: Scores((r[cell.models] + rng.normal(0, 0.1, (1, 50))).astype(np.float32), RSA.metric, "classes", 0.0)
+        for cell in cells()
+    }
+    found = judge(
+        Claim("planted-unit", "", Place("planted"), form, (RSA,), ("imagenet",), PAIRS), Measured(scores.__getitem__)
+    )
+    assert found.unit == "of height"
+    assert " of height, one-sided" in found.explain()
+    assert "joined of 15 quantities" in found.binding

@@ -98,7 +98,9 @@ def test_each_sign_of_masked_gradients_is_said(cells, warning, record):
 
 def test_the_page_says_what_the_lineup_lowers(record):
     given = record(*swept())
-    lineup = given.lineup.model_copy(update={"reduced": {"attack_sweep": {"images": 24, "steps": 8, "epsilon": [0.1]}}})
+    lowered = {"attack_sweep": {"images": 24, "steps": 8, "epsilon": [0.0, 0.1]}}
+    lineup = given.lineup.model_copy(update={"reduced": lowered})
     page = render_markdown(given.model_copy(update={"lineup": lineup}))
-    assert "Lowered by this lineup: attack_sweep: images 24, steps 8." in page.replace("\\_", "_")
+    said = "attack_sweep: images 24, steps 8, epsilon of 0 0.1 only."
+    assert f"Lowered by this lineup: {said}" in page.replace("\\_", "_")
     assert {protocol.probe for protocol in FIGURE} == {"attack_sweep"}

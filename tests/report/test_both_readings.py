@@ -10,7 +10,7 @@ from ..made_records import verdict
 def both(claim, paper, code, **readings):
     other = {"reading": "code", "outcome": code}
     if code != "unmeasured":
-        other |= {"estimate": 2.0, "low": 0.5, "high": 3.0}
+        other |= {"estimate": 2.0, "low": 0.5, "high": 3.0, "unit": "points"}
     return VerdictPart(**verdict(claim, paper, other_reading=other, readings=readings or None))
 
 
@@ -33,7 +33,7 @@ def test_each_study_has_its_table_and_decided_conclusions_come_first(make_record
     )
     assert second.rows[1].difference == "-2 [-3, -1], p < 0.001"
     assert second.rows[1].paper == "supported, margin +4 [+1, +7]"
-    assert second.rows[1].code == "refuted, margin +2 [+0.5, +3]"
+    assert second.rows[1].code == "refuted, margin +2 points [+0.5, +3]"
     assert second.rows[2].difference == "not tested: a cell has no spread"
     assert {"D-07b", "D-08b"} <= {entry.code for entry in second.entries}
     assert all(entry.study == "devillers2021" for entry in second.entries)
