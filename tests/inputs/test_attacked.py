@@ -9,7 +9,7 @@ import torch
 from mmbench.bench.bench import Bench
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import ArrayImages
-from mmbench.errors import BadDataset, Unmeasured
+from mmbench.errors import BadDataset, BadSpec, UnknownName, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs import meant, pixels, transferred
 from mmbench.inputs.meant import Meant
@@ -103,6 +103,15 @@ def test_a_lineup_lowers_images_and_this_is_in_the_key(bench):
     assert pixels.parts(bench.source, cell) != before
     assert more.measures_unasked(at(UNTARGETED))
     assert not more.measures_unasked(at(UNTARGETED, 0.1))
+
+
+def test_a_lineup_cannot_lower_what_no_probe_has(bench, tmp_path):
+    for reduced, error, said in (
+        ({"attack_sweeps": {"images": 3}}, UnknownName, "attack_sweep"),
+        ({"attack_sweep": {"image": 3}}, BadSpec, "lowers image, and the probe's settings are norm"),
+    ):
+        with pytest.raises(error, match=said):
+            Bench(dataclasses.replace(bench.lineup, reduced=reduced), Store(tmp_path), progress=False)
 
 
 def test_a_targeted_attack_is_compared_with_targets(bench):
