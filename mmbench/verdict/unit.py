@@ -9,6 +9,7 @@ from mmbench.metrics import METRICS
 from mmbench.protocol import Cell
 
 POINTS, PLACES, PRINTED = "points", "places", "as printed"
+WEIGHED = "weighed by the claim"
 LETTERS = {"pearson": "r", "spearman": "rho"}
 
 
@@ -28,7 +29,8 @@ def unit_of(leaf: Leaf, units: Mapping[Cell, str]) -> str:
 
     Correlations are in ``r`` or ``rho``, leads in mean rank in ``places``, joins of a dendrogram in ``of height``,
     another function in its own unit, which its name stands for. A unit that is not known is ``as printed``: that of
-    the paper's table.
+    the paper's table. Where units count differently, as accuracies in percent that are made shares beside correlations,
+    it is said that the claim weighs them.
     """
     if isinstance(leaf, Coefficient):
         return _one(LETTERS[part.method] for part in leaf.parts)
@@ -37,7 +39,12 @@ def unit_of(leaf: Leaf, units: Mapping[Cell, str]) -> str:
     if isinstance(leaf, Curved):
         return leaf.unit or f"of {leaf.label}"
     assert isinstance(leaf, Margin), leaf
-    return _one(units.get(cell, PRINTED) for cell in cells_of(leaf))
+    said = _one(units.get(cell, PRINTED) for cell in cells_of(leaf))
+    sizes: dict[str, float] = {}
+    for cell, weight in leaf.term.weights:
+        unit = units.get(cell, PRINTED)
+        sizes[unit] = sizes.get(unit, 0.0) + abs(weight)
+    return said if len({round(size, 9) for size in sizes.values()}) < 2 else f"{said}, {WEIGHED}"
 
 
 def _one(units: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mmbench.claims import CLAIMS, Place, Printed, Table
-from mmbench.conditions import Curved, MeanCorrelation, RankLead, cell
+from mmbench.conditions import Curved, MeanCorrelation, RankLead, cell, positive
 from mmbench.forms import Above, Correlates
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.verdict import Published, judge
@@ -51,6 +51,14 @@ def test_a_printed_correlation_is_in_r_and_mixed_units_are_all_named() -> None:
     )
     assert judge(claim(Above("a", 0.5), published=tables), Published()).unit == "r"
     assert judge(claim(Above("a", "b"), published=tables), Published()).unit == "r and F1"
+
+
+def test_units_that_a_claim_scales_are_said_to_be_weighed() -> None:
+    a, b = (cell(FEW_SHOT, name, "set") for name in "ab")
+    units = {c: unit for term, unit in ((a, "points"), (b, "r")) for c in term.cells}
+    assert unit_of(positive(a * 0.01 - b), units) == "points and r, weighed by the claim"
+    assert unit_of(positive(a * 0.01), units) == "points"
+    assert unit_of(positive(a - b), units) == "points and r"
 
 
 def test_what_is_not_judged_has_no_unit() -> None:
