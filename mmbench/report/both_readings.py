@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mmbench.claims import CLAIMS
+from mmbench.claims.families import cells_asked
 from mmbench.claims.ledger import LEDGER
 from mmbench.claims.ledger.entry import Entry
 from mmbench.records.schema import Record, VerdictPart
@@ -41,7 +43,7 @@ class BothRow:
 
 @dataclass(frozen=True)
 class BothReadings:
-    """A study's table. ``entries`` are the places of the ledger where its settings differ between the readings."""
+    """A study's table. ``entries`` are the places of the ledger where its probes differ between the readings."""
 
     study: str
     rows: tuple[BothRow, ...]
@@ -65,7 +67,10 @@ def _table(study: str, verdicts: Iterable[VerdictPart]) -> BothReadings:
     sums = f"{len(found)} conclusions are judged under both readings: " + ", ".join(
         f"{counts[state]} {SUMMED[state]}" for state in order if counts[state]
     )
-    entries = tuple(entry for entry in LEDGER if entry.study == study and entry.probe)
+    judged = {verdict.claim for verdict in found}
+    asked = (cell for claim in CLAIMS if claim.id in judged for cell in cells_asked(claim, "measured"))
+    probes = {cell.protocol.probe for cell in asked}
+    entries = tuple(entry for entry in LEDGER if entry.probe in probes)
     return BothReadings(study, tuple(map(_row, found)), sums, entries)
 
 

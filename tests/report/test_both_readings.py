@@ -35,8 +35,20 @@ def test_each_study_has_its_table_and_decided_conclusions_come_first(make_record
     assert second.rows[1].paper == "supported, margin +4 [+1, +7]"
     assert second.rows[1].code == "refuted, margin +2 points [+0.5, +3]"
     assert second.rows[2].difference == "not tested: a cell has no spread"
-    assert {"D-07b", "D-08b"} <= {entry.code for entry in second.entries}
-    assert all(entry.study == "devillers2021" for entry in second.entries)
+    assert second.entries == ()
+
+
+def test_the_ledger_is_named_where_the_probes_of_the_claims_differ(make_record):
+    """Also of another study, whose protocols are asked for."""
+    ids = ("devillers2021-rsa-distance-order", "bielawski2022-mvsa-vision-clip-best", "matched2026-a-made-up-claim")
+    record = make_record(verdicts=tuple(both(claim, "supported", "refuted") for claim in ids))
+    mvsa, rsa, none = both_readings(record)
+    assert {entry.code for entry in mvsa.entries} == {"D-10", "D-11"}
+    assert {entry.code for entry in rsa.entries} == {"D-07a", "D-07b", "D-07c", "D-08b"}
+    assert none.entries == ()
+    for page in (render_markdown(record), render_html(record)):
+        assert page.count("The readings differ in D-") == 2
+        assert "differ in ;" not in page
 
 
 def test_pages_show_it_and_a_record_of_one_reading_has_none(make_record):
