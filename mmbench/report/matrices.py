@@ -62,7 +62,7 @@ def draw_matrices(record: Record, gather: Gather, folder: Path) -> Path:
         if digest != part.made_of.get("features"):
             raise BadRecord(
                 f"{part}: expected the features that the record was made from, {part.made_of.get('features')}, found "
-                f"{digest}; name the store and the bindings of that run"
+                f"{digest}; name the store of that run; one with roles bound on the command line cannot be drawn again"
             )
         matrices |= dict(zip(part.models, both, strict=True))
     folder.mkdir(parents=True, exist_ok=True)

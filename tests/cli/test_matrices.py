@@ -66,4 +66,6 @@ def test_the_figure_is_written_and_shown_on_the_page(saved, tmp_path, capsys):
 
 def test_features_of_another_run_are_refused(saved, tmp_path, capsys):
     assert main(["matrices", saved(lambda pair: "old"), "--out", str(tmp_path)]) == 1
-    assert "expected the features that the record was made from, old, found" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected the features that the record was made from, old, found" in said
+    assert "with roles bound on the command line cannot be drawn again" in said
