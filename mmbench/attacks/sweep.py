@@ -68,10 +68,9 @@ class Swept:
     """What a sweep found, by epsilon and image.
 
     ``classes`` int64 ``[epsilons, n]``: the class of the adversarial image, or of the clean one where there was no need
-    to attack. ``broken`` bool ``[epsilons, n]``: it is
-    another than the label or, in a targeted attack, the target. ``stuck`` bool ``[epsilons, n]``: the loss had no
-    gradient at all where the attack stood, so that it could not go on. ``images`` float ``[epsilons, n, 3, h, w]``,
-    where they were asked for.
+    to attack. ``broken`` bool ``[epsilons, n]``: it is another than the label or, in a targeted attack, the target.
+    ``stuck`` bool ``[epsilons, n]``: the loss had no gradient at all where the attack stood, or none that is finite, so
+    that it could not go on. ``images`` float ``[epsilons, n, 3, h, w]``, where they were asked for.
     """
 
     classes: Tensor
@@ -200,7 +199,8 @@ class _Run:
         loss = F.cross_entropy(scores[kept], wanted[of[kept]], reduction="sum")
         (slope,) = torch.autograd.grad(loss, here)
         slope = slope[kept]
-        dead = slope.flatten(1).abs().amax(dim=1) == 0
+        largest = slope.flatten(1).abs().amax(dim=1)
+        dead = ~((largest > 0) & largest.isfinite())
         if bool(dead.any()):
             rows = kept[dead]
             self.stuck[at[rows], of[rows]] = True

@@ -325,3 +325,19 @@ def test_the_images_given_stay_as_they_are_and_weights_gather_no_gradients():
     run(images, labels, "l2", logits=lambda given: layer(given.flatten(1)))
     assert torch.equal(images, kept)
     assert layer.weight.grad is None
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("rule", ["halving", "all", "alone"])
+def test_a_gradient_that_is_not_finite_stops_an_attack_and_is_no_success(norm, rule):
+    """Else a step along it makes pixels that are no numbers, whose class counts as wrong."""
+    images, labels, _ = drawn(0)
+
+    def logits(given):
+        return network()(given) + (given.flatten(1) * 0.0).square().sum(dim=1, keepdim=True).sqrt()
+
+    found = run(images, labels, norm, logits=logits, rule=rule)
+    again = run(images, labels, norm, steps=0, rule=rule)  # the random start alone
+    assert torch.equal(found.broken, again.broken)
+    assert bool((found.stuck.any(dim=0) | found.broken[-1]).all())
+    assert not bool(has_gradient(logits, images, labels).any())
