@@ -63,7 +63,7 @@ def planted_scores(
     A latent normal score is the sum of an example's difficulty, a trial's luck and the cell's own noise, with the given
     shares of variance; the outcome says whether it falls below the quantile of the mean. Difficulty and luck are shared
     by all cells of the dataset but for the part ``own``. ``metric`` names the metric of each cell, whose outcomes must
-    lie in [0, 1].
+    lie in [0, 1]; of a mean below 0, which a correlation may have, they are 0 or -1.
     """
     from scipy.special import ndtri
 
@@ -81,8 +81,8 @@ def planted_scores(
         latent = shared[cell.dataset] + (effects(own) if own else 0.0)
         latent += rng.standard_normal((trials, examples), np.float32) * np.sqrt(1 - example_share - trial_share)
         name = metric(cell)
-        hit = latent < ndtri(np.clip(mean / METRICS.get(name).scale, 0.0, 1.0))
-        out[cell] = Scores(hit.astype(np.float32), name, f"planted {cell.dataset}", chance=0.0)
+        hit = latent < ndtri(np.clip(abs(mean) / METRICS.get(name).scale, 0.0, 1.0))
+        out[cell] = Scores(np.copysign(hit, mean, dtype=np.float32), name, f"planted {cell.dataset}", chance=0.0)
     return out
 
 

@@ -184,7 +184,7 @@ def test_the_mean_of_several_seeds_moves_less() -> None:
 def test_sizes_have_the_seeds_of_the_table() -> None:
     known = [size for size in SIZES if size.ways]
     assert len(known) > len(SIZES) / 2
-    assert {len(size.ways) for size in known} == {9}
+    assert {len(size.ways) for size in known} == {14}
     assert all(np.linalg.norm(size.ways) == pytest.approx(1.0) for size in known)
     clustering = next(size for size in SIZES if (size.family, size.dataset) == ("spectral", "mnist"))
     assert clustering.margin() == pytest.approx(3 * 100 * clustering.sd, rel=0.01)

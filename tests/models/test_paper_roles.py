@@ -46,7 +46,7 @@ PREPROCESSED = {
 CAPTIONS = ["a photo of a tench", "a photo of a cock, male of the domestic fowl", "a photo of an axolotl"]
 PAPER = load_lineup("paper")
 IMAGE_ROLES = [role for role, binding in PAPER.models.items() if binding.entry.modality == "image"]
-TEXT_ROLES = [role for role in PAPER.models if role not in IMAGE_ROLES]
+TEXT_ROLES = [role for role in PAPER.models if role not in (*IMAGE_ROLES, "free_words")]  # which is no encoder
 # Lineups that bind some of these roles otherwise.
 CHANGED = {"paper_224": ("rn50", "bit_m"), "paper_hub_robust": ("ar_l2", "ar_li4", "ar_li8")}
 
@@ -90,7 +90,7 @@ def resnet(state):
     """torchvision's own ResNet-50 up to its pooling, with nothing of mmbench in it."""
     import torchvision
 
-    module = torchvision.models.resnet50(weights=None, num_classes=10)
+    module = torchvision.models.resnet50(weights=None)
     missing = module.load_state_dict(state, strict=False).missing_keys
     assert all(key.startswith("fc.") for key in missing)
     module.fc = torch.nn.Identity()

@@ -17,7 +17,7 @@ MODELS = ("bit_m", "clip", "clip_t", "rn50")
 
 def test_the_weights_are_here_and_small():
     assert set(MODELS) <= set(weight_files.shipped())
-    assert sum(card["size"] for card in zoo.cards()) < 40_000_000
+    assert sum(card["size"] for card in zoo.cards()) < 70_000_000
 
 
 def test_weights_and_recipes_have_not_parted():
