@@ -250,11 +250,16 @@ def _films(home: Path, file: str, label: str, folders: Sequence[str], seed: int)
     table(home / file, rows)
 
 
+ATTACKED = (0.001, 0.01, 0.05, 0.25, 0.75, 2.0)  # the epsilons that claims ask for
+
+
 def _lineup(folder: Path) -> Path:
     from mmbench.datasets import specs
     from mmbench.lineups import load_lineup
 
     lines = ["[lineup]", 'name = "paper_in_small"', 'extends = "paper"']
+    lines += ["[reduced.attack_sweep]", "images = 1", "steps = 1", f"epsilon = {[0.0, *ATTACKED]}"]
+    lines += ["[reduced.attack_checks]", "images = 1", "steps = 1", "[reduced.transfer]", "images = 1", "steps = 1"]
     for role, binding in load_lineup("paper").datasets.items():
         if role in WORDS:
             lines += [
