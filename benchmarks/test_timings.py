@@ -73,13 +73,14 @@ def against(benchmark, arrays, lines):
         benchmark.extra_info |= {"against": library, "against_s": best}
         if benchmark.stats is not None:  # --benchmark-disable leaves none
             benchmark.extra_info["ratio"] = best / benchmark.stats.stats.min
-            lines.append(
-                f"{name:11} {benchmark.stats.stats.min:8.3f} s   {library:45} {best:8.3f} s   "
-                f"ratio {benchmark.extra_info['ratio']:5.1f}"
-            )
+            lines.append(_line(name, benchmark.stats.stats.min, library, best))
         return ours, theirs
 
     return compare
+
+
+def _line(name: str, ours: float, reference: str, theirs: float) -> str:
+    return f"{name:11} {ours:8.3f} s   {reference:45} {theirs:8.3f} s   ratio {theirs / ours:5.1f}"
 
 
 def _seconds(work) -> float:
@@ -102,8 +103,7 @@ def test_extraction(benchmark, lines):
     if benchmark.stats is not None:
         fastest = benchmark.stats.stats.min
         benchmark.extra_info |= {"ratio": best / fastest, "images_per_second": len(rows) / fastest}
-        what = "one image at a time"
-        lines.append(f"{'extraction':11} {fastest:8.3f} s   {what:45} {best:8.3f} s   ratio {best / fastest:5.1f}")
+        lines.append(_line("extraction", fastest, "one image at a time", best))
     assert ours.shape == (256, encoder.dim)
 
 
@@ -146,8 +146,7 @@ def test_few_shot(benchmark, lines):
     if benchmark.stats is not None:
         fastest = benchmark.stats.stats.min
         benchmark.extra_info["ratio"] = best / fastest
-        what = "encoding for every draw, as the authors do"
-        lines.append(f"{'few-shot':11} {fastest:8.3f} s   {what:45} {best:8.3f} s   ratio {best / fastest:5.1f}")
+        lines.append(_line("few-shot", fastest, "encoding for every draw, as the authors do", best))
     assert (np.array(ours) == np.array(theirs)).mean() > 0.999
 
 
@@ -308,7 +307,7 @@ def test_rdm(benchmark, lines):
             times = [(_seconds(lambda spread=spread: ours(spread)), _seconds(rival)) for _ in range(5)][1:]
             mine, theirs = (min(column) for column in zip(*times, strict=True))
             benchmark.extra_info[f"ratio to {name}"] = theirs / mine
-            lines.append(f"{'rdm':11} {mine:8.3f} s   {name:45} {theirs:8.3f} s   ratio {theirs / mine:5.1f}")
+            lines.append(_line("rdm", mine, name, theirs))
     result = benchmark.pedantic(ours, ("by_dimension",), rounds=1)
     np.testing.assert_allclose(result, numpy_broadcast(), rtol=1e-4)
 
@@ -350,8 +349,7 @@ def test_attack_sweep(benchmark, lines, norm):
     if benchmark.stats is not None:
         fastest = (benchmark.stats.stats.min + before) / 2  # before and after foolbox, so that load counts for both
         benchmark.extra_info["ratio"] = best / fastest
-        name, what = f"sweep {norm}", f"foolbox {kind.__name__}, {len(epsilons)} epsilons"
-        lines.append(f"{name:11} {fastest:8.3f} s   {what:45} {best:8.3f} s   ratio {best / fastest:5.1f}")
+        lines.append(_line(f"sweep {norm}", fastest, f"foolbox {kind.__name__}, {len(epsilons)} epsilons", best))
 
 
 def _classifier():

@@ -42,8 +42,7 @@ EXAMPLE_SHARE, OWN = 0.6, 0.5
 ENDS = (0.002, 0.998)  # of true means
 FIELDS = ("value", "se", "down", "up", "third", "df")  # of an estimate: what its p-values follow from
 OUTCOMES: tuple[Decided, ...] = ("pass", "inconclusive", "fail")
-HOUSE = Path(__file__).resolve().parents[2]
-RUNS = HOUSE / "reports" / "runs"
+RUNS = Path(__file__).resolve().parents[2] / "reports" / "runs"
 Array = NDArray[np.float64]
 Settle = Callable[[Array, Array], Sequence[Decided]]
 Gains = Callable[[Seeds, Sequence[Seeds]], stats.Contrasts]
@@ -54,8 +53,7 @@ class Size:
     """A cell to plant; ``mean``, ``chance`` and ``spread`` over trials are shares (0 to 1), ``family`` its probe.
 
     ``sd`` between seeds is a share too; the gate's margin follows it where the base has it on record (``recorded``).
-    ``ways`` are the directions in which the table's seeds moved this cell, of
-    length 1, or none where the cell moves by itself.
+    ``ways`` are the directions in which the table's seeds moved this cell, of length 1; none where it moves by itself.
     """
 
     family: str
