@@ -3,9 +3,9 @@
 A base and a candidate role with as many cells, trials and examples, the same means and the same spread over trials, as
 the role with the most cells of a record. Outcomes are 0 or 1 by the latent model of ``planted_scores``: examples
 differ in difficulty, trials in luck, and half of both is a model's own. Two trainings of one recipe differ truly: the
-mean of each cell moves with the standard deviation between seeds that the table (``mmbench.lineups.seed_table``) has for
-it, and cells move together as its seeds did. A cell that is not in the table moves by itself, with the mean variance of
-its probe and metric. A loss takes no cell below chance.
+mean of each cell moves with the standard deviation between seeds in the table (``mmbench.lineups.seed_table``), and
+cells move together as its seeds did. A cell that is not in the table moves by itself, with the mean variance of its
+probe and metric. A loss takes no cell below chance.
 """
 
 from __future__ import annotations
