@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from mmbench.errors import MissingAsset, UnknownCode
 from mmbench.imports import last_change, require_as_imported
 from mmbench.program.kept import Kept
-from mmbench.program.text import PACKAGE, Template, template
+from mmbench.program.text import PACKAGE, Template, parsed, template
 
 ROOT = Path(__file__).parents[1]
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -179,7 +179,7 @@ def programs(
 def _imported(text: str) -> frozenset[str]:
     """The first names of the modules that a module imports, relative imports left out. Raises SyntaxError."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.Import):
             found.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -27,12 +28,23 @@ _FLAG = "TYPE_CHECKING"
 _ANNOTATING = frozenset({"__future__", "typing", "typing_extensions", "collections.abc", "numpy.typing"})
 _LEFT_OUT = frozenset({"type_comment", "type_ignores", "kind", "ctx"})
 
+_PARSING = threading.Lock()
 _MARK = "\0"  # never in a text: repr writes it as an escape
 
 
 def canonical(source: str) -> str:
     """A module's text; equal texts mean equal programs, given that what they import is equal. Raises SyntaxError."""
     return template(source).filled(lambda module, name: name)
+
+
+def parsed(source: str) -> ast.Module:
+    """``ast.parse`` for several threads. Raises SyntaxError.
+
+    One thread at a time: CPython 3.11 counts the depth of the tree once for all threads, and raises SystemError when
+    a callback of the garbage collector lets another thread parse meanwhile.
+    """
+    with _PARSING:
+        return ast.parse(source)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ def template(
     ``within`` is the package of the module, to which relative imports refer; ``tops`` are the packages whose modules
     may move. Raises SyntaxError.
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     if edit is not None:
         edit(tree)
     _Stripped(tree).visit(tree)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 import mmbench
 from mmbench.program import canonical
 from mmbench.program.names import rename_locals
+from mmbench.program.text import parsed
 
 MODULES = sorted(Path(mmbench.__file__).parent.rglob("*.py"))
 SOURCE = '''
@@ -253,3 +258,23 @@ def test_a_renamed_program_does_the_same():
     exec(PROGRAM, plain)
     exec(written.replace("$", "renamed_"), renamed)
     assert plain["result"] == renamed["result"]
+
+
+def test_several_threads_parse_while_the_collector_calls_back():
+    texts = [path.read_text() for path in MODULES[:24]] * 4
+
+    def yields(phase, info):
+        time.sleep(0)
+
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    gc.callbacks.append(yields)
+    gc.set_threshold(20)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            trees = list(pool.map(parsed, texts))
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(yields)
+    assert [ast.unparse(tree) for tree in trees[:24]] == [ast.unparse(ast.parse(text)) for text in texts[:24]]
