@@ -15,10 +15,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import io
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +78,10 @@ def wordnet(folder: Path) -> Hypernyms:
     class Reader(WordNetCorpusReader):
         def map_wn(self, version: str = "wordnet") -> None:
             """Of several versions of WordNet none is compared."""
+
+        def open(self, file: str) -> Any:
+            """The file from memory: nltk keeps data files open and never closes them."""
+            return nltk.data.SeekableUnicodeStreamReader(io.BytesIO((folder / file).read_bytes()), self.encoding(file))
 
     if str(folder) not in nltk.data.path:
         nltk.data.path.append(str(folder))  # nltk reads no other folder

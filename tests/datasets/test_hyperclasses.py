@@ -1,5 +1,7 @@
 """Classes of one word: the rule of the paper on WordNet's format, and what cannot be merged."""
 
+import gc
+import io
 import os
 from pathlib import Path
 
@@ -76,6 +78,16 @@ def test_files_with_other_line_ends_are_refused(tmp_path):
     (folder / "data.noun").write_bytes(data.replace(b"\n", b"\r\n"))
     with pytest.raises(BadDataset, match=r"do not belong together at 'great white shark'; line ends must be"):
         one_word("great white shark", wordnet(folder))
+
+
+def test_no_file_stays_open(tmp_path):
+    def opened():
+        return {id(each) for each in gc.get_objects() if isinstance(each, io.FileIO) and not each.closed}
+
+    before = opened()
+    above = wordnet(paper_words.wordnet(tmp_path))
+    assert one_word("great white shark", above) == "shark"
+    assert opened() <= before
 
 
 @pytest.mark.skipif(not WORDNET, reason="$MMBENCH_WORDNET names no folder of WordNet 3.0")
