@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Scores:
         if halves.ndim != 1 or len(halves) < 2 or not np.isfinite(halves).all():
             raise BadScores(f"expected a finite mean outcome for each of 2 halves or more, got {halves!r}")
 
-    @property
+    @cached_property
     def definition(self) -> Metric:
         """The metric by its name."""
         return METRICS.get(self.metric)
@@ -81,17 +82,22 @@ class Scores:
         """From outcomes to the printed unit (100 for accuracy in percent)."""
         return self.definition.scale
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Mean over trials and examples, in the metric's unit."""
         return float(self.outcomes.mean(dtype=np.float64)) * self.scale
 
-    @property
+    @cached_property
     def by_trial(self) -> NDArray[np.float64]:
         """Mean over examples of each trial, in the metric's unit."""
         return self.outcomes.mean(axis=1, dtype=np.float64) * self.scale
 
-    @property
+    @cached_property
+    def spread(self) -> float | None:
+        """Standard deviation of ``by_trial``; None for a single trial."""
+        return float(self.by_trial.std(ddof=1)) if self.trials > 1 else None
+
+    @cached_property
     def sample(self) -> stats.Sample:
         """The outcomes with all that says how far they are independent."""
         metric = self.definition

@@ -27,6 +27,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.stats.redrawn import share
+
 Array = NDArray[np.float64]
 Method = Literal["pearson", "spearman"]
 Indices = tuple[int, ...]
@@ -106,6 +108,7 @@ class Correlated:
     parts: tuple[Pairs, ...]
     threshold: float = 0.0
     sign: Literal[1, -1] = 1
+    _found: dict[float, float] = field(default_factory=dict, repr=False)
     _lows: dict[float, float] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -115,7 +118,9 @@ class Correlated:
 
     def p_above(self, limit: float = 0.0) -> float:
         """One-sided p-value of "the margin exceeds ``limit``"; at least 0.5 when the margin seen does not."""
-        p = max(self._p_values(limit))
+        if limit not in self._found:
+            self._found[limit] = max(self._p_values(limit))
+        p = self._found[limit]
         return p if self.value > limit else max(p, 0.5)
 
     def p_below(self, limit: float = 0.0) -> float:
@@ -138,46 +143,56 @@ class Correlated:
         while above - below > FINENESS:
             if not below < middle < above:
                 middle = (below + above) / 2
-            if any(p > level for p in self._p_values(middle)):
-                above = middle
-            else:
+            if self._sure(middle, level):
                 below = middle
+            else:
+                above = middle
         return float(below)
 
-    def _p_values(self, limit: float) -> Iterator[float]:
-        """The p-value by each of the nulls that may be the true one."""
+    def _sure(self, limit: float, level: float) -> bool:
+        """Whether no null gives a p-value above ``level``, without more work than that takes."""
+        if limit in self._found:
+            return self._found[limit] <= level
+        return all(p <= level for p in self._p_values(limit, level))
+
+    def _p_values(self, limit: float, enough: float = 1.0) -> Iterator[float]:
+        """The p-value by each of the nulls that may be the true one; above ``enough`` it may be anything above it."""
+        draws = len(self.noise)
         for way, margins in self._ways:
             means = self._reach(way, margins, limit)
             if means is None:  # none near, or none to find: two pairs always correlate perfectly
-                yield self._share(~(self._margins(self.values, redrawn=True) > limit))
+                yield share(lambda some: ~(self._margins(self.values, {}, some) > limit), draws, enough)
                 continue
             for scales in ({}, self._scales(means)):
-                yield self._share(~(self._margins(means, scales, redrawn=True) < self.value - DUST))
 
-    def _share(self, hits: NDArray[np.bool_]) -> float:
-        return float((np.count_nonzero(hits) + 1) / (len(hits) + 1))
+                def as_high(
+                    some: slice, means: Array = means, scales: dict[Indices, float] = scales
+                ) -> NDArray[np.bool_]:
+                    return ~(self._margins(means, scales, some) < self.value - DUST)
+
+                yield share(as_high, draws, enough)
 
     @cached_property
     def _mirrored(self) -> Correlated:
-        return replace(self, sign=-1 if self.sign > 0 else 1, _lows={})
+        return replace(self, sign=-1 if self.sign > 0 else 1, _found={}, _lows={})
 
     @cached_property
     def _lists(self) -> tuple[Indices, ...]:
         return tuple(dict.fromkeys(terms for part in self.parts for terms in (part.xs, part.ys)))
 
-    def _margins(self, means: Array, scales: dict[Indices, float] | None = None, redrawn: bool = False) -> Array:
-        """The margin at ``[..., terms]`` means, or at redraws around them; scaling a list divides its noise."""
+    def _margins(self, means: Array, scales: dict[Indices, float] | None = None, redrawn: slice | None = None) -> Array:
+        """The margin at ``[..., terms]`` means, or at these redraws around them; scaling a list divides its noise."""
         # Terms first: numpy adds up a long last axis much faster than a short one.
         at, seen = np.moveaxis(means, -1, 0), {}
         for part in self.parts:
             for terms in (part.xs, part.ys):
                 if (terms, part.method) not in seen:
                     x = at[list(terms)]
-                    if redrawn:
-                        x = x[..., None] + self._noise[list(terms)] / (scales or {}).get(terms, 1.0)
+                    if redrawn is not None:
+                        x = x[..., None] + self._noise[list(terms), redrawn] / (scales or {}).get(terms, 1.0)
                     seen[terms, part.method] = _standard(_ranks(x) if part.method == "spearman" else x)
         each = [_product(seen[p.xs, p.method], seen[p.ys, p.method]) for p in self.parts]
-        return self.sign * (np.sum(each, axis=0) / len(each) - self.threshold)
+        return self.sign * (sum(each[1:], each[0]) / len(each) - self.threshold)
 
     @cached_property
     def _noise(self) -> Array:

@@ -41,13 +41,15 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.errors import BadScores
 from mmbench.stats.blocks import TOGETHER, Block, Group
 from mmbench.stats.estimates import Array, Estimate
-from mmbench.stats.grouped import Grouping, shared_grouping
+from mmbench.stats.grouped import Grouping, grouping
 from mmbench.stats.halves import over_halves
 from mmbench.stats.joint import Joint
 from mmbench.stats.pools import over_fresh_pools
@@ -82,6 +84,21 @@ class Sample:
     halves: NDArray | None = None
     pool: float | None = None
 
+    @cached_property
+    def by_example(self) -> Array:
+        """The mean over trials of each example, ``[examples]``, scaled."""
+        return self.scale * self.outcomes.mean(axis=0, dtype=np.float64)
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean over trials and examples, scaled."""
+        return float(self.scale * self.outcomes.mean(dtype=np.float64))
+
+    @cached_property
+    def grouping(self) -> Grouping | None:
+        """What is summed together where examples are grouped."""
+        return None if self.groups is None else grouping(self.groups)
+
 
 @one_blas_thread()
 def crossed(samples: Sequence[Sample]) -> Joint:
@@ -90,7 +107,7 @@ def crossed(samples: Sequence[Sample]) -> Joint:
     A cell with one trial adds no trial component, one with one example no example component but the floor: what cannot
     be estimated is left out, and the caller says so.
     """
-    means = np.array([s.scale * s.outcomes.mean(dtype=np.float64) for s in samples])
+    means = np.array([s.mean for s in samples])
     by_block: dict[tuple[Hashable, int], list[int]] = {}
     for index, sample in enumerate(samples):
         by_block.setdefault((sample.examples, sample.outcomes.shape[1]), []).append(index)
@@ -101,7 +118,7 @@ def crossed(samples: Sequence[Sample]) -> Joint:
     for cells in by_block.values():
         at = np.array(cells)
         own = [samples[i] for i in cells]
-        shared = shared_grouping([sample.groups for sample in own])
+        shared = _shared_grouping(own)
         blocks.append(_block(own, factors[at], at, widths[at], pseudo[at], shared))
     ends = np.sort(factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples]).reshape(-1, 2), axis=1)
     limits = np.where(pseudo[:, None], ends, [-np.inf, np.inf]) if pseudo.any() else None
@@ -125,9 +142,8 @@ def _block(
     shared: Grouping | None,
 ) -> Block:
     """Cells on the same examples; ``shared`` says which examples were made from one thing."""
-    outcomes = [sample.outcomes for sample in samples]
-    n = outcomes[0].shape[1]
-    rows, groups = _components(outcomes, scales, cells, shared)
+    n = samples[0].outcomes.shape[1]
+    rows, groups = _components(samples, scales, cells, shared)
     share = dict(zip(cells.tolist(), (sample.pool for sample in samples), strict=True))
     groups = tuple(over_fresh_pools(group, [share[int(cell)] for cell in group.cells]) for group in groups)
     centred = rows - rows.mean(axis=1, keepdims=True)
@@ -140,36 +156,50 @@ def _block(
     return Block(cells, shared.covariance(centred), shared.df, n, widths, pseudo, groups, moves, alone, halves)
 
 
+def _shared_grouping(samples: Sequence[Sample]) -> Grouping | None:
+    """The grouping of cells on the same examples; None where none has groups.
+
+    What one of them says holds for all. Raises BadScores where two say different things.
+    """
+    found = [(sample, sample.groups) for sample in samples if sample.groups is not None]
+    for _, groups in found[1:]:
+        if groups is not found[0][1] and not np.array_equal(groups, found[0][1]):
+            raise BadScores(
+                f"cells on the same {len(groups)} examples differ in what these were made from; measure them on "
+                "one dataset, or give both datasets the same groups"
+            )
+    return found[0][0].grouping if found else None
+
+
 def _components(
-    outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], shared: Grouping | None
+    samples: list[Sample], scales: Array, cells: NDArray[np.intp], shared: Grouping | None
 ) -> tuple[Array, tuple[Group, ...]]:
     """Example means ``[cells, examples]``, and the cells' groups by number of trials."""
-    n = outcomes[0].shape[1]
     groups: dict[int, list[int]] = {}
-    for position, x in enumerate(outcomes):
-        groups.setdefault(x.shape[0], []).append(position)
-    example_means = np.empty((len(outcomes), n))
+    for position, sample in enumerate(samples):
+        groups.setdefault(sample.outcomes.shape[0], []).append(position)
+    example_means = np.empty((len(samples), samples[0].outcomes.shape[1]))
     made = []
     for trials, members in groups.items():
-        group, rows = _group([outcomes[i] for i in members], scales[members], cells[members], trials, shared)
+        group, rows = _group([samples[i] for i in members], scales[members], cells[members], trials, shared)
         example_means[members] = rows
         made.append(group)
     return example_means, tuple(made)
 
 
 def _group(
-    outcomes: list[NDArray], scales: Array, cells: NDArray[np.intp], trials: int, shared: Grouping | None
+    samples: list[Sample], scales: Array, cells: NDArray[np.intp], trials: int, shared: Grouping | None
 ) -> tuple[Group, Array]:
     """Trial and residual covariances of the cells' means, and their example means ``[cells, examples]``."""
-    size, n = len(outcomes), outcomes[0].shape[1]
-    by_example = np.stack([scale * x.mean(axis=0, dtype=np.float64) for x, scale in zip(outcomes, scales, strict=True)])
+    by_example = np.stack([sample.by_example for sample in samples])
+    size, n = by_example.shape
     means = by_example.mean(axis=1)
     residual, alone = np.zeros((2, size, size))
     by_trial = np.empty((size, trials))
     some = max(TOGETHER // (size * n), 1)
     for first in range(0, trials if trials > 1 else 0, some):
         part = slice(first, first + some)
-        rows = np.stack([x[part] for x in outcomes], dtype=np.float64) * scales[:, None, None]
+        rows = np.stack([sample.outcomes[part] for sample in samples], dtype=np.float64) * scales[:, None, None]
         by_trial[:, part] = rows.mean(axis=2)
         rows -= by_example[:, None]
         rows -= rows.mean(axis=2, keepdims=True)

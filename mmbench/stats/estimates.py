@@ -10,6 +10,7 @@ that never changes the sign of a bound, and so no verdict.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -77,19 +78,7 @@ class Estimate:
 
     def bound(self, level: float) -> float:
         """The one-sided confidence bound: lower for ``level`` < 0.5 (0.05: 95 % of bounds lie below the truth)."""
-        if self.exact:
-            return self.value
-        if not math.isfinite(self.se) or level <= 0 or level >= 1:
-            return math.copysign(math.inf, level - 0.5)
-        if math.isfinite(self.most - self.least) and self.se > 0:
-            z, scale = (float(x) for x in _transformed(self.value, self.least, self.most))
-            middle, half = (self.least + self.most) / 2, (self.most - self.least) / 2
-            return middle + half * math.tanh(z + self.se / scale * float(student_quantile(self.df, level)))
-        if level < 0.5:
-            low = self.value - tails.distance(level, self.se**2, self.third, self.down, self.df)
-            return max(low, min(self.lowest, self.value, 0.0))
-        high = self.value + tails.distance(1 - level, self.se**2, -self.third, self.up, self.df)
-        return min(high, max(self.highest, self.value, 0.0))
+        return float(_bound(self, level))
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """The two-sided interval of that confidence."""
@@ -126,6 +115,10 @@ class Contrasts:
     def __getitem__(self, index: int) -> Estimate:
         return Estimate(*(float(getattr(self, name)[index]) for name in Estimate.__dataclass_fields__))
 
+    def __iter__(self) -> Iterator[Estimate]:
+        columns = (getattr(self, name).tolist() for name in Estimate.__dataclass_fields__)
+        return map(Estimate, *columns)
+
     def p_above(self) -> Array:
         """One-sided p-values of ``value > 0``; 1 where the spread is unknown."""
         return _p_above(self)
@@ -133,6 +126,10 @@ class Contrasts:
     def p_below(self) -> Array:
         """One-sided p-values of ``value < 0``; 1 where the spread is unknown."""
         return _p_above(mirrored(self))
+
+    def bound(self, level: float) -> Array:
+        """One-sided confidence bounds, as of an ``Estimate``."""
+        return _bound(self, level)
 
 
 def mirrored(of: Both) -> Both:
@@ -163,6 +160,25 @@ def _p_above(of: Estimate | Contrasts) -> Array:
         null = np.arctanh(np.clip(-(least + most) / (most - least), -1.0, 1.0))
     fisher = _special().stdtr(np.minimum(of.df, tails.MOST_DF), -(z - null) * scale / scaled)
     return np.where(bounded, fisher, p)
+
+
+def _bound(of: Both, level: float) -> Array:
+    """Lower one-sided bounds for ``level`` up to 0.5, else upper ones: where ``_p_above`` is ``level``."""
+    if level > 0.5:
+        return -_bound(mirrored(of), 1 - level)
+    value, se, least, most = (np.asarray(x, dtype=np.float64) for x in (of.value, of.se, of.least, of.most))
+    exact = (se == 0) & (np.asarray(of.down) == 0) & (np.asarray(of.up) == 0)
+    known = np.isfinite(se) & (level > 0)
+    se = np.where(known, se, 1.0)
+    low = value - tails.distance(level, se**2, of.third, of.down, of.df)
+    low = np.maximum(low, np.minimum(np.minimum(of.lowest, value), 0.0))
+    bounded = np.isfinite(most - least) & (se > 0)
+    if bounded.any():
+        least, most = np.where(bounded, least, -1.0), np.where(bounded, most, 1.0)
+        z, scale = _transformed(np.where(bounded, value, 0.0), least, most)
+        moved = np.tanh(z + se / scale * student_quantile(of.df, level))
+        low = np.where(bounded, (least + most) / 2 + (most - least) / 2 * moved, low)
+    return np.where(exact, value, np.where(known, low, -np.inf))
 
 
 def _transformed(value: ArrayLike, least: ArrayLike, most: ArrayLike) -> tuple[Array, Array]:

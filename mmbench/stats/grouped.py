@@ -22,13 +22,12 @@ Steigerwald 2017, for groups whose members are the same), which is G - 1 for gro
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.errors import BadScores
 from mmbench.stats.estimates import Array
 
 
@@ -106,20 +105,3 @@ def _units(things: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.intp], N
         there = (keys >= 0).all(axis=1)
         if there.any():
             yield size, rows[there], np.unique(keys[there], axis=0, return_inverse=True)[1].ravel()
-
-
-def shared_grouping(groups: Sequence[NDArray[np.int64] | None]) -> Grouping | None:
-    """The grouping of cells on the same examples; None where none has groups.
-
-    What one of them says holds for all. Raises BadScores where two say different things.
-    """
-    found = [one for one in groups if one is not None]
-    if not found:
-        return None
-    for other in found[1:]:
-        if other is not found[0] and not np.array_equal(other, found[0]):
-            raise BadScores(
-                f"cells on the same {len(found[0])} examples differ in what these were made from; measure them on one "
-                "dataset, or give both datasets the same groups"
-            )
-    return grouping(found[0])

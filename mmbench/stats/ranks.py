@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.stats.estimates import Array
+from mmbench.stats.redrawn import share
 
 NEAR = (0.0, 2.0)  # standard errors within which comparisons are taken as ties
 DUST = 1e-9
@@ -129,7 +130,7 @@ class Ranked:
         if most in self._found:
             return self._found[most] <= level
         ways = len(self._counts)
-        return any(all(ways * share <= level for share in self._shares(c, most)) for c in self._counts)
+        return any(all(ways * p <= level for p in self._shares(c, most, level / ways)) for c in self._counts)
 
     @cached_property
     def _errors(self) -> Array:
@@ -158,8 +159,11 @@ class Ranked:
             return [np.flatnonzero(np.concatenate([every, every]))]
         return [np.flatnonzero(np.concatenate(way)) for way in ((every, every), (every, behind), (ahead, every))]
 
-    def _shares(self, counted: NDArray[np.intp], most: int) -> Iterator[float]:
-        """By null, the share of redraws as far away, where comparisons that are not ``counted`` are taken as false."""
+    def _shares(self, counted: NDArray[np.intp], most: int, enough: float = 1.0) -> Iterator[float]:
+        """By null, the share of redraws as far away, where comparisons that are not ``counted`` are taken as false.
+
+        A share above ``enough`` may be given as anything above it.
+        """
         scores = self._scores(self.values)[:, counted]
         seen = float(distance(scores[None], most)[0])
         if seen <= 0:
@@ -168,9 +172,12 @@ class Ranked:
         for near in NEAR:
             turned = np.zeros(self._errors.shape, dtype=bool)
             turned[:, counted] = _turned(np.where(scores >= near, scores, 0.0), most) | (np.abs(scores) < near)
-            redrawn = self._redrawn[:, :, counted] + self._scores(self._tied(turned))[:, counted]
-            hits = np.count_nonzero(distance(redrawn, most, seen) >= seen - DUST)
-            yield float((hits + 1) / (len(redrawn) + 1))
+            null = self._scores(self._tied(turned))[:, counted]
+
+            def as_far(draws: slice, null: Array = null) -> NDArray[np.bool_]:
+                return distance(self._redrawn[draws, :, counted] + null, most, seen) >= seen - DUST
+
+            yield share(as_far, len(self.noise), enough)
 
     def _tied(self, turned: NDArray[np.bool_]) -> Array:
         """The means with ``first`` and ``second`` each tied with the models of its ``turned`` comparisons."""

@@ -18,12 +18,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.stats.estimates import Array
 
+FIRST = 250  # redraws of the first look at a share; each next one takes as many as all before it
 SCALES = np.sqrt([0.5, 0.7, 1.0, 1.4, 2.0])  # of the noise's standard deviation
 ENOUGH = 10  # redraws on the rarer side, for a share to tell how it changes with the scale
 FINENESS = 1e-3  # of a bound, relative to the range of the margins
+
+
+def share(hits: Callable[[slice], NDArray[np.bool_]], draws: int, enough: float = 1.0) -> float:
+    """The share of ``draws`` redraws that are hits, one more counted among both: a p-value.
+
+    ``hits`` says which of a slice of them are. Counting ends when the share is above ``enough``, and what was counted
+    until then is given.
+    """
+    count, done = 0, 0
+    while done < draws and (count + 1) / (draws + 1) <= enough:
+        end = draws if enough >= 1 else min(max(2 * done, FIRST), draws)
+        count += int(np.count_nonzero(hits(slice(done, end))))
+        done = end
+    return (count + 1) / (draws + 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,8 +22,6 @@ may be chance, and a correction supported up to 9 % of true nulls where two exam
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -46,15 +44,10 @@ def p_value(value: ArrayLike, variance: ArrayLike, third: ArrayLike, event: Arra
     return np.where(np.isinf(size), 1.0, _special().stdtr(df, -_straightened(t, skew)))
 
 
-def distance(level: float, variance: float, third: float, event: float, df: float) -> float:
+def distance(level: float, variance: ArrayLike, third: ArrayLike, event: ArrayLike, df: ArrayLike) -> Array:
     """How far below the estimate its lower bound lies, where ``p_value`` equals ``level``; arguments as there."""
-    total = variance + event**2
-    if total == 0:
-        return 0.0
-    size = math.sqrt(total)
-    skew = (third - event**3) / size / size / size
-    df *= (total / variance) ** 2 if variance > 0 else 1.0
-    return size * _skewed(-float(_special().stdtrit(min(df, MOST_DF), level)), skew)
+    size, skew, df = _with_event(variance, third, event, df)
+    return size * _skewed(-_special().stdtrit(df, level), skew)
 
 
 def _with_event(variance: ArrayLike, third: ArrayLike, event: ArrayLike, df: ArrayLike) -> tuple[Array, Array, Array]:
@@ -75,12 +68,10 @@ def _straightened(t: Array, skew: Array) -> Array:
     return np.where(skew < -NONE, z, t)
 
 
-def _skewed(z: float, skew: float) -> float:
+def _skewed(z: Array, skew: Array) -> Array:
     """The inverse of ``_straightened``."""
-    if not skew < -NONE:
-        return z
-    s = -skew
-    return float(((1 - s**2 / 9 + s * z / 3) ** 3 - 1 + s**2) / s)
+    s = np.where(skew < -NONE, -skew, 1.0)
+    return np.where(skew < -NONE, ((1 - s**2 / 9 + s * z / 3) ** 3 - 1 + s**2) / s, z)
 
 
 def _special():  # type: ignore[no-untyped-def]

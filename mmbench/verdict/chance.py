@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmbench.conditions import Coefficient, Leaf, Margin
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, Protocol
 from mmbench.scores import Scores, joint
 from mmbench.stats import LEVEL, Joint
 
@@ -62,16 +62,23 @@ class Floors:
         if self._by_chance[cell]:
             return CHANCE
         if cell not in self.by_untrained:
-            self.by_untrained[cell] = self._not_better_than_untrained(cell)
+            self._compare_with_untrained()
         return UNTRAINED if self.by_untrained[cell] else ""
 
-    def _not_better_than_untrained(self, cell: Cell) -> bool:
-        twin = self.untrained(cell) if self.untrained else None
-        own = self.scores[cell]
-        if twin is None or twin.metric != own.metric:
-            return False
-        sign = _sign(own)
-        return joint([own, twin]).contrasts([[sign, -sign]])[0].p_above() > LEVEL
+    def _compare_with_untrained(self) -> None:
+        """Fill ``by_untrained``; cells of one protocol on one dataset at a time, each in a contrast with its twin."""
+        alike: dict[tuple[Protocol, str], dict[Cell, tuple[Scores, Scores]]] = {}
+        for cell, own in self.scores.items():
+            if cell not in self.by_untrained:
+                self.by_untrained[cell] = False
+                twin = self.untrained(cell) if self.untrained else None
+                if twin is not None and twin.metric == own.metric:
+                    alike.setdefault((cell.protocol, cell.dataset), {})[cell] = own, twin
+        for pairs in alike.values():
+            owns, twins = zip(*pairs.values(), strict=True)
+            signs = np.diag([_sign(own) for own in owns])
+            p = joint([*owns, *twins]).contrasts(np.hstack([signs, -signs])).p_above()
+            self.by_untrained.update({cell: bool(above > LEVEL) for cell, above in zip(pairs, p, strict=True)})
 
 
 def uninformative(leaves: Iterable[Leaf], deciding: Leaf | None, floors: Floors) -> Uninformative:

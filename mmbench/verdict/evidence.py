@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from mmbench import stats
 from mmbench.claims.claim import Claim, EvidenceKind, Printed
 from mmbench.errors import BadScores, Unmeasured
@@ -100,10 +98,9 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
             missing[str(error)] = None
     rows = {}
     for cell, scores in found.items():
-        if not np.isfinite(scores.outcomes).all():
+        if not math.isfinite(scores.mean):
             raise BadScores(f"{cell} has outcomes that are not finite; a score with NaN is not judged")
-        spread = float(scores.by_trial.std(ddof=1)) if scores.trials > 1 else None
-        rows[cell] = Row(cell, scores.mean, spread, scores.trials, scores.outcomes.shape[1])
+        rows[cell] = Row(cell, scores.mean, scores.spread, scores.trials, scores.outcomes.shape[1])
     meant = (
         evidence.networks.about({cell: scores.metric for cell, scores in found.items()})
         if evidence.networks is not None

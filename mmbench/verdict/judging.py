@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -92,13 +92,23 @@ class _Judged:
     estimate: stats.Estimate | None = None
     redrawn: Correlated | Ranked | Redrawn | None = None
     by_sign: bool = False
+    plain: tuple[float, float] | None = None  # bounds of ``estimate`` that pay for one part, where they are known
+    _bounds: dict[tuple[float, float], tuple[float | None, float | None]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def bounds(self, pay_support: float = 1.0, pay_refute: float = 1.0) -> tuple[float | None, float | None]:
         """One-sided bounds of the margin at 95 %, each corrected for the number of parts it pays for."""
-        low, high = LEVEL / pay_support, LEVEL / pay_refute
+        pay = pay_support, pay_refute
+        if pay not in self._bounds:
+            self._bounds[pay] = self._bounds_at(LEVEL / pay_support, LEVEL / pay_refute)
+        return self._bounds[pay]
+
+    def _bounds_at(self, low: float, high: float) -> tuple[float | None, float | None]:
         found = []
         if self.estimate is not None:
-            found.append((self.estimate.bound(low), self.estimate.bound(1 - high)))
+            plain = self.plain if low == high == LEVEL else None
+            found.append(plain or (self.estimate.bound(low), self.estimate.bound(1 - high)))
         if self.redrawn is not None:
             found.append((self.redrawn.low(low), self.redrawn.high(high)))
         if not found:
@@ -207,10 +217,10 @@ def _by_tangent(
 
     biases = np.array([leaf.bias(means, covariance_of) for leaf, _ in tangents])
     found = joint.contrasts(weights, constants - biases)
-    p_above, p_below = found.p_above(), found.p_below()
-    for i, (leaf, tangent) in enumerate(tangents):
-        one = _judged_margin(leaf, tangent, found[i], float(p_above[i]), float(p_below[i]))
-        yield leaf, replace(one, value=found[i].value + float(biases[i]))
+    each = (found, found.p_above(), found.p_below(), found.bound(LEVEL), found.bound(1 - LEVEL), biases)
+    for (leaf, tangent), one, p_above, p_below, low, high, bias in zip(tangents, *each, strict=True):
+        judged = _judged_margin(leaf, tangent, one, float(p_above), float(p_below))
+        yield leaf, replace(judged, value=one.value + float(bias), plain=(float(low), float(high)))
 
 
 def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.Array, stats.Array]:
