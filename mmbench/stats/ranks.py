@@ -208,16 +208,14 @@ def distance(scores: Array, most: int, enough: float = math.inf) -> Array:
     surplus = np.count_nonzero(scores > 0, axis=(1, 2)) - most
     out = np.zeros(len(scores))
     rows = np.flatnonzero(surplus > 0)
-    costs = _costs(scores[rows])
     if math.isfinite(enough) and len(rows):  # a simple choice: all below a common cost; no distance is larger
-        place = surplus[rows] - 1
-        level = np.sort(costs.reshape(len(rows), -1), axis=1)[np.arange(len(rows)), place]
-        largest = np.where(costs <= level[:, None, None], costs, 0.0).max(axis=2)
-        out[rows] = np.sqrt(largest.sum(axis=1))
-        left = out[rows] >= enough - DUST
-        rows, costs = rows[left], costs[left]
+        each = np.where(scores[rows] > 0, scores[rows], np.inf)
+        level = np.sort(each.reshape(len(rows), -1), axis=1)[np.arange(len(rows)), surplus[rows] - 1]
+        largest = np.where(each <= level[:, None, None], each, 0.0).max(axis=2)
+        out[rows] = np.sqrt((largest**2).sum(axis=1))
+        rows = rows[out[rows] >= enough - DUST]
     if len(rows):
-        out[rows] = np.sqrt(_least(costs, surplus[rows])[-1][np.arange(len(rows)), surplus[rows]])
+        out[rows] = np.sqrt(_least(_costs(scores[rows]), surplus[rows])[-1][np.arange(len(rows)), surplus[rows]])
     return out
 
 
