@@ -89,7 +89,12 @@ claim(
     "clip2021-yfcc-filter",
     "Keeping only photos with English titles or descriptions reduces 100M photos to 15M, by a factor of 6.",
     "2.1",
-    expect=All((AtMost(_all, _kept * 6.5, each=POOLED), AtMost(_kept * 5.5, _all, each=POOLED))),
+    expect=All(
+        (
+            AtMost(_all, _kept * 6.5, slack=0.5e6 * 6.5, each=POOLED),
+            AtMost(_kept * 5.5, _all, slack=0.5e6 * 5.5, each=POOLED),
+        )
+    ),
     published=(FILTER,),
-    ours="a factor between 5.5 and 6.5, with the printed counts taken as exact",
+    ours="a factor between 5.5 and 6.5 for some count that is printed as 15M, which is 14.5M to 15.5M",
 )

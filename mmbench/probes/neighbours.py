@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,11 +20,17 @@ from mmbench.training.tensors import Tensor, blocks, to_tensor, unit_rows
 
 @dataclass(frozen=True)
 class NeighbourSettings(Settings):
-    """Bielawski 2022, section 5.2: 1-NN over all drawn samples. The neighbour metric is not printed; cosine is ours."""
+    """Bielawski 2022, section 5.2: 1-NN over all drawn samples. The neighbour metric is not printed; cosine is ours.
+
+    The reading ``code`` takes what scikit-learn's classifier, which the section names, takes by itself: Euclidean.
+    """
 
     shots: int = 5
     neighbours: int = 1
     metric: Literal["cosine", "euclidean"] = "cosine"
+
+    def as_code(self) -> NeighbourSettings:
+        return dataclasses.replace(self, metric="euclidean")
 
 
 def neighbours(

@@ -140,7 +140,7 @@ def _printed(claim: Claim, evidence: Published, cells: tuple[Cell, ...]) -> Gath
             elif number.se is not None:
                 errors[cell] = (number.se, math.inf)
             elif number.std is not None and number.n is not None and number.n > 1:
-                errors[cell] = (max(number.std, dust) / math.sqrt(number.n), number.n - 1.0)
+                errors[cell] = ((number.std + dust) / math.sqrt(number.n), number.n - 1.0)
     rows = {c: Row(c, numbers[c].value, numbers[c].std, numbers[c].n) for c in cells if c in numbers}
     for cell in rows:
         if not math.isfinite(rows[cell].mean):
@@ -173,7 +173,7 @@ def _units(claim: Claim, evidence: Published, used: Mapping[Cell, Printed]) -> d
 
 
 def _half_digit(numbers: Iterable[Printed]) -> float:
-    """Half of the last digit of a table's printed spreads: what a printed 0.0 may stand for at most."""
+    """Half of the last digit of a table's printed spreads: what one may be larger than it is printed."""
     decimals = [len(repr(n.std).partition(".")[2]) for n in numbers if n.std is not None and "e" not in repr(n.std)]
     return 0.5 * 10.0 ** -max(decimals, default=9)
 

@@ -15,6 +15,8 @@ from mmbench.protocol import Roles
 
 # Sentences of each study that are registered at least.
 STUDIES = {"devillers2021": 49, "bielawski2022": 49, "cyclegan2022": 6, "hu2022": 4, "clip2021": 4, "matched2026": 15}
+# Cells of a printed form without a number: the thesis quotes no earlier result on tweets.
+NOT_PRINTED = {"bielawski2022-new-sota": {"printed[best earlier bimodal, mvsa]"}}
 EMBEDDED = {"rn50", "bit_m", "clip", "clip_t", "bert_base"}
 CATALOGUE = [claim for claim in CLAIMS if not claim.made_up]
 
@@ -66,7 +68,8 @@ class TestEachClaim:
 
     def test_print_covers_every_cell_it_is_judged_on(self, claim):
         if claim.published:
-            assert {*cells_of(claim.condition("published"))} <= {*claim.printed()}
+            absent = {str(cell) for cell in cells_of(claim.condition("published")) if cell not in claim.printed()}
+            assert absent == NOT_PRINTED.get(claim.id, set())
 
     def test_two_tables_never_print_one_cell_differently(self, claim):
         for one, other in pairwise(claim.published):

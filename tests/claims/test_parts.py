@@ -37,8 +37,6 @@ def where_it_holds(whole, cells):
             values[cell] = 67.5
         elif whole.id == "bielawski2022-book-masks-lower-all" and cell.dataset == "book_covers_masked":
             values[cell] = by_name[str(cell.models), "book_covers"] - 1.0
-        elif whole.id == "bielawski2022-plotster-masking-leaves-advantage" and cell.dataset.endswith("_masked"):
-            values[cell] = by_name[str(cell.models), cell.dataset.removesuffix("_masked")] - 0.01
     return values
 
 

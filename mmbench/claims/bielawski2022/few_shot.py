@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from mmbench.claims._common import (
@@ -10,6 +11,7 @@ from mmbench.claims._common import (
     FEW_SHOT3,
     HC_VISION,
     POSTERS,
+    SLACK_PCT,
     STANDARD6,
     TASKS5,
     VISION_ONLY,
@@ -17,8 +19,9 @@ from mmbench.claims._common import (
     lead,
 )
 from mmbench.conditions import cell, constant, printed
-from mmbench.forms import BY_BOTH, BY_PROTOCOL, POOLED, Above, All, AtMost, Best, Bottom, On, Top
+from mmbench.forms import BY_BOTH, BY_PROTOCOL, POOLED, Above, All, AtMost, Best, Form, On, Top
 from mmbench.probes.neighbours import NEIGHBOURS
+from mmbench.protocol import Models
 
 FEW_SHOT = "5.2 Results, Few-shot learning"
 SHOTS = NEIGHBOURS.over(shots=(1, 5, 10))
@@ -27,6 +30,12 @@ TEN, HUNDRED = SHOTS[-1], TWEET_SHOTS[-1]
 RIVALS = ("rn50", "bit_m")
 _neighbours = partial(claim, exhibit="Fig. 5.3", models=HC_VISION)
 
+
+def never_above(name: Models, others: Iterable[Models]) -> Form:
+    """On each dataset and in each task, above none of the others by more than a point."""
+    return All(tuple(AtMost(name, other, slack=SLACK_PCT, each=BY_BOTH) for other in others))
+
+
 _neighbours(
     "bielawski2022-fewshot-clip-best-human-centric",
     "With nearest neighbours on few samples, CLIP is the best on tweets, covers and posters.",
@@ -34,13 +43,13 @@ _neighbours(
     expect=All(
         (
             On(Best("clip", each=BY_BOTH), ("book_covers", "plotster"), SHOTS),
-            On(Best("clip"), ("mvsa",), TWEET_SHOTS),
+            On(AtMost(Top(RIVALS), "clip", slack=SLACK_PCT), ("mvsa",), TWEET_SHOTS),
         )
     ),
     protocols=(*SHOTS, *TWEET_SHOTS),
     datasets=("mvsa", "book_covers", "plotster"),
-    ours="1, 5 and 10 samples, 20 and 100 on MVSA, out of the ranges in the figure; strictly first on MVSA too, where "
-    "the text says that the three are hard to distinguish; cosine similarity",
+    ours="1, 5 and 10 samples, 20 and 100 on MVSA, out of the ranges in the figure; on MVSA, where the text says that "
+    "the three are hard to distinguish, at most a point below the best; cosine similarity",
 )
 _neighbours(
     "bielawski2022-fewshot-masked-reduced",
@@ -73,34 +82,35 @@ _neighbours(
         (
             *(AtMost(cell(TEN, v, "mvsa"), _chance, slack=EQ_PCT, each=POOLED) for v in HC_VISION),
             *(Above(cell(HUNDRED, v, "mvsa"), _chance, by=EQ_PCT, each=POOLED) for v in HC_VISION),
-            On(AtMost(Top(RIVALS), "clip"), ("mvsa",), (HUNDRED,)),
+            On(AtMost(Top(RIVALS), "clip", slack=SLACK_PCT), ("mvsa",), (HUNDRED,)),
         )
     ),
     protocols=(TEN, HUNDRED),
     datasets=("mvsa",),
     waits_for="a dataset's chance level as a quantity that a claim can name",
     leaves_open="the chance level: a third if the test data are balanced, else the majority rate",
-    ours="above chance: by more than 2 points; asked at 10 samples (not above) and at 100 (above); cosine similarity",
+    ours="above chance: by more than 2 points; asked at 10 samples (not above) and at 100 (above); first: at most a "
+    "point below the best; cosine similarity",
 )
 _neighbours(
     "bielawski2022-fewshot-standard-clip-not-better",
     "Nearest neighbours agree with class means on the six standard sets: CLIP is not above both RN50 and BiT-M.",
     FEW_SHOT,
-    expect=AtMost("clip", Top(RIVALS), each=BY_PROTOCOL),
+    expect=AtMost("clip", Top(RIVALS), slack=SLACK_PCT, each=BY_PROTOCOL),
     protocols=(*SHOTS, *FEW_SHOT3),
     datasets=STANDARD6,
     leaves_open="whether CLIP is no better than each of the two, or than the better one; the numbers of samples",
-    ours="the weaker reading: not above the better one, by means over the six sets, at 1, 5 and 10 samples; cosine "
-    "similarity",
+    ours="the weaker reading: above the better one by a point at most, by means over the six sets, at 1, 5 and 10 "
+    "samples; cosine similarity",
 )
 claim(
     "bielawski2022-standard-clip-never-better",
     "On the standard sets CLIP was never above another ResNet50 encoder, RN50 and BiT-M included.",
     "5.2 Summary",
     "Fig. 5.3",
-    expect=AtMost("clip", Bottom("vision_only"), each=BY_BOTH),
+    expect=never_above("clip", VISION_ONLY),
     protocols=TASKS5,
     datasets=STANDARD6,
     models=(*VISION_ONLY, "clip"),
-    ours="at most equal to the lowest of the eight others, on each set and in each task",
+    ours="never: on each set and in each task it is above each of the eight others by a point at most",
 )

@@ -13,6 +13,7 @@ from mmbench.protocol import Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
 WITH_BASE, WITH_LARGE = Roles("clip", "bert_base"), Roles("clip", "bert_large")
+HALF_POINT = 0.5
 OTHERS = tuple(name for name in PAIRS9 if name not in (WITH_BASE, WITH_LARGE))
 _on_tweets = partial(claim, protocols=(MLP_HEAD,), datasets=("mvsa",), published=(TABLE_5_1,))
 
@@ -48,10 +49,10 @@ _on_tweets(
     "Table 5.1",
     expect=All(
         (
-            OnPar(WITH_BASE, WITH_LARGE, within=0.0),
-            AtMost(Top(OTHERS), WITH_BASE),
+            OnPar(WITH_BASE, WITH_LARGE, within=HALF_POINT),
+            AtMost(Top(OTHERS), Top((WITH_BASE, WITH_LARGE))),
             Above(WITH_BASE, CLIP_PAIR),
-            Above(CLIP_PAIR, WITH_BASE, by=-0.5),
+            Above(CLIP_PAIR, WITH_BASE, by=-HALF_POINT),
         )
     ),
     expect_measured=All(
@@ -62,7 +63,8 @@ _on_tweets(
         )
     ),
     models=PAIRS9,
-    ours="on new measurements, a tie and half a point both become a difference of at most 2 points",
+    ours="a tie: closer than the half point that the sentence counts; on new measurements, a tie and half a point both "
+    "become a difference of at most 2 points",
 )
 _on_tweets(
     "bielawski2022-mvsa-clip-best-each-column",
@@ -86,11 +88,11 @@ _on_tweets(
                 for a, b in combinations(row, 2)
             ),
             *(OnPar(Roles(v, t), t, within=EQ_PCT) for v in HC_UNIMODAL_VISION for t in HC_TEXT),
-            *(Above(Roles("clip", t), t, by=EQ_PCT) for t in HC_TEXT),
+            *(Above(Roles("clip", t), t) for t in HC_TEXT),
         )
     ),
     models=(*HC_TEXT, *PAIRS9),
     leaves_open="whether text models are similar to each other, or each is similar alone and with an image model",
-    ours="similar: at most 2 points apart, in both senses; the exception: CLIP raises each text model by more than 2 "
-    "points",
+    ours="similar: at most 2 points apart, in both senses; the exception: CLIP raises each text model, by whatever "
+    "amount",
 )

@@ -19,6 +19,7 @@ from mmbench.claims._common import (
     PLOTTED,
     POSTERS,
     SETTINGS7,
+    SLACK_PCT,
     STANDARD6,
     TASKS5,
     TITLED,
@@ -27,10 +28,11 @@ from mmbench.claims._common import (
     paired,
 )
 from mmbench.claims.bielawski2022.across import TABLES, WON
-from mmbench.claims.bielawski2022.few_shot import HUNDRED
+from mmbench.claims.bielawski2022.few_shot import HUNDRED, never_above
+from mmbench.claims.bielawski2022.mvsa import HALF_POINT
 from mmbench.claims.bielawski2022.posters import lead_kept
 from mmbench.claims.bielawski2022.tables import RECENT_FILMS, TABLE_5_1, TABLE_5_2, TABLE_5_3
-from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, Bottom, On, OnPar, Top, Wins
+from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, On, OnPar, Top, Wins
 from mmbench.probes.mlp import MLP_HEAD
 from mmbench.protocol import Roles
 
@@ -75,9 +77,11 @@ _on_tweets(
 )
 _on_tweets(
     "bielawski2022-mvsa-clip-bert-base-top-of-six",
-    "On MVSA no pair with Bert-base or CLIP-T is above CLIP with Bert-base.",
-    expect=AtMost(Top(tuple(name for name in PAIRS6 if name != WITH_BASE)), WITH_BASE),
+    "On MVSA no pair with Bert-base or CLIP-T is clearly above CLIP with Bert-base.",
+    expect=AtMost(Top(tuple(name for name in PAIRS6 if name != WITH_BASE)), WITH_BASE, slack=HALF_POINT),
+    expect_measured=AtMost(Top(tuple(name for name in PAIRS6 if name != WITH_BASE)), WITH_BASE, slack=EQ_PCT),
     part_of="bielawski2022-mvsa-best-combos",
+    ours=f"{SMALLER}; by half a point at most, on new measurements by 2",
 )
 _on_tweets(
     "bielawski2022-mvsa-bert-base-and-clipt-similar",
@@ -157,13 +161,22 @@ _on_posters(
     part_of="bielawski2022-plotster-best-combo",
 )
 _on_posters(
+    "bielawski2022-plotster-masking-leaves-vision-first",
+    "On masked posters CLIP alone is above RN50 and BiT-M.",
+    expect=Best("clip"),
+    datasets=POSTERS[1:],
+    models=HC_VISION,
+    part_of="bielawski2022-plotster-masking-leaves-advantage",
+    ours=VISION_PART,
+)
+_on_posters(
     "bielawski2022-plotster-masking-leaves-vision-lead",
     "Masks on posters do not change the size of CLIP's lead over RN50 and BiT-M, image models alone.",
     expect=lead_kept(*POSTERS),
     datasets=POSTERS,
     models=HC_VISION,
-    part_of="bielawski2022-plotster-masking-leaves-advantage",
-    ours=f"{VISION_PART}; unchanged: within 0.02 F1",
+    beside="bielawski2022-plotster-masking-leaves-advantage",
+    ours=f"the strong reading of {VISION_PART[2:]}; unchanged: within 0.02 F1",
 )
 _on_posters(
     "bielawski2022-plotster-recent-vision-drops",
@@ -259,25 +272,25 @@ _across(
 )
 _part(
     "bielawski2022-fewshot-mvsa-clip-first",
-    "With nearest neighbours on 100 samples a class of MVSA, neither RN50 nor BiT-M is above CLIP.",
+    "With nearest neighbours on 100 samples a class of MVSA, neither RN50 nor BiT-M is clearly above CLIP.",
     "5.2 Results, Few-shot learning",
     "Fig. 5.3",
-    expect=AtMost(Top("unimodal_vision"), "clip"),
+    expect=AtMost(Top("unimodal_vision"), "clip", slack=SLACK_PCT),
     protocols=(HUNDRED,),
     datasets=("mvsa",),
     models=HC_VISION,
     part_of="bielawski2022-fewshot-mvsa-needs-more-shots",
-    ours="a weaker part of the sentence: the comparison with chance is left out; cosine similarity",
+    ours="a weaker part of the sentence: the comparison with chance is left out; by a point at most; cosine similarity",
 )
 _part(
     "bielawski2022-standard-clip-not-above-rn50-bitm",
-    "On every standard set and task CLIP is above neither RN50 nor BiT-M.",
+    "On every standard set and task CLIP is clearly above neither RN50 nor BiT-M.",
     "5.2 Summary",
     "Fig. 5.3",
-    expect=AtMost("clip", Bottom("unimodal_vision"), each=BY_BOTH),
+    expect=never_above("clip", HC_UNIMODAL_VISION),
     protocols=TASKS5,
     datasets=STANDARD6,
     models=HC_VISION,
     part_of="bielawski2022-standard-clip-never-better",
-    ours="a weaker part of the sentence: of the ResNet50 encoders, the two that it names",
+    ours="a weaker part of the sentence: of the ResNet50 encoders, the two that it names; by a point at most",
 )

@@ -20,10 +20,11 @@ from mmbench.claims._common import (
     lead,
     paired,
 )
-from mmbench.claims.bielawski2022.tables import PLOTSTER_COUNTS, PRIOR_ART, RECENT_FILMS, TABLE_5_3
+from mmbench.claims.bielawski2022.tables import PLOTSTER_COUNTS, PRIOR_ART, RECENT_FILMS, TABLE_5_3, above_earlier
 from mmbench.conditions import constant, printed
 from mmbench.forms import BY_BOTH, POOLED, Above, All, AtMost, Best, Form, On, OnPar
 from mmbench.probes.mlp import MLP_HEAD
+from mmbench.protocol import Roles
 
 TRANSFER = "5.2 Results, Transfer learning"
 _on_posters = partial(claim, protocols=(MLP_HEAD,), published=(TABLE_5_3,))
@@ -62,13 +63,34 @@ _on_posters(
     "5.2",
     "Table 5.3",
     expect=All(
+        (
+            On(Best("clip", among=HC_VISION), POSTERS[1:]),
+            *(
+                On(Best(Roles("clip", t), among=paired(HC_VISION, [t])), (masked,))
+                for _, masked in (TITLED, PLOTTED)
+                for t in HC_TEXT
+            ),
+        )
+    ),
+    datasets=(POSTERS[1], TITLED[1], PLOTTED[1]),
+    models=(*HC_VISION, *PAIRS9),
+    leaves_open="whether the advantage is to be first, which does not change, or the size of the lead, which becomes "
+    "smaller",
+    ours="the weak reading: under masks CLIP is still the best image model, alone and with each text model",
+)
+_on_posters(
+    "bielawski2022-plotster-masking-leaves-size-of-lead",
+    "Masks on posters do not change the size of CLIP's lead, alone and with each text model.",
+    "5.2",
+    "Table 5.3",
+    expect=All(
         (lead_kept(*POSTERS), *(lead_kept(plain, masked, t) for plain, masked in (TITLED, PLOTTED) for t in HC_TEXT))
     ),
     datasets=(*POSTERS, *TITLED, *PLOTTED),
     models=(*HC_VISION, *PAIRS9),
-    leaves_open="whether the advantage is to be first, which does not change, or the size of the lead, which becomes "
-    "smaller",
-    ours="the strong reading: the size of the lead differs by at most 0.02 F1, in each of seven comparisons",
+    beside="bielawski2022-plotster-masking-leaves-advantage",
+    ours="the strong reading of the sentence: the size of the lead differs by at most 0.02 F1, in each of seven "
+    "comparisons",
 )
 _on_posters(
     "bielawski2022-plotster-text-clipt-best",
@@ -93,13 +115,7 @@ _on_posters(
     "On the films of the older crawl, CLIP, CLIP-T and the pair of both are above the best earlier F1 from image, "
     "text and both.",
     TRANSFER,
-    expect=All(
-        (
-            Above("clip", printed("best earlier visual", "mangolin_tmdb")),
-            Above("clip_t", printed("best earlier textual", "mangolin_tmdb")),
-            Above(CLIP_PAIR, printed("best earlier bimodal", "mangolin_tmdb")),
-        )
-    ),
+    expect=above_earlier("mangolin_tmdb"),
     datasets=("mangolin_tmdb",),
     models=("clip", "clip_t", CLIP_PAIR),
     published=(PRIOR_ART,),

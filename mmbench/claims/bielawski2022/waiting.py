@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmbench.claims._common import LARGE_PCT, STANDARD6, claim
+from mmbench.claims._common import LARGE_PCT, SLACK_PCT, STANDARD6, claim
 from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, On
 from mmbench.probes.linear import LINEAR_PROBE
 from mmbench.probes.mlp import MLP_HEAD
@@ -26,7 +26,7 @@ _predicted(
     "7.3",
     expect=All(
         (
-            On(AtMost("clip_vitb32", "vit_unimodal"), STANDARD6, (LINEAR_PROBE,)),
+            On(AtMost("clip_vitb32", "vit_unimodal", slack=SLACK_PCT), STANDARD6, (LINEAR_PROBE,)),
             On(
                 Above("clip_vitb32", "vit_unimodal", each=BY_BOTH),
                 ("mvsa", "book_covers", "plotster"),
@@ -37,7 +37,7 @@ _predicted(
     protocols=(LINEAR_PROBE, MLP_HEAD),
     datasets=(*STANDARD6, "mvsa", "book_covers", "plotster"),
     models=("clip_vitb32", "vit_unimodal"),
-    ours="a Vision Transformer trained on images alone stands for the other backbones",
+    ours="a Vision Transformer trained on images alone stands for the other backbones; not better: by a point at most",
 )
 _predicted(
     "bielawski2022-pred-clipt-standard-text",
@@ -52,7 +52,7 @@ _predicted(
     "5.2 Discussion; 7.3",
     waits_for="sentence probing, and reconstruction of images from features",
 )
-claim(
+_cited(
     "bielawski2022-fusion-models-suffer-unimodal",
     "Early-fusion models are worse with one modality alone; models with two coordinated encoders, like CLIP, do not "
     "need both.",

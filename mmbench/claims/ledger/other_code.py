@@ -1,4 +1,4 @@
-"""D-10 to D-22: the other studies against released code, and against the owners of a model or dataset."""
+"""D-10 to D-23: the other studies against released code, and against the owners of a model or dataset."""
 
 from __future__ import annotations
 
@@ -213,5 +213,18 @@ ENTRIES = (
         "one model is called both Bert-base and Bert-small",
         "the code has one folder, with vectors of 768 dimensions",
         "Its role is bert_base everywhere. See also T-08.",
+    ),
+    Entry(
+        "D-23",
+        _THESIS,
+        "distance of nearest neighbours",
+        "section 5.2, few-shot learning; scikit-learn's KNeighborsClassifier",
+        "the nearest of all samples decides, by scikit-learn's classifier; its distance is not given, and no code is "
+        "released",
+        "the classifier takes the Euclidean distance unless told otherwise",
+        "The reading paper takes cosine similarity, as the same section's other probes do; the reading code the "
+        "library's Euclidean distance.",
+        "neighbours",
+        ("metric",),
     ),
 )

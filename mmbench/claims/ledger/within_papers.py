@@ -28,7 +28,11 @@ ENTRIES = (
         "the text says that they make it smaller, and so do the cells (image alone 0.111 to 0.077, smaller in all 7 "
         "comparisons)",
         _TWO_CLAIMS,
-        claims=("bielawski2022-plotster-masking-leaves-advantage", "bielawski2022-plotster-vision-gap-shrinks-masked"),
+        claims=(
+            "bielawski2022-plotster-masking-leaves-advantage",
+            "bielawski2022-plotster-masking-leaves-size-of-lead",
+            "bielawski2022-plotster-vision-gap-shrinks-masked",
+        ),
     ),
     Entry(
         "T-03",
