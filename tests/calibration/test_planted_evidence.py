@@ -82,8 +82,9 @@ def test_published_claim_follows_the_planted_numbers(claim: Claim, satisfied: bo
     bounds = printed_bounds(printed)
     means = plant(node, satisfied, bounds=bounds)
     assert node.truth(means) is satisfied
-    # An exact tie can't be shown with a spread, and the paper's own cells without one are planted without.
-    bare = asks_for_a_tie(node, means) or any(printed[c].std is None and printed[c].se is None for c in means)
+    # No number with a spread shows an exact tie: a form that needs one could never be supported.
+    assert not asks_for_a_tie(node, means) or all(printed[c].exact for c in means)
+    bare = any(printed[c].std is None and printed[c].se is None for c in means)
     spread = (lambda c: {}) if bare else (lambda c: {"std": 1e-3 * bounds(c)[1], "n": 5})
     numbers = {c: Printed(mean, **spread(c)) for c, mean in means.items()}
     verdict = judge(claim, Published(numbers))
