@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbench.probes.attack_checks import LOSSES, NO_GRADIENT, TRANSFER
+from mmbench.probes.attack_checks import ALONE, LOSSES, NO_GRADIENT, TRANSFER
 from mmbench.probes.attack_sweep import FIGURE, JUDGED, NOISE, TARGETED, UNTARGETED, at_all
 from mmbench.report.attack_checks import attack_checks_of
 from mmbench.report.attack_figure import PANELS, attack_figures, lines_of
@@ -33,6 +33,10 @@ def checks(losses=(0.5, 1.0, 1.5, 2.0), no_gradient=0.0, transfer=30.0):
     found = [part(protocol, loss) for protocol, loss in zip(LOSSES, losses, strict=True)]
     shown = part(middle, transfer).model_copy(update={"models": ("rn50", "clip")})
     return [*found, part(NO_GRADIENT, no_gradient), shown]
+
+
+def alone(norm="linf", means=(40.0, 60.0)):
+    return [part(one, mean) for one, mean in zip(at_all(ALONE, norm, JUDGED[norm][-2:]), means, strict=True)]
 
 
 @pytest.fixture
@@ -66,14 +70,19 @@ def test_claims_stand_beside_the_figure(tmp_path, make_record):
 
 
 def test_a_sound_attack_has_no_warning_and_its_numbers(record):
-    (found,) = attack_checks_of(record(*swept(made_of={"head": "ours, linear"}), *checks()))
+    clean = part(UNTARGETED.at(norm="linf", epsilon=0.0), 7.5)
+    cells = [clean, *swept(made_of={"head": "ours, linear"}), *checks(), *alone(), *alone("l2", (50.0, 50.0))]
+    (found,) = attack_checks_of(record(*cells))
+    assert (found.clean, found.alone) == (7.5, ((40.0, 60.0), (50.0, 50.0)))
     assert (found.success, found.noise, found.transferred, found.made_for) == (51.0, 11.0, 30.0, "rn50")
     assert found.own == 51.0
     assert found.losses == (0.5, 1.0, 1.5, 2.0)
     assert found.head == "ours, linear"
     assert found.warnings == ()
-    page = render_markdown(record(*swept(), *checks()))
+    page = render_markdown(record(*cells))
     assert "## Whether the attacks worked" in page
+    assert "| ours, linear | 7.50 | 51.0 | 11.0 | 40.0, 60.0; 50.0, 50.0 |" in page
+    assert '<td class="number">7.50</td>' in render_html(record(*cells))
     assert "Whether the attacks worked" not in render_html(record())
 
 
@@ -87,8 +96,8 @@ def test_a_sound_attack_has_no_warning_and_its_numbers(record):
          "noise of the same size succeeds as often as the attack: gradients may be masked"),
         ([*swept(), *checks(transfer=51.0)],
          "images made for rn50 succeed as often as an attack on the model itself: gradients may be masked"),
-        ([*swept(), part(UNTARGETED.at(norm="l2", epsilon=6.0), 20.0)],
-         "success falls at a larger epsilon, which a sweep excludes: the cells are of two programs"),
+        ([*swept(), *alone(norm="l2", means=(60.0, 50.0))],
+         "attacks at a larger epsilon, each by itself, break fewer images: gradients may be masked"),
     ],
 )  # fmt: skip
 def test_each_sign_of_masked_gradients_is_said(cells, warning, record):
