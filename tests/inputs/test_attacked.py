@@ -199,6 +199,20 @@ def test_distance_in_meaning_is_that_of_label_and_target(bench):
     assert {"prompts": tuple(f"a photo of {name}." for name in CLASSES)} in meant.parts(bench.source, cell)
 
 
+def test_images_of_one_class_have_one_distance_and_are_one_group(bench):
+    found = bench.scores(Cell(SEMANTIC, Roles("clip", "bert_base"), "imagenet"))
+    labels = bench.inputs(Cell(SEMANTIC, Roles("clip", "bert_base"), "imagenet")).attacked.labels
+    assert 2 <= len(np.unique(labels)) < len(labels)
+    same = labels[:, None] == labels
+    np.testing.assert_array_equal(found.groups[:, None] == found.groups, same)
+    assert found.grouped_by == "classes"
+    alone = dataclasses.replace(found, groups=None, grouped_by="").interval()
+    assert found.interval() != alone
+    swept = bench.scores(Cell(at(TARGETED), "clip", "imagenet"))
+    assert swept.groups is None
+    assert swept.examples != found.examples
+
+
 def test_success_that_is_the_same_for_all_images_is_unmeasured(bench):
     reduced = {"attack_sweep": REDUCED | {"epsilon": [0.0, 6.0]}}  # far beyond any boundary
     bench.source.lineup = dataclasses.replace(bench.lineup, reduced=reduced)
