@@ -210,9 +210,9 @@ _words(
     protocols=(VISUAL_WORDS,),
     datasets=(IMAGES,),
     models=(*VISUAL12, "random"),
-    leaves_open="the accuracies, and whether prototypes and test images are the same",
+    leaves_open="the accuracies, and whether prototypes are made of the images that are classified",
     ours="far above: 2.5 % or more of the images, twenty times what guessing among 824 classes gives, and above an "
-    "untrained network: with few images a class, an image is found as a part of its own prototype",
+    "untrained network; each image is left out of the prototype of its own class",
 )
 _analogies(
     "devillers2021-pred-grounding-helps-semantic-more",
