@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmbench.claims._common import AR, COMPARED, EQ_PCT, MULTIMODAL, STANDARD6, TASKS5, claim
+from mmbench.claims._common import AR, COMPARED, EQ_PCT, MULTIMODAL, NO_GAIN, STANDARD6, TASKS5, claim
 from mmbench.forms import POOLED, Above, All, AtMost, Better, Bottom, Form, On, OnPar, Operand, Top
 from mmbench.probes.attack_sweep import JUDGED_ATTACKS
 from mmbench.probes.rdm import RSA
@@ -34,8 +34,8 @@ def harder_to_attack(one: Operand, other: Operand) -> Form:
 
 
 def no_harder_to_attack(one: Operand, other: Operand) -> Form:
-    """Attacks succeed on ``one`` at least as often as on ``other``, in each kind of attack."""
-    return in_each_attack(AtMost(other, one, each=POOLED))
+    """Attacks succeed on ``one`` at least as often as on ``other`` less one point, in each kind of attack."""
+    return in_each_attack(AtMost(other, one, slack=NO_GAIN, each=POOLED))
 
 
 _attacks(
@@ -91,7 +91,7 @@ claim(
     "Fig. 5, 6",
     expect=All(
         (
-            On(AtMost(Top("multimodal"), "rn50"), STANDARD6, TASKS5),
+            On(AtMost(Top("multimodal"), "rn50", slack=NO_GAIN), STANDARD6, TASKS5),
             On(no_harder_to_attack(Top("multimodal"), "rn50"), (IMAGES,)),
         )
     ),
@@ -100,5 +100,5 @@ claim(
     models=("rn50", *MULTIMODAL),
     leaves_open="whether plain supervised training is RN50 alone; TSM and ICMLM were not attacked",
     ours="plain supervised training is RN50; TSM and ICMLM are attacked too, since the sentence names all multimodal "
-    f"encoders; {GRID}",
+    f"encoders; a lead of up to {NO_GAIN:g} point, in accuracy or in the success of attacks, is none; {GRID}",
 )

@@ -1,4 +1,4 @@
-"""D-10 to D-22: the other studies against released code, and against the owners of a model or dataset."""
+"""D-10 to D-23: the other studies against released code, and against the owners of a model or dataset."""
 
 from __future__ import annotations
 
@@ -213,5 +213,15 @@ ENTRIES = (
         "one model is called both Bert-base and Bert-small",
         "the code has one folder, with vectors of 768 dimensions",
         "Its role is bert_base everywhere. See also T-08.",
+    ),
+    Entry(
+        "D-23",
+        "devillers2021",
+        "amount of TSM's training data",
+        "section 2, Fig. 1; code of the figure",
+        "TSM was trained on 120 million video clips",
+        "the code that draws the figure counts 32 frames a clip, 3.8 billion images, so that TSM has more than CLIP",
+        "Clips are counted as printed. No form but the order of the sizes rests on it: TSM is among the six models "
+        "with the most data either way.",
     ),
 )
