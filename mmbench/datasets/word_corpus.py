@@ -8,6 +8,9 @@ on half a million. A file takes what Devillers et al. 2021 print (section 5.1), 
 ``dim``, ``epochs``, ``rate`` (in millionths), ``words`` (of the vocabulary). ``vocabulary`` is a file of words, the
 most frequent first, one a line; without it the words of the training documents are counted.
 
+Words are trained as the file writes them: ``Tiger`` and ``tiger`` have a vector each. The paper's vocabulary is in
+small letters, and so are visual words, so a corpus should be as well; tests of words match them whatever their case.
+
 The first 80 % of the documents of a file are trained on, as in the paper (another share where ``train`` says so); the
 others are the paper's validation set, which nothing uses.
 """
@@ -93,7 +96,7 @@ def lines_of(file: Path) -> Iterator[list[str]]:
     """The documents of a file, one at a time. Raises MissingAsset, and BadDataset for a file without a word."""
     none = True
     try:
-        with need(file, LAYOUT).open(encoding="utf-8") as stream:
+        with need(file, LAYOUT).open(encoding="utf-8-sig") as stream:
             for line in stream:
                 words = line.split()
                 if words:

@@ -79,6 +79,11 @@ def test_an_option_that_leaves_nothing_to_train_is_refused(option, said):
         resolve(f"corpus:gensim_sample?{option}")
 
 
+def test_a_mark_of_byte_order_is_no_part_of_the_first_word(tmp_path):
+    (tmp_path / "marked.txt").write_text("tiger cat", encoding="utf-8-sig")
+    assert list(lines_of(tmp_path / "marked.txt")) == [["tiger", "cat"]]
+
+
 def test_a_file_in_another_encoding_is_refused(tmp_path):
     (tmp_path / "latin.txt").write_bytes("caf\xe9\n".encode("latin-1"))
     for read in (lambda file: list(lines_of(file)), read_vocabulary):
