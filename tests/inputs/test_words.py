@@ -61,10 +61,8 @@ def test_items_with_an_unknown_word_are_left_out_and_counted(bench, model):
 
 def test_words_are_matched_whatever_their_case(bench, tmp_path):
     """A visual word goes before one in small letters, that before the most frequent; one of each is kept."""
-    text = (tmp_path / "corpus.txt").read_text()
-    (tmp_path / "corpus.txt").write_text(
-        text.replace("thing", "Thing").replace("many", "Many") + "\nmany Red RED A A A"
-    )
+    text = (tmp_path / "corpus.txt").read_text().replace("thing", "Thing").replace("many", "Many")
+    (tmp_path / "corpus.txt").write_text("many Red RED A A A\n" + text)
     found = gather(bench.source, Cell(WORD_PAIRS, "clip", "wordsim353"))
     assert found.ids == ("red green", "red thing", "a thing", "blue green", "many thing", "many a")
     assert sorted(found.words) == ["Thing", "a", "blue", "green", "many", "red"]
