@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mmbench.bench.keys import code_digest, digest, provenance, stages
 from mmbench.bench.lineup_source import LineupSource
-from mmbench.datasets.groups import Groups, joined, of_rows
+from mmbench.datasets.groups import Groups, of_rows
 from mmbench.errors import BadFeatures, BadScores, MMBenchError, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, Inputs
+from mmbench.inputs.shared import joined
 from mmbench.metrics import METRICS, Metric
 from mmbench.probes.halves import draw
 from mmbench.probes.halves import seeds as seeds_of_halves

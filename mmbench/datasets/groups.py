@@ -88,12 +88,3 @@ def of_rows(groups: Groups | None, rows: Sequence[int] | NDArray[np.int64]) -> G
         return None
     of = groups.of[np.asarray(rows, dtype=np.int64)]
     return Groups(of, groups.kind) if shared(of) else None
-
-
-def joined(one: Groups | None, other: Groups | None) -> Groups | None:
-    """Items that share a thing of either. Raises BadDataset for more than ``MOST`` things an item."""
-    if one is None or other is None:
-        return one if other is None else other
-    first, second = (each.of.reshape(len(each), -1) for each in (one, other))
-    apart = np.where(second == ALONE, ALONE, second + first.max(initial=ALONE) + 1)
-    return Groups(np.concatenate([first, apart], axis=1), f"{one.kind} and {other.kind}")

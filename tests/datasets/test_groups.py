@@ -8,7 +8,7 @@ import pytest
 from mmbench import contract_checks
 from mmbench.datasets.derived import masked, renamed, restricted, trained_on
 from mmbench.datasets.entry import DATASETS, Split
-from mmbench.datasets.groups import Groups, grouped, joined, of_rows
+from mmbench.datasets.groups import Groups, grouped, of_rows
 from mmbench.datasets.masks import MASKS
 from mmbench.datasets.specs import resolve
 from mmbench.errors import BadDataset, BadSpec
@@ -51,20 +51,6 @@ def test_items_that_share_nothing_have_no_groups(things):
 def test_other_groups_are_refused(of, kind, message):
     with pytest.raises(BadDataset, match=message):
         Groups(of, kind)
-
-
-def test_items_can_share_things_of_two_kinds():
-    classes = grouped(["a", "b", "a", "c"], "classes")
-    pairs = grouped([("x", "y"), ("y", "z"), None, ("u", "v")], "drawings")
-    both = joined(classes, pairs)
-    assert both.kind == "classes and drawings"
-    assert both.of.tolist() == [[0, 3, 4], [1, 4, 5], [0, -1, -1], [2, 6, 7]]
-    assert joined(classes, None) is classes
-    assert joined(None, pairs) is pairs
-    assert joined(None, None) is None
-    four = grouped([tuple("abcd"), tuple("defg")], "drawings")
-    with pytest.raises(BadDataset, match="joins 2 to 4 things"):
-        joined(grouped(["a", "a"], "classes"), four)
 
 
 def test_too_many_things_and_too_few_items_are_refused():
