@@ -107,7 +107,7 @@ def other_studies(source: str, own: str, studies: set[str]) -> set[str]:
 
 
 def test_a_study_imports_no_other_study():
-    """What several share stands in a module of ``claims`` whose name begins with a line below."""
+    """What several share stands in a module of ``claims`` whose name begins with an underscore."""
     claims = ROOT / "claims"
     studies = {path.stem for path in claims.iterdir() if re.fullmatch(r"[a-z]+\d{4}", path.stem)}
     assert {"devillers2021", "bielawski2022", "matched2026"} <= studies

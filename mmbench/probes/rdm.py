@@ -69,8 +69,8 @@ def rdm(
 
     Float32 ``[trials, 2, classes, classes]`` a setting, symmetric with a zero diagonal. Nothing is drawn: every trial
     is the same. It is computed on the processor, whatever the device. Beyond features and matrices, memory is a few
-    arrays ``[classes, d]`` and ``[classes, classes]``. Raises BadDataset for fewer
-    than 4 classes or a class with fewer than 2 images, BadFeatures where a distance is infinite.
+    arrays ``[classes, d]`` and ``[classes, classes]``. Raises BadDataset for fewer than 4 classes or a class with fewer
+    than 2 images, BadFeatures where a distance is infinite.
     """
     inputs.check()
     found = [np.stack([_matrix(side, inputs.class_names, s) for side in inputs.sides]) for s in settings]

@@ -46,6 +46,6 @@ claim(
     status="predicted",
     leaves_open="how distance in meaning is measured; the thesis predicts this for models that are grounded",
     ours="distance: 1 - cosine of a sentence encoder's vectors of the two class names; the correlation over images of "
-    "success with distance, where classes count as independent and images of one class do not, is below 0 on CLIP and VirTex, and below its mean "
-    "on RN50 and BiT-M",
+    "success with distance (classes count as independent, images of one class do not) is below 0 on CLIP and VirTex, "
+    "and below its mean on RN50 and BiT-M",
 )
