@@ -136,7 +136,7 @@ PROBES.add(
         lowers=("images", "steps"),
         floor=False,
         side_by_side=True,
-        title="Checks of the attacks: loss by share of steps, images without a gradient, single epsilons",
+        title="Checks of the attacks: loss by share of steps, images without a gradient",
         about="the loss that an attack raises, by its steps, images without a gradient, and epsilons one by one",
     )
 )

@@ -57,6 +57,10 @@ def test_the_figure_has_four_panels_with_a_line_for_each_model_and_its_noise(rec
     assert all(title in figure.svg for title in ("untargeted L2", "targeted Linf", "noise of the same size"))
     assert attack_figures(given)[0].svg == figure.svg
     assert not [one for one in figures_of(given) if one.name == "attack_sweep"]
+    (losses,) = figures_of(record(*swept(), *checks(), *alone()))
+    assert losses.name == "attack_checks"
+    assert "rpgd_loss" in losses.svg
+    assert "rpgd_alone" not in losses.svg
     assert attack_figures(record()) == ()
 
 
