@@ -2,9 +2,9 @@
 
 import pytest
 
-from mmbench.probes.attack_checks import LOSSES, NO_GRADIENT
+from mmbench.probes.attack_checks import ALONE_BY_NORM, LOSSES, NO_GRADIENT
 
-pytestmark = pytest.mark.mmbench((*LOSSES, NO_GRADIENT))
+pytestmark = pytest.mark.mmbench((*LOSSES, NO_GRADIENT, *ALONE_BY_NORM.values()))
 
 
 def test_cell(model, dataset, scoreboard, benchmark):

@@ -276,8 +276,9 @@ def test_zero_shot(against, arrays):
 def test_rdm(benchmark, lines):
     """200 classes of five images in 512 dimensions, by equation 1 of the paper, against NumPy and rsatoolbox.
 
-    Rounds take turns, so that what else the machine does slows all alike. rsatoolbox has no Welch distance, so it is
-    compared on plain Euclidean distances of class means, which both have.
+    All make the same two matrices: of images, and of one vector a class, as text encoders give. Rounds take turns, so
+    that what else the machine does slows all alike. rsatoolbox has no Welch distance, so it is compared on plain
+    Euclidean distances of class means, which both have.
     """
     rng, count, dim = np.random.default_rng(SEED), 200, 512
     labels = np.arange(5 * count) % count
@@ -285,22 +286,28 @@ def test_rdm(benchmark, lines):
     inputs = Pair((Side("rn50", x, labels), Side("bert", x[:count])), tuple(map(str, range(count))))
     run = PROBES.get("rdm").run
 
+    text = x[:count].astype(float)
+
     def ours(spread):
-        return run(inputs, [RDMSettings(spread=spread)], trials=1, seed=SEED)[0][0, 0]
+        return run(inputs, [RDMSettings(spread=spread)], trials=1, seed=SEED)[0][0]
 
     def numpy_broadcast():
         by_class = np.stack([x[labels == label].astype(float) for label in range(count)])
         mean, error = by_class.mean(axis=1), by_class.var(axis=1) / 5
         apart = (mean[:, None] - mean[None]) / np.sqrt(error[:, None] + error[None])
-        return np.linalg.norm(apart, axis=-1)
+        return np.stack([np.linalg.norm(each, axis=-1) for each in (apart, text[:, None] - text[None])])
 
     races = {"NumPy, all pairs of classes at once": ("by_dimension", numpy_broadcast)}
     if find_spec("rsatoolbox"):
         from rsatoolbox.data import Dataset
         from rsatoolbox.rdm import calc_rdm
 
-        data = Dataset(x.astype(float), obs_descriptors={"class": labels})
-        races["rsatoolbox, plain Euclidean"] = ("none", lambda: calc_rdm(data, method="euclidean", descriptor="class"))
+        sides = ((x, labels), (text, np.arange(count)))
+        data = [Dataset(rows.astype(float), obs_descriptors={"class": of}) for rows, of in sides]
+        races["rsatoolbox, plain Euclidean"] = (
+            "none",
+            lambda: [calc_rdm(each, method="euclidean", descriptor="class") for each in data],
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rsatoolbox fills an array of integers with NaN
         for name, (spread, rival) in races.items():

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,24 @@ def test_module_keeps_to_its_floor(module):
     room = room_of(module)
     assert room in FLOOR, f"{module} is in no room of the house; give it a floor"
     assert faults(module.read_text(), room) == []
+
+
+def other_studies(source: str, own: str, studies: set[str]) -> set[str]:
+    """Studies other than ``own`` whose modules the source imports."""
+    named = (name.split(".") for _, name in imports(ast.parse(source), top_level_only=False))
+    return {parts[2] for parts in named if parts[:2] == ["mmbench", "claims"] and len(parts) > 2} & (studies - {own})
+
+
+def test_a_study_imports_no_other_study():
+    """What several share stands in a module of ``claims`` whose name begins with an underscore."""
+    claims = ROOT / "claims"
+    studies = {path.stem for path in claims.iterdir() if re.fullmatch(r"[a-z]+\d{4}", path.stem)}
+    assert {"devillers2021", "bielawski2022", "matched2026"} <= studies
+    for study in studies:
+        for module in [*claims.glob(f"{study}.py"), *(claims / study).glob("*.py")]:
+            assert other_studies(module.read_text(), study, studies) == set(), module
+    trap = "from mmbench.claims.devillers2021.robustness import ATTACKS"
+    assert other_studies(trap, "bielawski2022", studies) == {"devillers2021"}
 
 
 @pytest.mark.parametrize(

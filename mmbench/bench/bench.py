@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from mmbench.bench.costs import Cost
 from mmbench.bench.keys import cell_key
 from mmbench.bench.lineup_source import LineupSource
+from mmbench.bench.reductions import require_reductions
 from mmbench.bench.schedule import Schedule
 from mmbench.bench.solving import gather, metric_of, probe_of, score
-from mmbench.errors import BadSpec, MMBenchError, NotEnoughShots
+from mmbench.errors import MMBenchError, NotEnoughShots
 from mmbench.features.devices import require_device
 from mmbench.features.store import Store
 from mmbench.inputs.entry import Inputs
@@ -31,7 +31,7 @@ class Bench:
     """A lineup measured into a store. ``source`` loads and encodes; ``source.costs`` lists what was paid.
 
     With ``side_by_side``, planned groups of probes that allow it are solved two at a time. Raises UnknownName
-    or BadSpec for a lineup that lowers settings of an unknown probe, or settings that a probe does not have.
+    or BadSpec for a lineup that lowers settings of an unknown probe, or settings that the probe does not read.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Bench:
         progress: bool = True,
         side_by_side: bool = True,
     ) -> None:
-        _require_settings(lineup)
+        require_reductions(lineup)
         self.source = LineupSource(lineup, store, device=device, precision=precision, progress=progress)
         self._schedule = Schedule(side_by_side=side_by_side)
         self._known: dict[Cell, Scores] = {}
@@ -184,16 +184,3 @@ class Bench:
             return cell not in self._failed and not self._recall(cell)
         except MMBenchError:
             return False
-
-
-def _require_settings(lineup: Lineup) -> None:
-    """A misspelt name would lower nothing, and pages would say that it does."""
-    from mmbench.probes.entry import PROBES
-
-    for probe, lowered in lineup.reduced.items():
-        known = [field.name for field in dataclasses.fields(PROBES.get(probe).settings)]
-        if unknown := [name for name in lowered if name not in known]:
-            raise BadSpec(
-                f"lineup {lineup.name}: [reduced.{probe}] lowers {', '.join(unknown)}, and the probe's settings are "
-                f"{', '.join(known)}"
-            )

@@ -14,6 +14,7 @@ from mmbench.bench.lineup_source import LineupSource
 from mmbench.datasets.groups import Groups, of_rows
 from mmbench.errors import BadFeatures, BadScores, MMBenchError, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, Inputs
+from mmbench.inputs.shared import joined
 from mmbench.metrics import METRICS, Metric
 from mmbench.probes.halves import draw
 from mmbench.probes.halves import seeds as seeds_of_halves
@@ -87,14 +88,17 @@ def halves_of(source: LineupSource, cell: Cell, inputs: Inputs) -> list[Rows]:
 
 
 def groups_of(test: Split, inputs: Inputs) -> Groups | None:
-    """What the examples of these inputs were made from; None where examples are no items of the test split."""
+    """What the examples of these inputs share: what they were made from, and what inputs say of their own (``groups``).
+
+    None where examples are no items of the test split, or share nothing.
+    """
     ids: tuple[str, ...] = getattr(inputs, "ids", test.ids)
+    shared: Groups | None = getattr(inputs, "groups", None)
     if test.groups is None or len(inputs.truth) != len(ids):
-        return None
-    if ids == test.ids:
-        return test.groups
+        return shared
     place = {name: row for row, name in enumerate(test.ids)}
-    return of_rows(test.groups, [place[name] for name in ids])
+    made_from = test.groups if ids == test.ids else of_rows(test.groups, [place[name] for name in ids])
+    return joined(shared, made_from)
 
 
 def solve(cells: list[Cell], inputs: Inputs, halves: list[Rows], device: str) -> Solved | MMBenchError:

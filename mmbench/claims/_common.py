@@ -25,7 +25,8 @@ CONTRASTIVE = ("clip", "tsm")
 CAPTIONING = ("virtex", "icmlm")
 MULTIMODAL = (*CONTRASTIVE, *CAPTIONING)
 VISUAL12 = (*VISION_ONLY, *MULTIMODAL)
-LANGUAGE = ("clip_t", "bert", "gpt2")
+STANDARD_LANGUAGE = ("bert", "gpt2")  # "the standard language models" of Devillers et al. 2021
+LANGUAGE = ("clip_t", *STANDARD_LANGUAGE)
 HC_VISION = ("rn50", "bit_m", "clip")
 HC_UNIMODAL_VISION = ("rn50", "bit_m")
 HC_TEXT = ("bert_base", "bert_large", "clip_t")
@@ -62,6 +63,7 @@ GROUPS: dict[str, tuple[Models, ...]] = {
     **{f"vision_with_{role}": paired(VISION_ONLY, (role,)) for role in MULTIMODAL},
     **{f"{role}_with_ar": paired(AR, (role,)) for role in MULTIMODAL},
     **{f"{role}_with_language": paired((role,), LANGUAGE) for role in MULTIMODAL},
+    **{f"{role}_with_standard_language": paired((role,), STANDARD_LANGUAGE) for role in MULTIMODAL},
     **{f"{role}_with_others": (*paired(VISION_ONLY, (role,)), *paired((role,), LANGUAGE)) for role in MULTIMODAL},
 }
 COMPARED15 = (*VISUAL12, *LANGUAGE)
@@ -91,6 +93,7 @@ SETTINGS7 = ("mvsa", *BOOK, *TITLED, *PLOTTED)
 
 # Thresholds for the papers' vague words. All are OURS: no paper prints them.
 EQ_PCT, EQ_UNIT = 2.0, 0.02  # "on a level", in points and on a 0-1 scale
+NO_GAIN, NO_GAIN_R = 1.0, 0.01  # "no better": a lead of up to one point, or 0.01 of a correlation, is none
 LARGE_PCT, LARGE_UNIT = 5.0, 0.05  # "by a wide margin"
 SLACK_PCT, SLACK_UNIT = 1.0, 0.01  # "not better": above by this at most; without slack a tie is never shown
 USUALLY, OFTEN = 0.75, 0.5  # shares of comparisons

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
+from mmbench.claims._attacks import IMAGES
 from mmbench.claims._common import AR, CAPTIONING, DIGITS, FEW_SHOT3, SIN, STANDARD6, VISUAL12, claim
 from mmbench.conditions import Linear, cell, mean
 from mmbench.forms import BY_BOTH, Above, All, Any, AtMost, Better, Bottom, Chain, Curve, Form, Top
@@ -278,14 +279,13 @@ _ours_later(
 
 
 # Whether attacks work as they should (mmbench.probes.attack_checks).
-ATTACKED = "imagenet"
 MIDDLE = {"norm": "linf", "epsilon": 0.01}
 TRANSFERRED = tuple(Roles("bit_m" if role == "rn50" else "rn50", role) for role in VISUAL12)
 
 
 def over_epsilons(protocols: Sequence[Protocol], role: str) -> Linear:
     """The mean success of a kind of attack, or of noise, over its epsilons."""
-    return mean(cell(protocol, role, ATTACKED) for protocol in protocols)
+    return mean(cell(protocol, role, IMAGES) for protocol in protocols)
 
 
 _ours_later(
@@ -304,7 +304,7 @@ _ours_later(
         for norm in ("linf", "l2")
         for one in (*JUDGED_ATTACKS["untargeted", norm], *at_all(NOISE, norm, JUDGED[norm]))
     ),
-    datasets=(ATTACKED,),
+    datasets=(IMAGES,),
     models=VISUAL12,
 )
 _ours_later(
@@ -312,13 +312,13 @@ _ours_later(
     "On each of twelve networks more steps of an attack never lower its loss: after a quarter, half and all of them.",
     expect=All(
         tuple(
-            AtMost(cell(fewer, role, ATTACKED), cell(more, role, ATTACKED))
+            AtMost(cell(fewer, role, IMAGES), cell(more, role, IMAGES))
             for role in VISUAL12
             for fewer, more in pairwise(LOSSES)
         )
     ),
     protocols=LOSSES,
-    datasets=(ATTACKED,),
+    datasets=(IMAGES,),
     models=VISUAL12,
 )
 _ours_later(
@@ -327,12 +327,12 @@ _ours_later(
     "for another network of the same architecture.",
     expect=All(
         tuple(
-            Above(cell(UNTARGETED.at(**MIDDLE), pair[1], ATTACKED), cell(TRANSFER.at(**MIDDLE), pair, ATTACKED))
+            Above(cell(UNTARGETED.at(**MIDDLE), pair[1], IMAGES), cell(TRANSFER.at(**MIDDLE), pair, IMAGES))
             for pair in TRANSFERRED
         )
     ),
     protocols=(UNTARGETED.at(**MIDDLE), TRANSFER.at(**MIDDLE)),
-    datasets=(ATTACKED,),
+    datasets=(IMAGES,),
     models=(*VISUAL12, *TRANSFERRED),
     ours="the whole sentence; phrased with the models trained, before measuring; images made for rn50, and for rn50 "
     "those made for bit_m",

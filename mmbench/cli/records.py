@@ -40,6 +40,11 @@ def add_commands(command: Command) -> None:
     matrices = command("matrices", run_matrices, text)
     matrices.add_argument("record", nargs="?", type=Path, help="a record (default: the newest one)")
     matrices.add_argument("--store", type=Path, metavar="DIR", help="the store of that run (default: $MMBENCH_STORE)")
+    matrices.add_argument("--lineup", metavar="NAME", help="its lineup, a name or a file (default: the record's name)")
+    for role in ("model", "dataset"):
+        matrices.add_argument(
+            f"--{role}", action="append", default=[], metavar="ROLE=SPEC", help=f"a {role} that was bound by hand"
+        )
     matrices.add_argument("--out", type=Path, metavar="DIR", help="where the pages are (default: .mmbench)")
     matrices.add_argument("--root", type=Path, default=Path(), help=argparse.SUPPRESS)
 
@@ -98,12 +103,23 @@ def run_matrices(options: argparse.Namespace) -> int:
     from mmbench.bench.bench import Bench
     from mmbench.bench.keys import digest
     from mmbench.bench.solving import probe_of
+    from mmbench.errors import UnknownName
     from mmbench.records.files import read_record
+    from mmbench.records.schema import BadRecord
     from mmbench.report.matrices import draw_matrices
     from mmbench.report.pages import write_pages
 
     record = read_record(newest(options.root) if options.record is None else options.record)
-    bench = Bench.open(record.lineup.name, store=options.store, progress=False)
+    bound = {"models": options.model, "datasets": options.dataset}
+    try:
+        bench = Bench.open(options.lineup or record.lineup.name, store=options.store, progress=False, **bound)
+    except UnknownName as error:
+        if options.lineup or error.kind != "lineup":
+            raise
+        raise BadRecord(
+            f"record {record.label!r} is of the lineup {record.lineup.name!r}, which does not come with mmbench; give "
+            "its file with --lineup"
+        ) from error
 
     def gather(cell: Cell) -> tuple[str, NDArray[np.float32]]:
         inputs = bench.inputs(cell)

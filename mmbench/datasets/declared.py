@@ -77,6 +77,14 @@ def _load(load: Callable[[], Dataset], declared: Declared, where: str) -> Datase
     return declared.check(load(), where)
 
 
+def text_of(file: Path) -> str:
+    """The text of a file in UTF-8, with a mark of byte order or without. Raises BadDataset for another encoding."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadDataset(f"{file} is not UTF-8 text ({error}); convert it") from error
+
+
 def need(path: Path, layout: str) -> Path:
     """The path; raises MissingAsset, which names it and the layout that it belongs to."""
     if path.exists():

@@ -8,6 +8,9 @@ on half a million. A file takes what Devillers et al. 2021 print (section 5.1), 
 ``dim``, ``epochs``, ``rate`` (in millionths), ``words`` (of the vocabulary). ``vocabulary`` is a file of words, the
 most frequent first, one a line; without it the words of the training documents are counted.
 
+Words are trained as the file writes them: ``Tiger`` and ``tiger`` have a vector each. The paper's vocabulary is in
+small letters, and so are visual words, so a corpus should be as well; tests of words match them whatever their case.
+
 The first 80 % of the documents of a file are trained on, as in the paper (another share where ``train`` says so); the
 others are the paper's validation set, which nothing uses.
 """
@@ -28,12 +31,12 @@ from typing import Any
 import numpy as np
 
 from mmbench.assets import GENSIM, read_member
-from mmbench.datasets.declared import files_identity, need
+from mmbench.datasets.declared import files_identity, need, text_of
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.errors import BadDataset, MissingExtra
 from mmbench.program import program_digest
-from mmbench.spec import whole
+from mmbench.spec import matching
 
 SAMPLE = "gensim_sample"
 FOLDER = "gensim/test/test_data"
@@ -92,12 +95,15 @@ def sample() -> tuple[list[str], ...]:
 def lines_of(file: Path) -> Iterator[list[str]]:
     """The documents of a file, one at a time. Raises MissingAsset, and BadDataset for a file without a word."""
     none = True
-    with need(file, LAYOUT).open(encoding="utf-8") as stream:
-        for line in stream:
-            words = line.split()
-            if words:
-                none = False
-                yield words
+    try:
+        with need(file, LAYOUT).open(encoding="utf-8-sig") as stream:
+            for line in stream:
+                words = line.split()
+                if words:
+                    none = False
+                    yield words
+    except UnicodeDecodeError as error:
+        raise BadDataset(f"{file} is not UTF-8 text ({error}); convert it") from error
     if none:
         raise BadDataset(f"{file} holds no word; expected {LAYOUT}")
 
@@ -121,7 +127,7 @@ def counted(documents: Callable[[], Iterator[list[str]]], train: int) -> tuple[i
 
 def read_vocabulary(file: Path) -> list[str]:
     """Words of a file, one a line, the most frequent first. Raises BadDataset for two words a line or none at all."""
-    text = need(file, "one word a line, the most frequent first").read_text(encoding="utf-8-sig")
+    text = text_of(need(file, "one word a line, the most frequent first"))
     words = [line.strip() for line in text.splitlines() if line.strip()]
     for word in words:
         if len(word.split()) > 1:
@@ -189,13 +195,15 @@ def _entry(spec: Spec) -> DatasetEntry:
 
 
 NUMBERS = ("dim", "epochs", "rate", "words", "train")
+SHARE = matching("[1-9][0-9]?|100", "a whole number from 1 to 100")
+POSITIVE = matching("[1-9][0-9]{0,8}", "a whole number above 0")
 SOURCES.add(
     DatasetSource(
         "corpus",
         "corpus:FILE",
         _entry,
         options=("vocabulary", *NUMBERS),
-        values=dict.fromkeys(NUMBERS, whole()),
+        values=dict.fromkeys(NUMBERS, POSITIVE) | {"train": SHARE},
         sizes=(),
     )
 )

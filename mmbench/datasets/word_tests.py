@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.assets import GENSIM, read_member
-from mmbench.datasets.declared import Declared, need, on_disk
+from mmbench.datasets.declared import Declared, need, on_disk, text_of
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import file_digest
@@ -44,8 +44,9 @@ Read = Callable[[str, str], Dataset]
 def analogies(text: str, half: str, where: str = "the questions") -> Dataset:
     """The questions of one half of a file; classes are its sections.
 
-    An item's text is its four words in small letters. Questions of a section share pairs of words: these are the
-    groups. Raises BadDataset for a line that is neither a section nor four words, and where the half has no question.
+    An item's text is its four words in small letters; a question that a section repeats is one item. Questions of a
+    section share pairs of words: these are the groups. Raises BadDataset for a line that is neither a section nor four
+    words, and where the half has no question.
     """
     sections: dict[str, list[tuple[str, ...]]] = {}
     current = ""
@@ -112,8 +113,7 @@ def _entry(kind: str, spec: Spec, read: Read, file: Path | None, bundled: str, a
     def load() -> Dataset:
         if file is None:
             return read(read_member(GENSIM, f"{FOLDER}/{bundled}").decode(), f"{bundled} of gensim's tests")
-        text = need(file, LAYOUT[kind]).read_text(encoding="utf-8-sig")
-        return read(text, str(file))
+        return read(text_of(need(file, LAYOUT[kind])), str(file))
 
     def identity() -> str:
         content = f"{GENSIM.sha256}/{bundled}" if file is None else file_digest(need(file, LAYOUT[kind]))

@@ -24,8 +24,10 @@ class Inputs(Protocol):
     """What one cell's probe is given: a dataclass of arrays in most families.
 
     ``truth`` is what the metric compares predictions with. Inputs whose examples are only some of the test items have
-    ``ids``, those of these items, and may have ``left_out``, a text that says how many are not among them. Inputs of a
-    probe that is fitted on its test rows (``Probe.fits_test``) have ``with_rows(rows)``.
+    ``ids``, those of these items, and may have ``left_out``, a text that says how many are not among them. Inputs whose
+    examples share something that the dataset's items need not share have ``groups`` (``mmbench.datasets.groups``), and
+    a digest of examples of their own. Inputs of a probe that is fitted on its test rows (``Probe.fits_test``) have
+    ``with_rows(rows)``.
     """
 
     @property

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmbench.array_checks import check_features
 from mmbench.datasets.entry import Split
+from mmbench.datasets.groups import Groups, grouped
 from mmbench.errors import BadDataset
 from mmbench.inputs import pixels
 from mmbench.inputs.entry import FAMILIES, Family
@@ -27,7 +28,8 @@ SWEEP = "attack_sweep"  # the probe whose images, reductions and kept states are
 class Meant:
     """``attacked`` are the images with targets; ``distance`` float64 ``[n]`` is that of label and target in meaning.
 
-    It is 1 minus the cosine of a text encoder's vectors of one prompt a class.
+    It is 1 minus the cosine of a text encoder's vectors of one prompt a class, and so the same for all images of a
+    class: these are no independent examples of a correlation with it.
     """
 
     attacked: Pixels
@@ -49,8 +51,14 @@ class Meant:
         yield from self.attacked.arrays()
         yield self.distance
 
+    @property
+    def groups(self) -> Groups | None:
+        """Images of one class, with one target."""
+        return grouped(self.attacked.labels.tolist(), "classes")
+
     def examples(self, test: Split) -> str:
-        return self.attacked.examples(test)
+        """Another digest than that of the attacked images: elsewhere images of one class share nothing."""
+        return f"{self.attacked.examples(test)}:by class"
 
     def check(self) -> None:
         """Raise BadFeatures or BadDataset for what no probe can work on."""

@@ -1,8 +1,13 @@
-"""Word vectors of several seeds, and the questions or pairs of words that they are tested on."""
+"""Word vectors of several seeds, and the questions or pairs of words that they are tested on.
+
+Words are matched whatever their case, as gensim's tests do by default: the tests of the paper write ``Athens`` and
+``athens``, and its vocabulary is in small letters. Of words that differ in case alone, one is kept: a visual word, else
+the one in small letters, else the most frequent; gensim lets the others compete as answers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +81,11 @@ def gather(source: Source, cell: Cell) -> Words:
     seeds = trial_seeds(cell.protocol.seed, cell.protocol.trials)
     name = training_of(cell)
     fitted = list(two_at_a_time(lambda seed: source.trained(name, cell.models, CORPUS, seed), seeds))
-    vocabulary = words_of(fitted[0])
-    place = {word: row for row, word in enumerate(vocabulary)}
-    pictured = set(source.dataset(IMAGES).classes)
+    words = words_of(fitted[0])
+    kept = one_of_each_case(words, fitted[0]["visual"])
+    vocabulary = tuple(words[row] for row in kept)
+    place = {word.lower(): row for row, word in enumerate(vocabulary)}
+    pictured = {word.lower() for word in source.dataset(IMAGES).classes}
     test = source.dataset(cell.dataset).split("test")
     items = [_item(cell.dataset, text) for text in test.texts or ()]
     if not items:
@@ -94,7 +101,7 @@ def gather(source: Source, cell: Cell) -> Words:
     ratings = [items[row][1] for row in wanted]
     pairs = rows.shape[1] == 2
     return Words(
-        vectors=np.stack([weights["vectors"] for weights in fitted]),
+        vectors=np.stack([weights["vectors"][kept] for weights in fitted]),
         words=vocabulary,
         rows=rows,
         truth=np.array(ratings, dtype=np.float64) if pairs else rows[:, 3],
@@ -104,13 +111,23 @@ def gather(source: Source, cell: Cell) -> Words:
     )
 
 
+def one_of_each_case(words: Sequence[str], visual: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Rows of ``words`` of which no two differ in case alone, in their order; ``visual`` bool ``[words]``."""
+    chosen: dict[str, int] = {}
+    for row, word in enumerate(words):
+        best = chosen.setdefault(word.lower(), row)
+        if (visual[row], word == word.lower()) > (visual[best], words[best] == words[best].lower()):
+            chosen[word.lower()] = row
+    return np.array(sorted(chosen.values()), dtype=np.intp)
+
+
 def _item(dataset: str, text: str) -> tuple[tuple[str, ...], float | None]:
-    """The words of an item of ``mmbench.datasets.word_tests``, and its rating where it is a pair."""
+    """The words of an item of ``mmbench.datasets.word_tests`` in small letters, and its rating where it is a pair."""
     try:
         if "\t" in text:
-            one, other, rating = text.split("\t")
+            one, other, rating = text.lower().split("\t")
             return (one, other), float(rating)
-        words = tuple(text.split(" "))
+        words = tuple(text.lower().split(" "))
         if len(words) != 4:
             raise ValueError
     except ValueError:

@@ -17,7 +17,8 @@ recipe = "mine"                 # its training recipe, where it can be repeated:
 spec = "torchvision:CIFAR10?root=data"
 
 [reduced.attack_sweep]          # optional: settings of a probe that are lowered, so that a run is short
-images = 32
+images = 32                     # the most that is taken, of a setting that the probe reads here (Probe.lowers)
+epsilon = [0.0, 0.01]           # of any other setting: the values that are measured where no claim asks
 
 [unbound.models]
 virtex = "why it is not bound"   # [unbound.datasets] likewise

@@ -17,6 +17,7 @@ from mmbench.assets import SMOLLM2, Asset, fetch
 from mmbench.errors import CorruptAsset, MissingExtra
 from mmbench.models import encoders, generators
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry
+from mmbench.models.spans import SpanLayers
 from mmbench.models.transformers import quiet_reading
 from mmbench.models.wheels import member
 
@@ -38,15 +39,17 @@ def load(asset: Asset = SMOLLM2) -> Encoder:
 
     Its feature is the mean of the last layer over the text's own tokens. A mark stands before the text and is not in
     the mean: being first, its state is the same for all texts, and without it the first word's would be that of a
-    first token more than of the word. Of an empty text the mark is all there is.
+    first token more than of the word. Of an empty text the mark is all there is. It gives a marked part of a text too.
     """
     path = fetch(member(asset, FILE))
     tokenizer, network = tokenizer_of(metadata(path)), language_model(path).model
+    spans = SpanLayers(DIM)
 
     def features(texts: list[str]) -> torch.Tensor:
         import torch
 
-        lines = [[MARK, *line.ids[: TOKENS - 1]] for line in tokenizer.encode_batch(list(texts))]
+        encoded = tokenizer.encode_batch([str(text) for text in texts])
+        lines = [[MARK, *line.ids[: TOKENS - 1]] for line in encoded]
         longest = max(len(line) for line in lines)
         tokens = torch.tensor([line + [MARK] * (longest - len(line)) for line in lines])
         kept = torch.zeros(tokens.shape, dtype=torch.long)
@@ -55,9 +58,11 @@ def load(asset: Asset = SMOLLM2) -> Encoder:
         where = encoders.device_of(network)
         # what pads stands behind, where a causal network never sees it
         hidden = network(input_ids=tokens.to(where), use_cache=False).last_hidden_state
+        if spans.wanted:
+            spans.record(hidden, [[(0, 0), *line.offsets] for line in encoded], texts)
         return encoders.pooled(hidden, kept.to(where), "mean")
 
-    return encoders.text_encoder(network, DIM, features)
+    return encoders.text_encoder(network, DIM, features, spans)
 
 
 def load_generator(asset: Asset = SMOLLM2) -> generators.Generator:
@@ -138,6 +143,7 @@ MODELS.add(
         licence=SMOLLM2.licence,
         training="two trillion tokens of text, the next token; then instructions",
         assets=(SMOLLM2.name,),
+        spans=True,
         generator=GeneratorEntry(load_generator, lambda: _identity("next token")),
     )
 )

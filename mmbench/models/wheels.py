@@ -112,5 +112,6 @@ MODELS.add(
         licence=MINILM.licence,
         training="a billion sentence pairs, contrastive; distilled from a BERT-like teacher",
         assets=(MINILM.name,),
+        spans=True,
     )
 )

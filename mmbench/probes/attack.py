@@ -109,6 +109,7 @@ PROBES.add(
         takes="one",
         unnamed=False,
         costly=True,
+        lowers=("images",),
         title="Adversarial attacks by PGD, through linear heads of ours",
         about="projected gradient descent on pixels, through the encoder and a linear head of ours",
     )

@@ -2,7 +2,8 @@
 
 A network can be hard to attack only because its gradients are of no use (Athalye et al. 2018, "Obfuscated gradients").
 Signs of it: more steps do not raise the loss, the loss has no gradient, noise or adversarial images of another network
-fool it as often as an attack on itself.
+fool it as often as an attack on itself, a larger epsilon breaks fewer images. The last cannot be seen in a sweep, where
+an image that is broken at one epsilon counts at all larger ones; so each epsilon is attacked alone here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mmbench.attacks.sweep import Sweep, has_gradient, losses_by_step, sweep
 from mmbench.inputs.pixels import Pixels
 from mmbench.inputs.transferred import Transferred
 from mmbench.probes.attack import classes, start
-from mmbench.probes.attack_sweep import SweepSettings, most_pairs
+from mmbench.probes.attack_sweep import JUDGED, SweepSettings, at_all, most_pairs
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
@@ -32,7 +33,8 @@ class CheckSettings(Settings):
     """The untargeted attack of ``SweepSettings`` at one epsilon. ``done`` is the share of its steps that are taken.
 
     ``quantity`` "loss" is the cross-entropy of the label then; "no_gradient" says whether there is a gradient to the
-    pixels at the start (``done`` is not used).
+    pixels at the start, and "class" is the class of the image after an attack at this epsilon alone, which stops where
+    the image is broken (for these two ``done`` is not used).
     """
 
     norm: Norm = "linf"
@@ -40,7 +42,7 @@ class CheckSettings(Settings):
     steps: int = 100
     relative_step: float = 0.025
     images: int = 1000
-    quantity: Literal["loss", "no_gradient"] = "loss"
+    quantity: Literal["loss", "no_gradient", "class"] = "loss"
     done: float = 1.0
 
     def for_inputs(self) -> tuple[Any, ...]:
@@ -54,7 +56,10 @@ class CheckSettings(Settings):
 def attack_checks(
     inputs: Pixels, settings: Sequence[CheckSettings], *, trials: int, seed: int, device: str = "cpu"
 ) -> list[NDArray[Any]]:
-    """The loss of each image, or whether it has no gradient, float64 ``[trials, n]``; all of ``done`` in one attack."""
+    """The loss of each image, whether it has no gradient, or its class: float64 ``[trials, n]``.
+
+    All of ``done`` are from one attack.
+    """
     inputs.check()
     found: dict[CheckSettings, NDArray[np.float64]] = {}
     for shared in dict.fromkeys(dataclasses.replace(s, done=0.0) for s in settings):
@@ -72,7 +77,7 @@ def attack_checks(
 def _checked(
     inputs: Pixels, s: CheckSettings, how: Sweep, trial: int, trial_seed: int, device: str
 ) -> NDArray[np.float64]:
-    """By step ``[steps + 1, n]``; of "no_gradient" the start alone, ``[1, n]``."""
+    """By step ``[steps + 1, n]``; ``[1, n]`` of "no_gradient", at the start, and of "class", at the end."""
     images, labels = to_tensor(inputs.images, device), to_tensor(inputs.labels, device)
     logits, found = inputs.logits(trial), []
     for first in range(0, len(images), most_pairs(images)):
@@ -80,6 +85,8 @@ def _checked(
         starts = start(images[part], Threat(how.norm, 1.0), trial_seed, inputs.ids[part])
         if s.quantity == "loss":
             found.append(losses_by_step(logits, images[part], labels[part], how, starts))
+        elif s.quantity == "class":
+            found.append(sweep(logits, images[part], labels[part], how, starts, rule="alone").classes)
         else:
             found.append(~has_gradient(logits, images[part], labels[part])[None])
     return np.concatenate([values.cpu().numpy() for values in found], axis=1).astype(np.float64)
@@ -90,6 +97,8 @@ def transfer(
 ) -> list[NDArray[Any]]:
     """The class that the second model sees in adversarial images of the first, int64 ``[trials, n]`` a setting.
 
+    The attack on the first model stops at the first step that breaks an image, as in a sweep, and that image is shown:
+    it has just crossed the first model's boundary, so it fools another model less often than one after all steps may.
     Images of another size are resized (bilinear) between the two.
     """
     import torch
@@ -124,10 +133,11 @@ PROBES.add(
         takes="one",
         unnamed=False,
         costly=True,
+        lowers=("images", "steps"),
         floor=False,
         side_by_side=True,
         title="Checks of the attacks: loss by share of steps, images without a gradient",
-        about="the loss that an attack raises, by its steps, and images whose loss has no gradient",
+        about="the loss that an attack raises, by its steps, images without a gradient, and epsilons one by one",
     )
 )
 PROBES.add(
@@ -139,6 +149,7 @@ PROBES.add(
         takes="pair",
         unnamed=False,
         costly=True,
+        lowers=("images", "steps"),
         floor=False,
         title="Adversarial images of one model, shown to another",
         about="adversarial images of the first model, classified by the second",
@@ -151,4 +162,9 @@ LOSSES = PROTOCOLS.add(Protocol("rpgd_loss", "attack_checks", CheckSettings(), "
 NO_GRADIENT = PROTOCOLS.add(
     Protocol("no_gradient", "attack_checks", CheckSettings(quantity="no_gradient"), "no_gradient", trials=2)
 )
+ALONE = PROTOCOLS.add(
+    Protocol("rpgd_alone", "attack_checks", CheckSettings(quantity="class"), "attack_success", trials=2)
+)
+# The two largest judged epsilons: attacks that succeed on all images cost less, and failures at small ones say nothing.
+ALONE_BY_NORM = {norm: at_all(ALONE, norm, epsilons[-2:]) for norm, epsilons in JUDGED.items()}
 TRANSFER = PROTOCOLS.add(Protocol("rpgd_transfer", "transfer", SweepSettings(), "attack_success", trials=2))

@@ -179,6 +179,7 @@ PROBES.add(
         takes="one",
         unnamed=False,
         costly=True,
+        lowers=("images", "steps"),
         floor=False,
         side_by_side=True,
         title="Adversarial attacks at several epsilons (as Devillers et al. 2021, Fig. 6)",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.pair import Label, Pair, Side
 from mmbench.probes.entry import PROBES, Probe
-from mmbench.probes.rdm import class_statistics
+from mmbench.probes.rdm import class_means
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 
 
@@ -56,7 +56,7 @@ def _gram(side: Side, classes: int, unit_length: bool) -> NDArray[np.float32]:
     if side.labels is None:
         vectors = side.x.astype(np.float64)
     else:
-        vectors, _, _ = class_statistics(side.x, side.labels, classes, unit_length=unit_length)
+        vectors, _ = class_means(side.x, side.labels, classes, unit_length=unit_length)
     vectors = vectors - vectors.mean(axis=0)
     size = np.sqrt((vectors**2).sum(axis=1).mean()) or 1.0
     vectors /= size

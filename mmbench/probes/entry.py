@@ -27,7 +27,8 @@ class Probe:
     heads its figure, ``figure`` names the figure that it shares with other probes (its own by default), ``task`` its
     panel in the figure of means over datasets. ``unnamed`` says whether roles that no claim names are measured by it
     too; a ``costly`` one measures the untrained network only where nothing cheaper does, and one without ``floor``
-    never: what it measures is no less of an untrained network.
+    never: what it measures is no less of an untrained network. ``lowers`` are the settings that a lineup may lower: its
+    inputs or its run take the smaller of the protocol's value and ``Source.reduced``.
     Where trials are draws from the training rows, ``pool(inputs, settings)`` is the share of them that a trial draws,
     and intervals are about fresh training pools; without it (None) they are about this one.
     """
@@ -47,6 +48,7 @@ class Probe:
     task: str = ""
     figure: str = ""
     about: str = ""
+    lowers: tuple[str, ...] = ()
     pool: Callable[[Any, Any], float | None] | None = None
 
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from mmbench.errors import BadFeatures
 from mmbench.inputs.pair import Label, Pair, Side
+from mmbench.probes.class_distances import euclidean, welch
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
-from mmbench.training.tensors import blocks, to_tensor
+from mmbench.training.tensors import blocks
 
 Spread = Literal["by_dimension", "pooled", "none"]
 ROWS = 2**20  # elements of features that are looked at together (8 MB in float64)
-TILE = 2**18  # elements of the pairwise differences at a time (1 MB in float32): they stay in the processor's cache
 OFFSET = 1e-6  # what the code adds to TSM's standard deviations (D-07c)
 
 
@@ -68,19 +68,23 @@ def rdm(
     """The dissimilarity of every two classes under each of the two models.
 
     Float32 ``[trials, 2, classes, classes]`` a setting, symmetric with a zero diagonal. Nothing is drawn: every trial
-    is the same. Beyond features and matrices, memory is a few arrays ``[classes, d]``. Raises BadDataset for fewer
-    than 4 classes or a class with fewer than 2 images, BadFeatures where a distance is infinite.
+    is the same. It is computed on the processor, whatever the device. Beyond features and matrices, memory is a few
+    arrays ``[classes, d]`` and ``[classes, classes]``. Raises BadDataset for fewer than 4 classes or a class with fewer
+    than 2 images, BadFeatures where a distance is infinite.
     """
     inputs.check()
-    found = [np.stack([_matrix(side, inputs.class_names, s, device) for side in inputs.sides]) for s in settings]
+    found = [np.stack([_matrix(side, inputs.class_names, s) for side in inputs.sides]) for s in settings]
     return [np.tile(matrices, (trials, 1, 1, 1)) for matrices in found]
 
 
-def _matrix(side: Side, names: Sequence[str], settings: RDMSettings, device: str) -> NDArray[np.float32]:
+def _matrix(side: Side, names: Sequence[str], settings: RDMSettings) -> NDArray[np.float32]:
     """Float32 ``[classes, classes]`` of one model."""
     if side.labels is None:
-        return _euclidean(side.x.astype(np.float64)).astype(np.float32)
+        return euclidean(side.x.astype(np.float64)).astype(np.float32)
     raw = side.role in settings.left_raw
+    if settings.spread == "none":
+        unit_length = settings.unit_length and not raw
+        return euclidean(class_means(side.x, side.labels, len(names), unit_length=unit_length)[0]).astype(np.float32)
     means, deviations, counts = class_statistics(
         side.x,
         side.labels,
@@ -88,10 +92,8 @@ def _matrix(side: Side, names: Sequence[str], settings: RDMSettings, device: str
         unit_length=settings.unit_length and not raw,
         pooled=settings.spread == "pooled" and not raw,
     )
-    if settings.spread == "none":
-        return _euclidean(means).astype(np.float32)
     errors = (deviations + (OFFSET if raw else 0.0)) ** 2 / counts[:, None]
-    found = _welch(means, errors, device)
+    found = welch(means, errors)
     bad = np.argwhere(~np.isfinite(found))
     if len(bad):
         one, other = bad[0]
@@ -111,18 +113,34 @@ def class_statistics(
     ``pooled``: one standard deviation a class, ``[classes, 1]``, over all entries of all its rows. ``unit_length``
     divides every row by its Euclidean norm first; a row of zeros stays.
     """
-    order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels, minlength=classes)
-    ends = np.cumsum(counts)
     means = np.empty((classes, x.shape[1]))
     deviations = np.empty((classes, 1 if pooled else x.shape[1]))
-    for k, (start, end) in enumerate(zip(ends - counts, ends, strict=True)):
-        rows = order[start:end]
-        means[k] = sum(part.sum(axis=0) for part in _rows(x, rows, unit_length)) / len(rows)
+    for k, rows in enumerate(_by_class(labels, counts)):
+        fits = len(rows) * x.shape[1] <= ROWS  # then its rows are read once
+        parts = list(_rows(x, rows, unit_length)) if fits else []
+        means[k] = sum(part.sum(axis=0) for part in parts or _rows(x, rows, unit_length)) / len(rows)
         centre = means[k].mean() if pooled else means[k]
-        squares = sum(((part - centre) ** 2).sum(axis=0) for part in _rows(x, rows, unit_length)) / len(rows)
+        apart = (part - centre for part in parts or _rows(x, rows, unit_length))
+        squares = sum(np.einsum("ij,ij->j", each, each) for each in apart) / len(rows)
         deviations[k] = np.sqrt(squares.mean() if pooled else squares)
     return means, deviations, counts
+
+
+def class_means(
+    x: NDArray[Any], labels: NDArray[Any], classes: int, *, unit_length: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Means ``[classes, d]`` and numbers of rows ``[classes]`` of each class, as in ``class_statistics``."""
+    counts = np.bincount(labels, minlength=classes)
+    means = np.empty((classes, x.shape[1]))
+    for k, rows in enumerate(_by_class(labels, counts)):
+        means[k] = sum(part.sum(axis=0) for part in _rows(x, rows, unit_length)) / len(rows)
+    return means, counts
+
+
+def _by_class(labels: NDArray[Any], counts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The row numbers of each class."""
+    return np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
 
 
 def _rows(x: NDArray[Any], rows: NDArray[np.int64], unit_length: bool) -> Iterator[NDArray[np.float64]]:
@@ -133,40 +151,6 @@ def _rows(x: NDArray[Any], rows: NDArray[np.int64], unit_length: bool) -> Iterat
             norm = np.linalg.norm(part, axis=1, keepdims=True)
             part /= np.where(norm > 0, norm, 1.0)
         yield part
-
-
-def _welch(means: NDArray[np.float64], errors: NDArray[np.float64], device: str) -> NDArray[np.float64]:
-    """``|| (m_i - m_j) / sqrt(e_i + e_j) ||`` of means ``[n, d]`` and squared errors ``[n, d]`` or ``[n, 1]``.
-
-    A dimension in which both means and both errors agree to be nothing adds nothing (0 / 0 is 0).
-    """
-    if errors.shape[1] == 1:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = _euclidean(means) / np.sqrt(errors + errors.T)
-        return np.where(np.isnan(found), 0.0, found)
-    import torch
-
-    # The distance does not change with the origin or the unit; near 0 and 1 single precision is enough.
-    means = means - means.mean(axis=0)
-    unit = float(np.abs(means).max()) or 1.0
-    m, e = to_tensor(means / unit, device), to_tensor(errors / unit**2, device)
-    constant = bool((e == 0).any())
-    squares = torch.zeros(len(m), len(m), device=device)
-    for i in range(len(m) - 1):
-        for some in blocks(len(m) - i - 1, m.shape[1], TILE):
-            part = slice(i + 1 + some.start, i + 1 + some.stop)
-            terms = m[part] - m[i]
-            terms.square_().div_(e[part] + e[i])
-            if constant:
-                terms.nan_to_num_(nan=0.0, posinf=float("inf"))
-            squares[i, part] = terms.sum(dim=1)
-    return np.asarray((squares + squares.T).sqrt().cpu().numpy(), dtype=np.float64)
-
-
-def _euclidean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.spatial.distance import pdist, squareform
-
-    return np.asarray(squareform(pdist(rows)))
 
 
 PROBES.add(

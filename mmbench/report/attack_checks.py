@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from mmbench.probes.attack_checks import LOSSES, NO_GRADIENT, CheckSettings
+from mmbench.probes.attack_checks import ALONE_BY_NORM, LOSSES, NO_GRADIENT, CheckSettings
 from mmbench.probes.attack_sweep import JUDGED, NOISE, UNTARGETED, at_all
 from mmbench.protocol import Protocol, Roles
 from mmbench.records.schema import CellPart, Record
 
 SLACK = 0.01  # nats: a mean loss that falls by less is rounding
 ALL = 100.0  # percent
+CLEAN = UNTARGETED.at(norm="linf", epsilon=0.0)  # no attack: the same in both norms
 
 
 @dataclass(frozen=True)
 class AttackCheck:
     """What is known of attacks on one model on one dataset; numbers in percent, losses in nats, None where unknown.
 
-    ``success`` and ``noise`` are means over the judged epsilons of both norms, untargeted. ``transferred`` is the
+    ``success`` and ``noise`` are means over the judged epsilons of both norms, untargeted; they count the images that
+    are wrong without an attack, of which ``clean`` is the share. ``alone`` holds, for each norm, the success at rising
+    epsilons of which each is attacked by itself. ``transferred`` is the
     success of adversarial images of ``made_for`` at one epsilon, ``own`` that of an attack on the model itself there.
     ``losses`` are means after rising shares of the steps.
     """
@@ -27,6 +30,7 @@ class AttackCheck:
     model: str
     dataset: str
     head: str
+    clean: float | None
     success: float | None
     noise: float | None
     own: float | None
@@ -34,6 +38,7 @@ class AttackCheck:
     made_for: str
     losses: tuple[float, ...]
     no_gradient: float | None
+    alone: tuple[tuple[float, ...], ...]
     warnings: tuple[str, ...]
 
 
@@ -73,13 +78,15 @@ def _check(cells: Cells, model: str, dataset: str) -> AttackCheck:
     transfer, settings = _transferred(cells, model, dataset), LOSSES[0].settings
     assert isinstance(settings, CheckSettings)
     own = found(UNTARGETED.at(norm=settings.norm, epsilon=settings.epsilon))
-    flat = found(NO_GRADIENT)
+    clean, flat = found(CLEAN), found(NO_GRADIENT)
+    alone = [[part.mean for part in map(found, ladder) if part is not None] for ladder in ALONE_BY_NORM.values()]
     here = (cell for cell in cells.values() if cell.models == (model,) and cell.dataset == dataset)
     heads = dict.fromkeys(str(cell.made_of["head"]) for cell in here if "head" in cell.made_of)
     checked = AttackCheck(
         model,
         dataset,
         ", ".join(heads) or "unknown",
+        None if clean is None else clean.mean,
         mean(judged[UNTARGETED]),
         mean(judged[NOISE]),
         None if own is None else own.mean,
@@ -87,10 +94,10 @@ def _check(cells: Cells, model: str, dataset: str) -> AttackCheck:
         "" if transfer is None else str(Roles(*transfer.models[:1])),
         tuple(losses) if len(losses) == len(LOSSES) else (),
         None if flat is None else flat.mean,
+        tuple(tuple(ladder) for ladder in alone if ladder),
         (),
     )
-    falling = _falling(cells, model, dataset)
-    return AttackCheck(**{**vars(checked), "warnings": tuple(_warnings(checked, falling))})
+    return replace(checked, warnings=tuple(_warnings(checked)))
 
 
 def _transferred(cells: Cells, model: str, dataset: str) -> CellPart | None:
@@ -103,17 +110,9 @@ def _transferred(cells: Cells, model: str, dataset: str) -> CellPart | None:
     return max(shown, key=lambda cell: cell.mean, default=None)
 
 
-def _falling(cells: Cells, model: str, dataset: str) -> bool:
-    """Whether success falls somewhere as epsilon grows, which a sweep excludes by construction."""
-    ladders = (at_all(UNTARGETED, norm) for norm in JUDGED)
-    rates = ([cells.get((p.fingerprint(), (model,), dataset)) for p in ladder] for ladder in ladders)
-    means = ([part.mean for part in ladder if part is not None] for ladder in rates)
-    return any(later < earlier for ladder in means for earlier, later in pairwise(ladder))
-
-
-def _warnings(c: AttackCheck, falling: bool) -> Iterator[str]:
-    if falling:
-        yield "success falls at a larger epsilon, which a sweep excludes: the cells are of two programs"
+def _warnings(c: AttackCheck) -> Iterator[str]:
+    if any(later < earlier for ladder in c.alone for earlier, later in pairwise(ladder)):
+        yield "attacks at a larger epsilon, each by itself, break fewer images: gradients may be masked"
     if any(later < earlier - SLACK for earlier, later in pairwise(c.losses)):
         yield "more steps lower the loss: gradients may be masked"
     if c.no_gradient:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import MissingExtra
 from mmbench.lineups.roles import KINDS, Kind, kind_of
 from mmbench.metrics import METRICS
+from mmbench.probes.attack_checks import ALONE_BY_NORM
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import Roles
 from mmbench.records.schema import CellPart, Record, slug
@@ -43,6 +44,8 @@ COLOURS: dict[Kind, str] = {
 SHADES = (0.45, 0.7, 1.0)
 MEAN = "mean of"
 LINES = ("attack_sweep",)  # probes whose figure is drawn elsewhere, with lines
+# Shares of images would dwarf the losses of the same probe; they stand in the table of the checks.
+TABLED = frozenset(protocol.fingerprint() for ladder in ALONE_BY_NORM.values() for protocol in ladder)
 ACROSS = 3  # panels in a row
 WIDTH = 10.5  # inches
 GAP = 0.85  # inches between rows of panels, for the title below and the unit above it
@@ -100,7 +103,8 @@ def figures_of(record: Record, folder: Path | None = None) -> tuple[Figure, ...]
     place = {bound.role: number for number, bound in enumerate(record.lineup.datasets)}
     for cell in sorted(record.cells, key=lambda cell: place.get(cell.dataset, len(place))):
         compared = cell.probe in PROBES and PROBES.get(cell.probe).takes == "pair"
-        if cell.reading == "paper" and not compared and cell.probe not in LINES:
+        elsewhere = cell.probe in LINES or cell.fingerprint in TABLED
+        if cell.reading == "paper" and not (compared or elsewhere):
             by_probe.setdefault(figure_of(cell.probe), []).append(cell)
     names, kinds = Names.of(record), stated_kinds(record)
     found = {probe: _family(cells, names, kinds) for probe, cells in by_probe.items()}

@@ -21,7 +21,7 @@ from mmbench.records.schema import BadRecord, CellPart, Record
 from mmbench.report.exhibits import stated_kinds
 from mmbench.report.figures import COLOURS, Figure, file_name, svg_of
 from mmbench.report.names import STAR, STARRED
-from mmbench.report.similarity import PROBE, Compared, claims_beside, compared
+from mmbench.report.similarity import Compared, claims_beside, compared, largest_group
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -38,8 +38,8 @@ Gather = Callable[[Cell], tuple[str, NDArray[np.float32]]]
 
 
 def pairs_of(record: Record, of: Compared) -> list[CellPart]:
-    """Cells of the record that together hold every model of a comparison, each new one with the first."""
-    cells = {frozenset(cell.models): cell for cell in record.cells if cell.probe == PROBE and cell.reading == "paper"}
+    """Cells of the compared settings and dataset that together hold every model, each new one with the first."""
+    cells = largest_group(record)
     return [cells[frozenset((of.roles[0], role))] for role in of.roles[1:]]
 
 
@@ -62,7 +62,8 @@ def draw_matrices(record: Record, gather: Gather, folder: Path) -> Path:
         if digest != part.made_of.get("features"):
             raise BadRecord(
                 f"{part}: expected the features that the record was made from, {part.made_of.get('features')}, found "
-                f"{digest}; name the store of that run; one with roles bound on the command line cannot be drawn again"
+                f"{digest}; name the store of that run (--store), its lineup (--lineup), and the roles that were bound "
+                "on the command line (--model, --dataset)"
             )
         matrices |= dict(zip(part.models, both, strict=True))
     folder.mkdir(parents=True, exist_ok=True)

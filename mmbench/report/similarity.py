@@ -104,13 +104,7 @@ def _figure(drawing: Drawing, of: Compared, record: Record, folder: Path | None)
 
 def compared(record: Record, kinds: dict[str, Kind]) -> Compared | None:
     """The models of a record that are compared all with all under the paper's reading; None for too few of them."""
-    cells = [cell for cell in record.cells if cell.probe == PROBE and cell.reading == "paper"]
-    groups: dict[tuple[str, str], dict[frozenset[str], CellPart]] = {}
-    for cell in cells:
-        groups.setdefault((cell.fingerprint, cell.dataset), {})[frozenset(cell.models)] = cell
-    if not groups:
-        return None
-    found = max(groups.values(), key=len)
+    found = largest_group(record)
     roles = complete({frozenset(pair) for pair in found})
     if len(roles) < FEWEST:
         return None
@@ -123,6 +117,15 @@ def compared(record: Record, kinds: dict[str, Kind]) -> Compared | None:
         r,
         names.full(next(iter(found.values())).dataset),
     )
+
+
+def largest_group(record: Record) -> dict[frozenset[str], CellPart]:
+    """Cells by their pair of models, of the settings and the dataset with the most pairs; empty without a cell."""
+    groups: dict[tuple[str, str], dict[frozenset[str], CellPart]] = {}
+    for cell in record.cells:
+        if cell.probe == PROBE and cell.reading == "paper":
+            groups.setdefault((cell.fingerprint, cell.dataset), {})[frozenset(cell.models)] = cell
+    return max(groups.values(), key=len, default={})
 
 
 def complete(pairs: set[frozenset[str]]) -> tuple[str, ...]:

@@ -33,6 +33,14 @@ def test_views_and_pairs_that_count_as_independent_are_flagged(name: str) -> Non
     assert any("95 % intervals cover" in fault for fault in faults(name, rows))
 
 
+def test_images_with_one_distance_are_no_independent_examples_of_a_correlation() -> None:
+    name = "success_by_distance, 100 classes of 5 images, 2 starts"
+    by_class, _, by_image, _ = DESIGNS.get(name).ask(RUNS, 7_000)
+    assert by_image["wrong"] == "without groups"
+    assert faults(name, [by_class]) == []
+    assert by_image["coverage"] < by_class["coverage"] - 0.03
+
+
 def test_one_model_of_the_one_sided_designs_gains_nothing() -> None:
     bank = ceiling.bank()
     right = {m: each[0] == bank.labels for m, each in bank.predicted.items()}

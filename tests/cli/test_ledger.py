@@ -43,7 +43,7 @@ def test_a_difference_between_texts_names_claims_that_are_not_registered(capsys)
 def test_all_parts_of_a_code(capsys):
     assert main(["ledger", "D-09"]) == 0
     heads = [block.split()[0] for block in capsys.readouterr().out.split("\n\n")]
-    assert heads == [f"D-09{letter}" for letter in "abcde"]
+    assert heads == [f"D-09{letter}" for letter in "abcdef"]
 
 
 def test_json(capsys):

@@ -12,6 +12,8 @@ from mmbench.inputs.pair import Pair, Side
 from mmbench.probes.rdm import RSA
 from mmbench.records.files import save_record
 from mmbench.records.schema import CellPart, LineupPart, Record
+from mmbench.report.matrices import pairs_of
+from mmbench.report.similarity import compared
 
 from .conftest import MACHINE
 
@@ -41,16 +43,19 @@ def cell(one, other, features):
     )  # fmt: skip
 
 
+def record_of(cells):
+    return Record(
+        label="mine", machine=MACHINE, versions={}, lineup=LineupPart(name="mine"), started="2026-01-01T00:00:01Z",
+        seconds=1.0, cells=tuple(cells),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def saved(tmp_path, monkeypatch):
     monkeypatch.setattr(Bench, "open", lambda *_, **__: Asked())
 
     def save(features=lambda pair: digest(*pair_of(pair).arrays())):
-        cells = tuple(cell(*pair, features(pair)) for pair in itertools.combinations(ROLES, 2))
-        record = Record(
-            label="mine", machine=MACHINE, versions={}, lineup=LineupPart(name="mine"),
-            started="2026-01-01T00:00:01Z", seconds=1.0, cells=cells,
-        )  # fmt: skip
+        record = record_of(cell(*pair, features(pair)) for pair in itertools.combinations(ROLES, 2))
         return str(save_record(record, tmp_path / "runs"))
 
     return save
@@ -68,4 +73,36 @@ def test_features_of_another_run_are_refused(saved, tmp_path, capsys):
     assert main(["matrices", saved(lambda pair: "old"), "--out", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert "expected the features that the record was made from, old, found" in said
-    assert "with roles bound on the command line cannot be drawn again" in said
+    assert "its lineup (--lineup), and the roles that were bound on the command line (--model, --dataset)" in said
+
+
+def test_a_lineup_of_a_file_and_roles_bound_by_hand_are_given_again(saved, tmp_path, capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr(Bench, "open", lambda *given, **more: opened.append((given, more)) or Asked())
+    made = saved()
+    options = ["--lineup", "own/mine.toml", "--model", "clip=zoo:clip@x", "--dataset", "imagenet=concepts"]
+    assert main(["matrices", made, "--out", str(tmp_path), *options]) == 0
+    ((lineup,), more) = opened[0]
+    assert lineup == "own/mine.toml"
+    assert (more["models"], more["datasets"]) == (["clip=zoo:clip@x"], ["imagenet=concepts"])
+
+
+def test_a_lineup_that_does_not_come_with_mmbench_is_asked_for(saved, tmp_path, capsys, monkeypatch):
+    monkeypatch.undo()
+    assert main(["matrices", saved(), "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "is of the lineup 'mine', which does not come with mmbench; give its file with --lineup" in said
+
+
+def test_matrices_of_one_dataset_and_one_setting_are_shown_together(saved, tmp_path, capsys):
+    """Cells of the same pairs on another dataset, which come later, are no part of the figure."""
+    digests = lambda pair: digest(*pair_of(pair).arrays())  # noqa: E731
+    further = [
+        cell(*pair, "other").model_copy(update={"dataset": "cub"}) for pair in itertools.combinations(ROLES[:4], 2)
+    ]
+    others = [one.model_copy(update={"dataset": "imagenet", "fingerprint": "0" * 16}) for one in further]
+    record = record_of((*(cell(*pair, digests(pair)) for pair in itertools.combinations(ROLES, 2)), *further, *others))
+    of = compared(record, {})
+    assert {part.dataset for part in pairs_of(record, of)} == {"imagenet"}
+    assert {part.fingerprint for part in pairs_of(record, of)} == {RSA.fingerprint()}
+    assert main(["matrices", str(save_record(record, tmp_path / "runs")), "--out", str(tmp_path / "pages")]) == 0

@@ -65,5 +65,29 @@ def test_a_vocabulary_of_two_words_a_line_is_refused(tmp_path):
 
 
 def test_an_option_that_is_no_number_is_refused():
-    with pytest.raises(BadSpec, match="dim is a whole number, not 'wide'"):
+    with pytest.raises(BadSpec, match="dim is a whole number above 0, not 'wide'"):
         resolve("corpus:gensim_sample?dim=wide")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [(f"{name}=0", f"{name} is a whole number above 0") for name in ("dim", "epochs", "rate", "words")]
+    + [(f"train={share}", "train is a whole number from 1 to 100") for share in (0, 101)],
+)
+def test_an_option_that_leaves_nothing_to_train_is_refused(option, said):
+    with pytest.raises(BadSpec, match=said):
+        resolve(f"corpus:gensim_sample?{option}")
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_first_word(tmp_path):
+    (tmp_path / "marked.txt").write_text("tiger cat", encoding="utf-8-sig")
+    assert list(lines_of(tmp_path / "marked.txt")) == [["tiger", "cat"]]
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path):
+    (tmp_path / "latin.txt").write_bytes("caf\xe9\n".encode("latin-1"))
+    for read in (lambda file: list(lines_of(file)), read_vocabulary):
+        with pytest.raises(BadDataset, match=r"latin.txt is not UTF-8 text .*; convert it"):
+            read(tmp_path / "latin.txt")
+    with pytest.raises(BadDataset, match=r"latin.txt is not UTF-8 text"):
+        resolve(f"word_pairs:mine?file={tmp_path}/latin.txt").load()

@@ -1,6 +1,7 @@
 """Inputs of attacks beyond pixels: targets, a model's own head, distances in meaning, and pixels of two models."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from mmbench.inputs.pixels import OURS, OWN
 from mmbench.lineups import DatasetBinding, Lineup, ModelBinding
 from mmbench.models.encoders import image_encoder, text_encoder
 from mmbench.models.entry import Identity, ModelEntry, Preprocess
+from mmbench.probes.attack import PGD
 from mmbench.probes.attack_checks import LOSSES, NO_GRADIENT, TRANSFER
 from mmbench.probes.attack_sweep import NOISE_TARGETED, TARGETED, UNTARGETED
+from mmbench.probes.entry import PROBES
 from mmbench.probes.semantic_attack import SEMANTIC
 from mmbench.protocol import Cell, Roles
 
@@ -105,13 +108,49 @@ def test_a_lineup_lowers_images_and_this_is_in_the_key(bench):
     assert not more.measures_unasked(at(UNTARGETED, 0.1))
 
 
-def test_a_lineup_cannot_lower_what_no_probe_has(bench, tmp_path):
-    for reduced, error, said in (
-        ({"attack_sweeps": {"images": 3}}, UnknownName, "attack_sweep"),
-        ({"attack_sweep": {"image": 3}}, BadSpec, "lowers image, and the probe's settings are norm"),
-    ):
-        with pytest.raises(error, match=said):
-            Bench(dataclasses.replace(bench.lineup, reduced=reduced), Store(tmp_path), progress=False)
+@pytest.mark.parametrize(
+    ("reduced", "error", "said"),
+    [
+        ({"attack_sweeps": {"images": 3}}, UnknownName, "no probe named 'attack_sweeps'. Did you mean 'attack_sweep'"),
+        ({"attack_sweep": {"image": 3}}, BadSpec, "image = 3: the probe has no such setting; did you mean 'images'?"),
+        (
+            {"attack": {"steps": 3}},
+            BadSpec,
+            "lineup tiny: [reduced.attack] steps = 3: the probe does not read it, so it would lower nothing; known: "
+            "images, or give a list of the values that are measured unasked",
+        ),
+        ({"prototypes": {"shots": 1}}, BadSpec, "would lower nothing; no setting of this probe can be lowered"),
+        ({"semantic_attack": {"images": 9}}, BadSpec, "would lower nothing; no setting of this probe can be lowered"),
+        ({"attack_sweep": {"steps": [3]}}, BadSpec, "steps = [3]: expected one number, the most that is taken"),
+        ({"attack_sweep": {"images": 1001}}, BadSpec, "no protocol has more than 1000, so it would lower nothing"),
+    ],
+)
+def test_a_lineup_cannot_lower_what_the_probe_does_not_read(bench, tmp_path, reduced, error, said):
+    with pytest.raises(error, match=re.escape(said)):
+        Bench(dataclasses.replace(bench.lineup, reduced=reduced), Store(tmp_path), progress=False)
+
+
+def test_what_a_probe_says_can_be_lowered_is_lowered(bench):
+    """For every setting that a probe says can be lowered: fewer images, or no steps and another outcome."""
+    cells = {
+        "attack": Cell(PGD.at(epsilon=0.05), "clip", "imagenet"),
+        "attack_sweep": Cell(at(UNTARGETED), "clip", "imagenet"),
+        "attack_checks": Cell(LOSSES[-1], "clip", "imagenet"),
+        "transfer": Cell(at(TRANSFER, 0.25), Roles("clip", "rn50"), "imagenet"),
+    }
+    lowering = {(probe.name, setting) for probe in PROBES for setting in probe.lowers}
+    assert {name for name, _ in lowering} == set(cells)
+
+    def run(name, **lowered):
+        bench.source.lineup = dataclasses.replace(bench.lineup, reduced={name: lowered})
+        [made] = PROBES.get(name).run(bench.inputs(cells[name]), [cells[name].protocol.settings], trials=1, seed=0)
+        return made
+
+    for name, setting in lowering:
+        if setting == "images":
+            assert run(name, images=7).shape == (1, 7)
+        else:
+            assert (run(name, images=9, **{setting: 0}) != run(name, images=9, **{setting: 7})).any(), name
 
 
 def test_a_targeted_attack_is_compared_with_targets(bench):
@@ -158,6 +197,20 @@ def test_distance_in_meaning_is_that_of_label_and_target(bench):
     )
     assert -1 <= bench.scores(cell).mean <= 1
     assert {"prompts": tuple(f"a photo of {name}." for name in CLASSES)} in meant.parts(bench.source, cell)
+
+
+def test_images_of_one_class_have_one_distance_and_are_one_group(bench):
+    found = bench.scores(Cell(SEMANTIC, Roles("clip", "bert_base"), "imagenet"))
+    labels = bench.inputs(Cell(SEMANTIC, Roles("clip", "bert_base"), "imagenet")).attacked.labels
+    assert 2 <= len(np.unique(labels)) < len(labels)
+    same = labels[:, None] == labels
+    np.testing.assert_array_equal(found.groups[:, None] == found.groups, same)
+    assert found.grouped_by == "classes"
+    alone = dataclasses.replace(found, groups=None, grouped_by="").interval()
+    assert found.interval() != alone
+    swept = bench.scores(Cell(at(TARGETED), "clip", "imagenet"))
+    assert swept.groups is None
+    assert swept.examples != found.examples
 
 
 def test_success_that_is_the_same_for_all_images_is_unmeasured(bench):

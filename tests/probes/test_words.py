@@ -6,6 +6,7 @@ from gensim.models import KeyedVectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmbench.errors import BadDataset
 from mmbench.inputs.visual_words import Pictured
 from mmbench.inputs.words import Words
 from mmbench.metrics import METRICS
@@ -99,6 +100,39 @@ def test_separate_classes_are_told_apart_and_noise_is_not_far_above_chance(readi
     for inputs, low, high in ((clear, 0.99, 1.0), (blurred, 0.0, 0.45)):
         (found,) = classify(inputs, [reading], trials=1, seed=0)
         assert low <= (found == inputs.labels).mean() <= high
+
+
+@given(st.integers(0, 999))
+@settings(max_examples=10, deadline=None)
+def test_an_image_is_left_out_of_its_own_prototype(seed):
+    """Against prototypes made anew without each image."""
+    inputs = pictured(6.0, words=6, each=3, seed=seed)
+    (found,) = classify(inputs, [VisualWordSettings()], trials=1, seed=0)
+    unit = inputs.x / np.linalg.norm(inputs.x.astype(float), axis=1, keepdims=True)
+    _, _, axes = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+    projected = (unit - unit.mean(axis=0)) @ axes[: inputs.dim].T
+    for row, image in enumerate(projected):
+        others = np.arange(len(unit)) != row
+        means = np.stack([projected[others & (inputs.labels == word)].mean(axis=0) for word in range(6)])
+        near = means @ image / np.linalg.norm(means, axis=1)
+        assert found[0, row] == near.argmax()
+
+
+def test_noise_is_at_chance_unless_an_image_is_a_part_of_its_own_prototype():
+    noise = np.random.default_rng(0).standard_normal((60, 40)).astype(np.float32)
+    inputs = Pictured(noise, np.arange(60) % 20, WORDS[:20], 16)
+    (paper,), (own,) = classify(inputs, [VisualWordSettings(), VisualWordSettings(own_image=True)], trials=1, seed=0)
+    assert (paper == inputs.labels).mean() < 0.15
+    assert (own == inputs.labels).mean() > 0.5
+
+
+def test_a_class_of_one_image_has_no_prototype_without_it():
+    inputs = pictured(1.0)
+    one = Pictured(inputs.x[:-3], inputs.labels[:-3], inputs.class_names, inputs.dim)
+    kept = np.bincount(one.labels)
+    assert kept.min() == 1
+    with pytest.raises(BadDataset, match=r"visual word '\d+' has one image; expected two or more"):
+        classify(one, [VisualWordSettings()], trials=1, seed=0)
 
 
 def test_the_code_projects_images_as_they_are():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbench.probes.attack_checks import LOSSES, NO_GRADIENT, TRANSFER
+from mmbench.probes.attack_checks import ALONE, LOSSES, NO_GRADIENT, TRANSFER
 from mmbench.probes.attack_sweep import FIGURE, JUDGED, NOISE, TARGETED, UNTARGETED, at_all
 from mmbench.report.attack_checks import attack_checks_of
 from mmbench.report.attack_figure import PANELS, attack_figures, lines_of
@@ -35,6 +35,10 @@ def checks(losses=(0.5, 1.0, 1.5, 2.0), no_gradient=0.0, transfer=30.0):
     return [*found, part(NO_GRADIENT, no_gradient), shown]
 
 
+def alone(norm="linf", means=(40.0, 60.0)):
+    return [part(one, mean) for one, mean in zip(at_all(ALONE, norm, JUDGED[norm][-2:]), means, strict=True)]
+
+
 @pytest.fixture
 def record(make_record):
     return lambda *cells: make_record(cells=tuple(cells))
@@ -53,6 +57,10 @@ def test_the_figure_has_four_panels_with_a_line_for_each_model_and_its_noise(rec
     assert all(title in figure.svg for title in ("untargeted L2", "targeted Linf", "noise of the same size"))
     assert attack_figures(given)[0].svg == figure.svg
     assert not [one for one in figures_of(given) if one.name == "attack_sweep"]
+    (losses,) = figures_of(record(*swept(), *checks(), *alone()))
+    assert losses.name == "attack_checks"
+    assert "rpgd_loss" in losses.svg
+    assert "rpgd_alone" not in losses.svg
     assert attack_figures(record()) == ()
 
 
@@ -66,14 +74,19 @@ def test_claims_stand_beside_the_figure(tmp_path, make_record):
 
 
 def test_a_sound_attack_has_no_warning_and_its_numbers(record):
-    (found,) = attack_checks_of(record(*swept(made_of={"head": "ours, linear"}), *checks()))
+    clean = part(UNTARGETED.at(norm="linf", epsilon=0.0), 7.5)
+    cells = [clean, *swept(made_of={"head": "ours, linear"}), *checks(), *alone(), *alone("l2", (50.0, 50.0))]
+    (found,) = attack_checks_of(record(*cells))
+    assert (found.clean, found.alone) == (7.5, ((40.0, 60.0), (50.0, 50.0)))
     assert (found.success, found.noise, found.transferred, found.made_for) == (51.0, 11.0, 30.0, "rn50")
     assert found.own == 51.0
     assert found.losses == (0.5, 1.0, 1.5, 2.0)
     assert found.head == "ours, linear"
     assert found.warnings == ()
-    page = render_markdown(record(*swept(), *checks()))
+    page = render_markdown(record(*cells))
     assert "## Whether the attacks worked" in page
+    assert "| ours, linear | 7.50 | 51.0 | 11.0 | 40.0, 60.0; 50.0, 50.0 |" in page
+    assert '<td class="number">7.50</td>' in render_html(record(*cells))
     assert "Whether the attacks worked" not in render_html(record())
 
 
@@ -87,8 +100,8 @@ def test_a_sound_attack_has_no_warning_and_its_numbers(record):
          "noise of the same size succeeds as often as the attack: gradients may be masked"),
         ([*swept(), *checks(transfer=51.0)],
          "images made for rn50 succeed as often as an attack on the model itself: gradients may be masked"),
-        ([*swept(), part(UNTARGETED.at(norm="l2", epsilon=6.0), 20.0)],
-         "success falls at a larger epsilon, which a sweep excludes: the cells are of two programs"),
+        ([*swept(), *alone(norm="l2", means=(60.0, 50.0))],
+         "attacks at a larger epsilon, each by itself, break fewer images: gradients may be masked"),
     ],
 )  # fmt: skip
 def test_each_sign_of_masked_gradients_is_said(cells, warning, record):

@@ -7,11 +7,14 @@ that are right is a success in steps, and the loss is one of the same kind and s
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
 from mmbench.calibration.design import DESIGNS, Design, Row
 from mmbench.calibration.designs.few_shot import MODELS, bank
+from mmbench.calibration.designs.grouped import VIEWS
+from mmbench.calibration.designs.grouped import bank as views_bank
 from mmbench.calibration.digit_pool import mnist
 from mmbench.calibration.resampling import Bank, asked
 from mmbench.metrics.attacked import success_by_distance
@@ -19,6 +22,7 @@ from mmbench.probes.prototypes import FEW_SHOT
 
 TOGETHER = 3  # draws that make one success in steps, as three epsilons do
 SHOTS = 5
+IMAGES = VIEWS  # of a class, where several have one distance
 TRIALS = 100
 
 
@@ -31,6 +35,17 @@ def successes() -> Bank:
     right = {m: (each == test.labels).astype(np.float64) for m, each in found.predicted.items()}
     made = {m: each[: TRIALS * TOGETHER].reshape(TRIALS, TOGETHER, -1).mean(axis=1) for m, each in right.items()}
     return Bank(made, distance, metric="success_by_distance")
+
+
+@functools.cache
+def by_class() -> Bank:
+    """The same, where IMAGES noisy copies of a digit are the images of one class: they have one distance."""
+    of_copies, test = views_bank(FEW_SHOT.at(shots=SHOTS), TRIALS * TOGETHER), mnist().test
+    means = np.stack([test.pixels[test.labels == digit].mean(axis=0) for digit in range(10)])
+    distance = np.linalg.norm(test.pixels - means[test.labels], axis=1).astype(np.float64)
+    right = {m: each == of_copies.labels for m, each in of_copies.predicted.items()}
+    made = {m: each.reshape(TRIALS, TOGETHER, -1).mean(axis=1) for m, each in right.items()}
+    return Bank(made, np.repeat(distance, IMAGES), metric="success_by_distance", together=IMAGES)
 
 
 @functools.cache
@@ -54,14 +69,14 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def true_correlations() -> dict[str, float]:
+def true_correlations(of: Callable[[], Bank]) -> dict[str, float]:
     """The correlation over the whole population, mean over all trials."""
-    found = successes()
+    found = of()
     return {m: float(success_by_distance(each, found.labels).mean()) for m, each in found.predicted.items()}
 
 
-def of_success(examples: int, runs: int, seed: int) -> list[Row]:
-    return asked(lambda rng: successes().draw(rng, 2, examples), true_correlations, runs, seed)
+def of_success(of: Callable[[], Bank], examples: int, runs: int, seed: int) -> list[Row]:
+    return asked(lambda rng: of().draw(rng, 2, examples), lambda: true_correlations(of), runs, seed)
 
 
 def true_losses() -> dict[str, float]:
@@ -77,9 +92,19 @@ for _examples in (24, 100, 1000):
         Design(
             f"success_by_distance, {_examples} images, 2 starts",
             "real",
-            functools.partial(of_success, _examples),
+            functools.partial(of_success, successes, _examples),
             1000,
             about="jackknifed over images; success in steps, from three draws of prototypes",
+        )
+    )
+for _classes in (24, 100):
+    DESIGNS.add(
+        Design(
+            f"success_by_distance, {_classes} classes of {IMAGES} images, 2 starts",
+            "real",
+            functools.partial(of_success, by_class, _classes * IMAGES),
+            1000,
+            about="images of one class have one distance; success as above",
         )
     )
 for _examples in (16, 100):

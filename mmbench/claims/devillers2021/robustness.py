@@ -4,38 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmbench.claims._common import AR, COMPARED, EQ_PCT, MULTIMODAL, STANDARD6, TASKS5, claim
-from mmbench.forms import POOLED, Above, All, AtMost, Better, Bottom, Form, On, OnPar, Operand, Top
-from mmbench.probes.attack_sweep import JUDGED_ATTACKS
+from mmbench.claims._attacks import ATTACKS, GRID, IMAGES, harder_to_attack, in_each_attack, no_harder_to_attack
+from mmbench.claims._common import AR, COMPARED, EQ_PCT, MULTIMODAL, NO_GAIN, STANDARD6, TASKS5, claim
+from mmbench.forms import POOLED, Above, All, AtMost, Bottom, On, OnPar, Top
 from mmbench.probes.rdm import RSA
 from mmbench.protocol import Roles
 
-IMAGES = "imagenet"
-ATTACKS = tuple(protocol for protocols in JUDGED_ATTACKS.values() for protocol in protocols)
 SHOWN_MULTIMODAL = ("clip", "virtex")
 SHOWN_VISION = ("rn50", "sin_in", "bit_m")
 SHOWN = (*SHOWN_VISION, *AR, *SHOWN_MULTIMODAL)
-GRID = (
-    "each kind of attack (untargeted and targeted, L2 and Linf) is asked by itself, by the mean success over three "
-    "epsilons: 0.001, 0.01 and 0.05 of the code's list in Linf, and 0.25, 0.75 and 2 in L2, whose list is not published"
-)
 OPEN = "the epsilons, the step size, and the ImageNet head of CLIP and VirTex"
 _attacks = partial(claim, section="3.4", exhibit="Fig. 6", protocols=ATTACKS, datasets=(IMAGES,))
-
-
-def in_each_attack(part: Form) -> Form:
-    """The part asked of each kind of attack, over its epsilons together."""
-    return All(tuple(On(part, protocols=protocols) for protocols in JUDGED_ATTACKS.values()))
-
-
-def harder_to_attack(one: Operand, other: Operand) -> Form:
-    """Attacks succeed less often on ``one``, in each kind of attack."""
-    return in_each_attack(Better(one, other, each=POOLED))
-
-
-def no_harder_to_attack(one: Operand, other: Operand) -> Form:
-    """Attacks succeed on ``one`` at least as often as on ``other``, in each kind of attack."""
-    return in_each_attack(AtMost(other, one, each=POOLED))
 
 
 _attacks(
@@ -91,7 +70,7 @@ claim(
     "Fig. 5, 6",
     expect=All(
         (
-            On(AtMost(Top("multimodal"), "rn50"), STANDARD6, TASKS5),
+            On(AtMost(Top("multimodal"), "rn50", slack=NO_GAIN), STANDARD6, TASKS5),
             On(no_harder_to_attack(Top("multimodal"), "rn50"), (IMAGES,)),
         )
     ),
@@ -100,5 +79,5 @@ claim(
     models=("rn50", *MULTIMODAL),
     leaves_open="whether plain supervised training is RN50 alone; TSM and ICMLM were not attacked",
     ours="plain supervised training is RN50; TSM and ICMLM are attacked too, since the sentence names all multimodal "
-    f"encoders; {GRID}",
+    f"encoders; a lead of up to {NO_GAIN:g} point, in accuracy or in the success of attacks, is none; {GRID}",
 )

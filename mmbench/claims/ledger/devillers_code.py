@@ -175,6 +175,8 @@ ENTRIES = (
         "the code loses the last word of the list and freezes 823",
         "The training word_vectors freezes all, word_vectors_code all but the last. The tests of word vectors take the "
         "one or the other.",
+        "word_analogies",
+        ("vectors",),
     ),
     Entry(
         "D-09b",
@@ -222,5 +224,16 @@ ENTRIES = (
         "The reading paper scales images to length 1 before it projects them; the reading code does not.",
         "visual_words",
         ("raw",),
+    ),
+    Entry(
+        "D-09f",
+        _STUDY,
+        "images that the visual words are checked on",
+        "section 5.4; code: tasks/classification_perf_visual_word_embeddings.py",
+        "the paper does not say whether prototypes are made of the images that are classified",
+        "the code makes prototypes and tests of the same validation images, each a part of its own class's prototype",
+        "The reading paper leaves each image out of its own class's prototype; the reading code does as the code does.",
+        "visual_words",
+        ("own_image",),
     ),
 )
