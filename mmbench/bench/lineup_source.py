@@ -43,7 +43,7 @@ class LineupSource:
     batch_size: int = 64
     progress: bool = True
     costs: list[Cost] = field(default_factory=list)
-    _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
+    _datasets: dict[str, DatasetEntry] = field(default_factory=dict, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _generators: dict[str, Generator] = field(default_factory=dict, repr=False)
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
@@ -60,12 +60,14 @@ class LineupSource:
         return entry.raw()
 
     def dataset_entry(self, role: str) -> DatasetEntry:
-        return self.lineup.dataset(role).entry
+        from mmbench.datasets.one_run import once_a_run
+
+        if role not in self._datasets:
+            self._datasets[role] = once_a_run(self.lineup.dataset(role).entry)
+        return self._datasets[role]
 
     def dataset(self, role: str) -> Dataset:
-        if role not in self._datasets:
-            self._datasets[role] = self.dataset_entry(role).load()
-        return self._datasets[role]
+        return self.dataset_entry(role).load()
 
     def identity(self, model: ModelEntry) -> Identity:
         if model.name not in self._identities:  # asked for with every cell, and read from files

@@ -46,7 +46,7 @@ def _mask(spec: Spec) -> Mask:
 def _restricted(spec: Spec) -> DatasetEntry:
     wanted = spec.options["classes"]
     if wanted.startswith("@"):
-        names = list(read_names(as_path(wanted[1:])))
+        names = list(read_names(as_path(wanted[1:]), ordered=False))
     else:
         names = [unquote(name.strip()) for name in wanted.split(",")]
     parent = _parent(spec.name)

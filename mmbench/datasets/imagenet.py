@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmbench.datasets.declared import Declared, files_identity, need, on_disk
+from mmbench.datasets.declared import Declared, files_identity, need, on_disk, program_of
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
-from mmbench.datasets.images import SUFFIXES, FileImages
+from mmbench.datasets.images import REFERENCE, SUFFIXES, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
+from mmbench.datasets.text_files import parse_json, read_text
 from mmbench.errors import BadDataset, MissingExtra, UnknownName
 
 if TYPE_CHECKING:
@@ -141,10 +142,7 @@ OBJECTNET_LAYOUT = (
 
 
 def _json(path: Path) -> dict[str, str]:
-    try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadDataset(f"{path} is not valid JSON ({error})") from error
+    found: Any = parse_json(read_text(path), str(path))
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise BadDataset(f"{path} does not map names to names")
     return found
@@ -162,8 +160,12 @@ def _folders(
             f"{root} lacks {len(lacking):,} of {len(wanted):,} classes: {lacking[0]} ({wanted[lacking[0]]})"
         )
     names = {key: name for key, name in wanted.items() if key in here}
-    files = [(key, path) for key in names for path in sorted((root / key).iterdir()) if path.suffix.lower() in SUFFIXES]
+    files = [(key, path) for key in names for path in sorted((root / key).iterdir()) if _is_image(path)]
     return files, names
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 # -- the sets ------------------------------------------------------------------------------------------------------
@@ -260,7 +262,7 @@ def _load(name: str, root: Path, partial: bool) -> Dataset:
 def _identity(name: str, root: Path, partial: bool) -> str:
     known = KNOWN[name]
     files, names = known.listing(need(root, known.layout), partial)
-    what = json.dumps([name, known.border, names, [key for key, _ in files]])
+    what = json.dumps([name, known.border, names, [key for key, _ in files], program_of(__name__)])
     return files_identity(what, [path for _, path in files], root, known.layout)
 
 
@@ -268,7 +270,7 @@ class _Framed(FileImages):
     """Image files whose outermost ``border`` pixels are cut off. The digest is the file's and the border's."""
 
     def __init__(self, paths: list[Path], border: int) -> None:
-        super().__init__(paths)
+        super().__init__(paths, REFERENCE)
         self.border = border
 
     def image(self, index: int) -> Image:

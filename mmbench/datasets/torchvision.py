@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.datasets.declared import Declared, files_identity, inside, on_disk
+from mmbench.datasets.declared import Declared, files_identity, inside, on_disk, program_of
 from mmbench.datasets.declared import need as need_in
 from mmbench.datasets.entry import Dataset, DatasetEntry, ImageSource, Split
-from mmbench.datasets.images import ArrayImages, FileImages
+from mmbench.datasets.images import REFERENCE, ArrayImages, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.errors import BadDataset, BadItem, UnknownName
 
@@ -196,7 +196,7 @@ def _cub_part(root: Path, split: str) -> Part:
     keys = [key for key in files if side[key] == {"train": "1", "test": "0"}[split]]
     paths = [inside(home / "images", files[key], home / "images.txt") for key in keys]
     labels = np.array([int(classes[key]) - 1 for key in keys], dtype=np.int64)
-    return FileImages(paths), labels, tuple(files[key] for key in keys)
+    return FileImages(paths, REFERENCE), labels, tuple(files[key] for key in keys)
 
 
 def _cub_tables(root: Path) -> list[Path]:
@@ -326,7 +326,7 @@ def _load(name: str, root: Path) -> Dataset:
 
 def _identity(name: str, root: Path) -> str:
     """Digest of all files that decide the dataset. Raises MissingAsset for the first that does not exist."""
-    return files_identity(name, KNOWN[name].reader.paths(root), root, LAYOUT)
+    return files_identity(f"{name} {program_of(__name__)}", KNOWN[name].reader.paths(root), root, LAYOUT)
 
 
 SOURCES.add(

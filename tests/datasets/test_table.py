@@ -43,14 +43,14 @@ def test_a_table_with_several_labels(films):
 
 
 def test_one_label_small_letters_and_a_parallel_folder(films):
-    dataset = resolve(f"table:{films}?image=image&images=masked&text=title&lower=1&label=genres").load()
+    dataset = resolve(f"table:{films}?image=image&images=masked&text=title&lower=1&label=genres&sep=;").load()
     assert dataset.task == "single"
     assert dataset.classes == ("Action|Drama", "Comedy", "Comedy|Action", "Drama")
     assert dataset.split("train").texts == ("heat, again", "éclair")
     np.testing.assert_array_equal(np.asarray(dataset.split("test").images.image(0)), 255 - PICTURES[3])
-    plain = resolve(f"table:{films}?image=image&label=genres")
+    plain = resolve(f"table:{films}?image=image&label=genres&sep=;")
     assert plain.load().split("test").ids == dataset.split("test").ids  # so the masked copy is paired with it
-    assert plain.identity() != resolve(f"table:{films}?image=image&images=masked&label=genres").identity()
+    assert plain.identity() != resolve(f"table:{films}?image=image&images=masked&label=genres&sep=;").identity()
 
 
 def test_lines_of_json_may_hold_lists(tmp_path):

@@ -203,13 +203,17 @@ def test_a_sample_that_lacks_something_is_named(tmp_path, files, message):
 @pytest.mark.parametrize("content", [b"{}", b"[1]", b'{"kind": null}', b'{"kind": ["a"]}', b"{"])
 def test_a_record_without_the_field_is_named(tmp_path, content):
     paper_data.shard(tmp_path / "test.tar", {"0.png": b"", "0.json": content})
-    with pytest.raises(BadDataset, match=r"0\.json (has no text or number under 'kind'|is not text)"):
+    with pytest.raises(BadDataset, match=r"0\.json (has no text or number under 'kind'|is not valid JSON)"):
         resolve(f"webdataset:{tmp_path}?label=json.kind").load()
 
 
 def test_labels_beyond_the_names_are_refused(root):
     (root / "classnames.txt").write_text("a cat\n")
-    with pytest.raises(BadDataset, match=r"has the label 1, and classnames.txt has 1 names"):
+    with pytest.raises(BadDataset, match=r"by its classnames\.txt, has only the class 'a cat'"):
+        webdataset(root).load()
+    (root / "classnames.txt").write_text("a cat\na dog\n")
+    paper_data.shard(root / "dev" / "0.tar", {"0.png": b"", "0.cls": b"2"})
+    with pytest.raises(BadDataset, match=r"has the label 2, and there are 2 class names, from 0 on"):
         webdataset(root).load()
 
 
