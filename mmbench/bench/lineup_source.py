@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench.costs import Cost
+from mmbench.bench.shared_items import SharedItems
 from mmbench.bench.trainings import kept_work, trained, training_key
 from mmbench.errors import UnknownLayer, Unmeasured
 from mmbench.features.keys import digest_of, feature_key, feature_parts
@@ -46,6 +47,8 @@ class LineupSource:
     _datasets: dict[str, DatasetEntry] = field(default_factory=dict, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _generators: dict[str, Generator] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, Dataset] = field(default_factory=dict, repr=False)
+    _shared: SharedItems = field(default_factory=SharedItems, repr=False)
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
     _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
     _layers: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
@@ -67,7 +70,9 @@ class LineupSource:
         return self._datasets[role]
 
     def dataset(self, role: str) -> Dataset:
-        return self.dataset_entry(role).load()
+        if role not in self._loaded:
+            self._loaded[role] = self.dataset_entry(role).load()
+        return self._loaded[role]
 
     def identity(self, model: ModelEntry) -> Identity:
         if model.name not in self._identities:  # asked for with every cell, and read from files
@@ -170,11 +175,18 @@ class LineupSource:
             if len(known) == len(noted):
                 raise
             found = extracted(known)[layer]
+        if model.modality == "image":
+            self._note_shared(split)
         fresh = found.census.fresh
         self.costs.append(Cost("features", name, found.seconds, fresh > 0, fresh))
         if found.key is None:
             self._unstored[unstored] = found.array
         return found.array
+
+    def _note_shared(self, split: Split) -> None:
+        for role, dataset in self._loaded.items():
+            if any(part is split for part in dataset.splits.values()):
+                self._shared.use(role, dataset, split)
 
     def expect(self, cell: Cell) -> None:
         """Note the layer that a planned cell asks for: one forward pass gives all layers that are noted for a model."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk, program_of
+from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import REFERENCE, FileImages
@@ -112,7 +112,7 @@ def _load(name: str, root: Path, captions: int | None) -> Dataset:
 def _identity(name: str, root: Path, captions: int | None) -> str:
     rows = read_captions(root, name, captions)
     paths = [_table(root, name), *dict.fromkeys(row.path for row in rows)]
-    return files_identity(f"coco {name} {captions} {program_of(__name__)}", paths, root, LAYOUT)
+    return files_identity(f"coco {name} {captions}", paths, root, LAYOUT)
 
 
 def _table(root: Path, name: str) -> Path:

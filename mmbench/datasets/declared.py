@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.assets import cache_dir, check_member
-from mmbench.datasets import columns, text_files
 from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.datasets.images import file_digest
 from mmbench.datasets.text_files import readable, require_plain
 from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset
 from mmbench.files import Stamp, atomic, settled, stamp
-from mmbench.program import program_digest
 
 SPLITS = ("train", "valid", "test")
 LARGEST = 1 << 42  # bytes of one file: shards may be large
@@ -104,11 +102,6 @@ def inside(folder: Path, name: str, table: Path) -> Path:
         return folder / check_member(name)
     except BadSpec:
         raise BadDataset(f"{table} names the file {name!r}, which is not a path inside {folder}") from None
-
-
-def program_of(module: str) -> str:
-    """Digest of the code that reads a dataset's labels, by the name of the source's module: a part of its identity."""
-    return program_digest((module, columns.__name__, text_files.__name__), ())
 
 
 def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) -> str:

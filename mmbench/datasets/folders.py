@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from mmbench.datasets.columns import OURS
-from mmbench.datasets.declared import Declared, files_identity, on_disk, program_of
+from mmbench.datasets.declared import Declared, files_identity, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import ALPHA, DROPPED, SUFFIXES, WHITE, FileImages, Rule
 from mmbench.datasets.notes import note
@@ -167,7 +167,7 @@ def _load(root: Path, classes: tuple[str, ...], rule: Rule) -> Dataset:
 def _identity(root: Path, rule: Rule) -> str:
     """Digest of every file's name and bytes, so that two machines agree, and of the code that reads them."""
     paths = [path for files in _listing(root).images.values() for _, path in files]
-    return files_identity(f"imagefolder {rule} {program_of(__name__)}", paths, root, "folders of classes")
+    return files_identity(f"imagefolder {rule}", paths, root, "folders of classes")
 
 
 SOURCES.add(

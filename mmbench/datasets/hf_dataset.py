@@ -22,7 +22,7 @@ from typing import Any
 
 from mmbench.assets import cache_dir, is_offline
 from mmbench.datasets import columns
-from mmbench.datasets.declared import Declared, files_identity, need, on_disk, program_of
+from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import Groups, grouped
 from mmbench.datasets.images import ALPHA, WHITE, EncodedImages, Rule, read_file
@@ -30,6 +30,7 @@ from mmbench.datasets.notes import note
 from mmbench.datasets.source import SOURCES, DatasetSource
 from mmbench.datasets.text_files import readable
 from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset, MissingExtra, MMBenchError
+from mmbench.spec import as_path
 
 LAYOUT = "the form that save_to_disk of the datasets library writes"
 _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?(@(?P<revision>[^@]*))?")
@@ -87,6 +88,8 @@ def hf_dataset(where: str, wanted: Columns | None = None, declared: Declared | N
     folder = _folder(where)
     if folder is None:
         _check_pinned(where)
+    else:
+        where = str(folder)
     return on_disk(
         f"hf_dataset:{where}",
         functools.partial(_load, where, wanted),
@@ -102,7 +105,7 @@ def hf_dataset(where: str, wanted: Columns | None = None, declared: Declared | N
 
 def _folder(where: str) -> Path | None:
     """The folder that ``where`` names, or None for a name on the hub."""
-    path = Path(where).expanduser()
+    path = as_path(where)
     return path if where.startswith((".", "/", "~", "$")) or path.is_dir() else None
 
 
@@ -259,9 +262,9 @@ def _identity(where: str, wanted: Columns) -> str:
     """Digest of the folder's files, or of the pinned name: a commit's content does not change."""
     folder = _folder(where)
     if folder is None:
-        return hashlib.sha256(f"{where} {wanted} {program_of(__name__)}".encode()).hexdigest()
+        return hashlib.sha256(f"{where} {wanted}".encode()).hexdigest()
     files = sorted(path for path in need(folder, LAYOUT).rglob("*") if path.is_file() and path.suffix != ".lock")
-    return files_identity(f"{wanted!r} {program_of(__name__)}", files, folder, LAYOUT)
+    return files_identity(f"{wanted!r}", files, folder, LAYOUT)
 
 
 SOURCES.add(

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmbench.datasets.declared import Declared, files_identity, need, on_disk, program_of
+from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import REFERENCE, SUFFIXES, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
@@ -262,7 +262,7 @@ def _load(name: str, root: Path, partial: bool) -> Dataset:
 def _identity(name: str, root: Path, partial: bool) -> str:
     known = KNOWN[name]
     files, names = known.listing(need(root, known.layout), partial)
-    what = json.dumps([name, known.border, names, [key for key, _ in files], program_of(__name__)])
+    what = json.dumps([name, known.border, names, [key for key, _ in files]])
     return files_identity(what, [path for _, path in files], root, known.layout)
 
 

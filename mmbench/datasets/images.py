@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 from mmbench import files
 from mmbench.datasets.text_files import readable
 from mmbench.errors import BadItem
-from mmbench.program import program_digest
 from mmbench.spec import choice
 
 if TYPE_CHECKING:
@@ -183,9 +182,9 @@ class EncodedImages:
         return decode_image(raw, self.where(index), rule=self.rule)
 
     def digest(self, index: int) -> str:
-        """Hex SHA-256 of the encoded bytes, the rule, and the code that decodes by it. Raises BadItem."""
+        """Hex SHA-256 of the encoded bytes and the rule. Raises BadItem."""
         self._seen[index] = self.sha256(index)
-        return decoded_digest(self._seen[index], self.rule)
+        return hashlib.sha256(f"{self._seen[index]} {self.rule}".encode()).hexdigest()
 
 
 class FileImages(EncodedImages):
@@ -226,16 +225,6 @@ class ArrayImages:
         """Hex SHA-256 of shape and pixels."""
         pixels = np.ascontiguousarray(self.pixels[index])
         return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-
-
-def decoded_digest(sha256: str, rule: Rule) -> str:
-    """Hex SHA-256 of what a file of that digest becomes by ``rule``: it changes with the code of this module."""
-    return hashlib.sha256(f"{sha256} {rule} {_program()}".encode()).hexdigest()
-
-
-@functools.cache
-def _program() -> str:
-    return program_digest(__name__, ())
 
 
 def file_digest(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.errors import BadDataset, MMBenchError
@@ -17,7 +17,7 @@ def once_a_run(entry: DatasetEntry) -> DatasetEntry:
 
     An error of either is kept and raised again: a dataset that cannot be fetched is not asked for with every cell.
     """
-    identity = _Once(entry.identity)
+    identity = _once(entry.identity)
 
     def load() -> Dataset:
         before, dataset = identity(), entry.load()
@@ -28,24 +28,22 @@ def once_a_run(entry: DatasetEntry) -> DatasetEntry:
             )
         return dataset
 
-    return dataclasses.replace(entry, identity=identity, load=_Once(load))
+    return dataclasses.replace(entry, identity=identity, load=_once(load))
 
 
-class _Once(Generic[T]):
-    """A function of no arguments that is called once; its error is raised each time."""
+def _once(function: Callable[[], T]) -> Callable[[], T]:
+    answers: list[T] = []
+    errors: list[MMBenchError] = []
 
-    def __init__(self, function: Callable[[], T]) -> None:
-        self._function = function
-        self._answer: list[T] = []
-        self._error: MMBenchError | None = None
-
-    def __call__(self) -> T:
-        if self._error is not None:
-            raise self._error
-        if not self._answer:
+    def asked() -> T:  # a plain function: the code behind a loader is found through it
+        if errors:
+            raise errors[0]
+        if not answers:
             try:
-                self._answer.append(self._function())
+                answers.append(function())
             except MMBenchError as error:
-                self._error = error
+                errors.append(error)
                 raise
-        return self._answer[0]
+        return answers[0]
+
+    return asked

@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import Any
 
 from mmbench.datasets.entry import DatasetEntry
-from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec
 from mmbench.errors import BadSpec
+from mmbench.spec import as_path
 
 
 def load_object(place: str, owner: str) -> Any:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.datasets import columns
-from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk, program_of
+from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import ALPHA, WHITE, FileImages, Rule
@@ -134,6 +134,7 @@ class _Part:
     texts: list[str]
     labels: list[list[str]]
     groups: list[list[str] | None]
+    lists: bool = False  # labels are lists of JSON, which nothing divides
 
 
 def _parts(file: Path, wanted: Columns) -> dict[str, _Part]:
@@ -152,6 +153,7 @@ def _parts(file: Path, wanted: Columns) -> dict[str, _Part]:
             text = _cell(row, wanted.text, where)
             part.texts.append(text.lower() if wanted.lower else text)
         part.labels.append(_labels(row, wanted, where))
+        part.lists |= isinstance(row.get(wanted.label), list)
         part.groups.append(_things(row, wanted, where))
     if "test" not in parts:
         raise BadDataset(f"{readable(file)} has no items whose {wanted.split!r} is 'test'")
@@ -223,7 +225,8 @@ def _load(file: Path, wanted: Columns) -> Dataset:
     parts = _parts(file, wanted)
     labels: Mapping[str, Any]
     if wanted.several:
-        _check_several(file, wanted, [names for part in parts.values() for names in part.labels])
+        rows = [names for part in parts.values() for names in part.labels]
+        _check_several(file, wanted, rows, written=not any(part.lists for part in parts.values()))
         classes, labels = columns.several({split: part.labels for split, part in parts.items()}, readable(file))
     else:
         classes, labels = columns.single(
@@ -242,11 +245,11 @@ def _load(file: Path, wanted: Columns) -> Dataset:
     return Dataset(f"table:{readable(file)}", classes, splits, task="multi" if wanted.several else "single")
 
 
-def _check_several(file: Path, wanted: Columns, rows: Sequence[list[str]]) -> None:
-    """Refuse labels that another sign seems to divide, and rows that are vectors of 0 and 1."""
+def _check_several(file: Path, wanted: Columns, rows: Sequence[list[str]], *, written: bool) -> None:
+    """Refuse rows that are vectors of 0 and 1 and, where labels are ``written`` side by side, another sign between."""
     where = f"{readable(file)}, under {wanted.label!r},"
     columns.refuse_multi_hot(rows, where)
-    if all(len(row) == 1 for row in rows):
+    if written and all(len(row) == 1 for row in rows):
         for sign in OTHER_SIGNS:
             if sign != wanted.sep and (divided := [row[0] for row in rows if sign in row[0]]):
                 raise BadDataset(
@@ -258,7 +261,7 @@ def _check_several(file: Path, wanted: Columns, rows: Sequence[list[str]]) -> No
 
 def _identity(file: Path, wanted: Columns) -> str:
     images: Sequence[Path] = [path for part in _parts(file, wanted).values() for path in part.paths]
-    what = f"{json.dumps(asdict(wanted), sort_keys=True)} {program_of(__name__)}"
+    what = f"{json.dumps(asdict(wanted), sort_keys=True)}"
     return files_identity(what, [file, *dict.fromkeys(images)], file.parent, LAYOUT)
 
 

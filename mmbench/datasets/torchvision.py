@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.datasets.declared import Declared, files_identity, inside, on_disk, program_of
+from mmbench.datasets.declared import Declared, files_identity, inside, on_disk
 from mmbench.datasets.declared import need as need_in
 from mmbench.datasets.entry import Dataset, DatasetEntry, ImageSource, Split
 from mmbench.datasets.images import REFERENCE, ArrayImages, FileImages
@@ -326,7 +326,7 @@ def _load(name: str, root: Path) -> Dataset:
 
 def _identity(name: str, root: Path) -> str:
     """Digest of all files that decide the dataset. Raises MissingAsset for the first that does not exist."""
-    return files_identity(f"{name} {program_of(__name__)}", KNOWN[name].reader.paths(root), root, LAYOUT)
+    return files_identity(f"{name}", KNOWN[name].reader.paths(root), root, LAYOUT)
 
 
 SOURCES.add(

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from mmbench.assets import check_member
 from mmbench.datasets import columns
-from mmbench.datasets.declared import LARGEST, SPLITS, Declared, files_identity, need, on_disk, program_of
+from mmbench.datasets.declared import LARGEST, SPLITS, Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import ALPHA, DROPPED, WHITE, EncodedImages, Rule
@@ -323,7 +323,7 @@ class _Sample:
 def _identity(root: Path, fields: Fields, rule: Rule) -> str:
     names = [root / "classnames.txt"] if (root / "classnames.txt").exists() else []
     paths = [path for found in shards(root).values() for path in found]
-    return files_identity(f"{fields!r} {rule} {program_of(__name__)}", [*names, *paths], root, LAYOUT)
+    return files_identity(f"{fields!r} {rule}", [*names, *paths], root, LAYOUT)
 
 
 def _from_spec(spec: Spec) -> DatasetEntry:

@@ -1,0 +1,32 @@
+"""Images that stand in the training split and in the test split of one dataset: a score on them is partly memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmbench.datasets.entry import Dataset, Split
+
+
+class SharedItems:
+    """Says once for each dataset which images both splits have, as soon as both have been used."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, list[bytes]]] = {}
+
+    def use(self, role: str, dataset: Dataset, split: Split) -> None:
+        """Note that the images of ``split`` are used; a DatasetWarning says where train and test share some."""
+        from mmbench.datasets.notes import note
+        from mmbench.features.items import item_digests
+
+        name = next((name for name, part in dataset.splits.items() if part is split), "")
+        seen = self._seen.setdefault(role, {})
+        if name not in ("train", "test") or name in seen:
+            return
+        digests, bad = item_digests(split, "image")
+        seen[name] = [b"" if row in bad else bytes(digest) for row, digest in enumerate(digests)]
+        if len(seen) == 2:
+            train = {digest for digest in seen["train"] if digest}
+            ids = dataset.split("test").ids
+            both = [ids[row] for row, digest in enumerate(seen["test"]) if digest in train]
+            note(f"{role} ({dataset.name})", "images of test are in train too", both)
