@@ -89,8 +89,8 @@ def is_label(value: str) -> bool:
 def _names(classes: Sequence[str] | None, values: Iterable[str], where: str) -> tuple[str, ...]:
     seen = set(values)
     names = tuple(classes) if classes is not None else tuple(sorted(seen, key=_order))
-    if stray := sorted(seen - set(names)):
-        raise BadDataset(f"{where} has the label {stray[0]!r}, which is not one of its {len(names)} classes")
+    if stray := sorted(seen - set(names), key=lambda value: (is_label(value), value)):
+        raise BadDataset(f"{where} has the label {stray[0][:60]!r}, which is not one of its {len(names)} classes")
     times = Counter(names)
     if twice := [name for name in names if times[name] > 1 and name in seen]:
         raise BadDataset(

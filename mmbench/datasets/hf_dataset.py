@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -217,7 +217,8 @@ def _labels(rows: Mapping[str, Any], column: str, where: str, library: Any) -> t
     lists = [tuple(kind.names) if isinstance(kind, library.ClassLabel) else None for kind in inner.values()]
     if len(set(many.values())) > 1 or (None in lists and len(set(lists)) > 1):
         raise BadDataset(f"{where} has another kind of label in each split: {kinds}; make them one kind")
-    several, names = any(many.values()), _shared_names([each for each in lists if each is not None], where)
+    several = any(many.values())
+    names = tuple(dict.fromkeys(name for each in lists for name in each or ())) or None  # no list repeats a name
     found = {split: list(part[column]) for split, part in rows.items()}
     if several:
         columns.refuse_multi_hot([row or () for part in found.values() for row in part], where)
@@ -230,18 +231,6 @@ def _labels(rows: Mapping[str, Any], column: str, where: str, library: Any) -> t
         return *columns.numbered(found, where, names), False
     texts = {split: [_text(value, where, inner[split]) for value in part] for split, part in found.items()}
     return *columns.single(texts, where, names), False
-
-
-def _shared_names(lists: Sequence[tuple[str, ...]], where: str) -> tuple[str, ...] | None:
-    """All class names, in the order of the first list; None without lists. Raises BadDataset where names are shared."""
-    if not lists:
-        return None
-    if len(set(lists)) > 1 and any(len(set(names)) < len(names) for names in lists):
-        raise BadDataset(
-            f"{where} has a list of classes in each split, and one gives a name to two classes, so they cannot be "
-            "matched; cast the splits to one ClassLabel"
-        )
-    return lists[0] if len(set(lists)) == 1 else tuple(dict.fromkeys(name for names in lists for name in names))
 
 
 def _text(value: Any, where: str, kind: Any) -> str:

@@ -23,8 +23,8 @@ def require_plain(file: Path, most: int = MOST_BYTES) -> Path:
     """
     try:
         status = file.stat()
-    except FileNotFoundError:
-        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(str(error)) from error
     except (OSError, ValueError) as error:
         raise BadDataset(f"{readable(file)} cannot be read ({_why(error)})") from error
     if not stat.S_ISREG(status.st_mode):

@@ -135,8 +135,7 @@ def webdataset(
 ) -> DatasetEntry:
     """The shards under ``root`` as an entry; they are looked for when it is loaded."""
     fields = fields or Fields()
-    templates = root / TEMPLATES
-    own = {"templates": tuple(t.replace("{c}", "{}") for t in read_entries(templates))} if templates.is_file() else {}
+    own = _templates(root)
     return on_disk(
         f"webdataset:{root}",
         functools.partial(_load, root, fields, rule),
@@ -146,8 +145,15 @@ def webdataset(
         modalities=("image", "text") if fields.text else ("image",),
         about=f"Images in the shards of {root}.",
         assets=(f"file:{root}",),
-        **own,
+        **({"templates": own} if own else {}),
     )
+
+
+def _templates(root: Path) -> tuple[str, ...]:
+    try:
+        return tuple(line.replace("{c}", "{}") for line in read_entries(root / TEMPLATES))
+    except FileNotFoundError:
+        return ()
 
 
 def shards(root: Path) -> dict[str, list[Path]]:
@@ -155,7 +161,8 @@ def shards(root: Path) -> dict[str, list[Path]]:
 
     Raises MissingAsset, and BadDataset where there is no test, a shard belongs to no split, or one is lacking.
     """
-    need(root, LAYOUT)
+    if not need(root, LAYOUT).is_dir():
+        raise BadDataset(f"{readable(root)} is not a folder; expected {LAYOUT}")
     found: dict[str, list[Path]] = {split: [] for split in SPLITS}
     names: dict[str, str] = {}
     for part in sorted(root.iterdir(), key=lambda part: (not part.is_dir(), part.name)):
