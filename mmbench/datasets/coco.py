@@ -24,7 +24,7 @@ from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import REFERENCE, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
-from mmbench.datasets.text_files import parse_json, read_text
+from mmbench.datasets.text_files import parse_json, read_text, require_text
 from mmbench.errors import BadDataset, BadSpec, UnknownName
 from mmbench.spec import whole
 
@@ -131,7 +131,7 @@ def _field(row: Mapping[str, Any], key: str, kind: Callable[..., Any], table: Pa
         raise BadDataset(
             f"{table} has an entry whose {key!r} is {row.get(key)!r}; it is not one of COCO's caption files"
         )
-    return row[key]
+    return require_text(row[key], str(table)) if kind is str else row[key]
 
 
 SOURCES.add(

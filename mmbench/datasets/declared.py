@@ -16,12 +16,11 @@ from typing import Any
 from mmbench.assets import cache_dir, check_member
 from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.datasets.images import file_digest
-from mmbench.datasets.text_files import readable, require_plain
+from mmbench.datasets.text_files import readable
 from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset
 from mmbench.files import Stamp, atomic, settled, stamp
 
 SPLITS = ("train", "valid", "test")
-LARGEST = 1 << 42  # bytes of one file: shards may be large
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -78,22 +77,30 @@ def on_disk(
 
 
 def _load(load: Callable[[], Dataset], declared: Declared, where: str) -> Dataset:
-    return declared.check(load(), where)
+    try:
+        return declared.check(load(), where)
+    except UnicodeDecodeError as error:
+        raise BadDataset(f"{where} holds a file that is not UTF-8 text ({error}); convert it") from error
 
 
 def need(path: Path, layout: str) -> Path:
     """The path; raises MissingAsset, which names it and the layout that it belongs to."""
-    try:
-        if path.exists():
-            return path
-    except OSError as error:  # a name that is too long, a link to itself
-        raise BadDataset(f"{readable(path)[:200]} cannot be looked for ({error.strerror})") from error
+    if is_there(path):
+        return path
     unset = str(path).startswith("$")  # os.path.expandvars leaves unset variables unchanged
     if unset:
         way_out = f"set {path.parts[0].strip('${}')} to the folder of your data, which must have {layout}"
     else:
         way_out = f"mmbench does not download this dataset; put it there in {layout}"
     raise MissingAsset(f"{readable(path)} does not exist; {way_out}")
+
+
+def is_there(path: Path) -> bool:
+    """Whether something lies there. Raises BadDataset where that cannot be found out: too long a name, no right."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise BadDataset(f"{readable(path)[:200]} cannot be looked for ({error.strerror})") from error
 
 
 def inside(folder: Path, name: str, table: Path) -> Path:
@@ -141,7 +148,6 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _digest(path: Path) -> str:
-    require_plain(path, LARGEST)
     try:
         return file_digest(path)
     except BadItem as error:

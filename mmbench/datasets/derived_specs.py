@@ -12,10 +12,10 @@ from mmbench.datasets.derived import masked, restricted, trained_on
 from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.datasets.masks import MASKS, Mask, mask_of
 from mmbench.datasets.python_objects import load_object
-from mmbench.datasets.source import SOURCES, DatasetSource, Spec
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.datasets.specs import read_names, resolve
 from mmbench.errors import BadSpec, UnknownName
-from mmbench.spec import as_path, choice
+from mmbench.spec import choice
 
 AS_WRITTEN = "in a class name write & as %26 and a comma as %2C, or list the names in a file: classes=@FILE"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from mmbench.datasets.columns import OURS
-from mmbench.datasets.declared import Declared, files_identity, on_disk
+from mmbench.datasets.declared import Declared, files_identity, is_there, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.images import ALPHA, DROPPED, SUFFIXES, WHITE, FileImages, Rule
 from mmbench.datasets.notes import note
@@ -91,7 +91,7 @@ def _listing(root: Path) -> Found:
 
 def _splits(root: Path) -> dict[str, Path]:
     """The folder of each split. Raises BadDataset for one that is lacking, given under two names, or is no split."""
-    if not root.is_dir():
+    if not is_there(root) or not root.is_dir():
         raise BadDataset(f"{readable(root)} is not a folder; {LAYOUT}")
     folders = [part for part in sorted(root.iterdir()) if part.is_dir() and not _hidden(part.name)]
     found: dict[str, Path] = {}

@@ -24,11 +24,10 @@ import numpy as np
 
 from mmbench.datasets.declared import files_identity, need
 from mmbench.datasets.entry import Dataset, DatasetEntry
-from mmbench.datasets.source import SOURCES, DatasetSource, Spec
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.datasets.specs import resolve
 from mmbench.errors import BadDataset, MissingExtra
 from mmbench.program import program_digest
-from mmbench.spec import as_path
 
 Hypernyms = Callable[[str], Iterator[str]]
 PARTS = ("adj", "adv", "noun", "verb")

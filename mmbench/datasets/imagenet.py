@@ -152,6 +152,8 @@ def _folders(
     root: Path, wanted: dict[str, str], partial: bool, *, others: frozenset[str] | set[str] = frozenset()
 ) -> Listing:
     """Images in folders named by the keys of ``wanted``; other folders are refused unless they are among ``others``."""
+    if not root.is_dir():
+        raise BadDataset(f"{root} is not a folder; expected {FOLDERS}")
     here = [part.name for part in root.iterdir() if part.is_dir() and not part.name.startswith(".")]
     if stray := sorted(set(here) - set(wanted) - set(others)):
         raise BadDataset(f"{root} has the folder {stray[0]!r}, which is not one of this set's {len(wanted):,} classes")

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import files
-from mmbench.datasets.text_files import readable
-from mmbench.errors import BadItem
+from mmbench.datasets.text_files import readable, require_plain
+from mmbench.errors import BadDataset, BadItem
 from mmbench.spec import choice
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ SUFFIXES = frozenset(
 )
 MAX_PIXELS = 64_000_000
 MOST_BYTES = 1 << 28  # of one encoded image
+LARGEST = 1 << 42  # of a file that is hashed: shards may be large
 _FEW_BITS = 1 << 12  # an image of 12 bits in 16 has values below it, and would come out black
 _ORIENTATION = 0x0112
 
@@ -228,8 +229,10 @@ class ArrayImages:
 
 
 def file_digest(path: Path) -> str:
-    """Hex SHA-256 of a file, read once as long as it stays the same. Raises BadItem."""
+    """Hex SHA-256 of a plain file, read once as long as it stays the same. Raises BadItem."""
     try:
-        return files.sha256_of(path)
+        return files.sha256_of(require_plain(path, LARGEST))
+    except BadDataset as error:
+        raise BadItem(str(error)) from error
     except OSError as error:
         raise BadItem(f"{readable(path)} cannot be read ({error.strerror})") from error

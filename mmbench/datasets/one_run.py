@@ -20,7 +20,11 @@ def once_a_run(entry: DatasetEntry) -> DatasetEntry:
     identity = _once(entry.identity)
 
     def load() -> Dataset:
-        before, dataset = identity(), entry.load()
+        before = identity()
+        try:
+            dataset = entry.load()
+        except UnicodeDecodeError as error:
+            raise BadDataset(f"{entry.name} holds a file that is not UTF-8 text ({error}); convert it") from error
         if entry.identity() != before:
             raise BadDataset(
                 f"{entry.name} changed during this run: its files are no longer those that the run began with; start "

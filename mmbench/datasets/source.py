@@ -15,7 +15,8 @@ from mmbench.datasets.declared import SPLITS, Declared
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.errors import BrokenEntryPoint
 from mmbench.registry import Registry
-from mmbench.spec import IN_A_PATH, Value, as_path
+from mmbench.spec import IN_A_PATH, Value
+from mmbench.spec import as_path as as_path  # sources take it from here
 
 SIZES = ("classes", *SPLITS)
 

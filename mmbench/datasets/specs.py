@@ -24,7 +24,7 @@ from mmbench.datasets.declared import Declared
 from mmbench.datasets.derived import renamed
 from mmbench.datasets.entry import DATASETS, DatasetEntry
 from mmbench.datasets.prompts import check_template
-from mmbench.datasets.source import SIZES, SOURCES, DatasetSource, Spec
+from mmbench.datasets.source import SIZES, SOURCES, DatasetSource, Spec, as_path
 from mmbench.datasets.text_files import (
     parse_json,
     read_class_names,
@@ -34,7 +34,7 @@ from mmbench.datasets.text_files import (
     require_text,
 )
 from mmbench.errors import BadDataset, BadSpec, MissingAsset, UnknownName
-from mmbench.spec import as_path, read_options, whole
+from mmbench.spec import read_options, whole
 
 PROMPTS = ("templates", "names")
 

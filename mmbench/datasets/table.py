@@ -170,7 +170,7 @@ def _cell(row: Row, column: str, where: str) -> str:
     value = row[column]
     if isinstance(value, list | dict):
         raise BadDataset(
-            f"{where} has a {'list' if isinstance(value, list) else 'object'} under {column!r}, expected one value"
+            f"{where} has {'a list' if isinstance(value, list) else 'an object'} under {column!r}, expected one value"
         )
     if value is None or value != value or not str(value).strip():  # NaN is how some writers leave a cell empty
         raise BadDataset(f"{where} has an empty cell under {column!r}")
@@ -218,7 +218,10 @@ def _things(row: Row, wanted: Columns, where: str) -> list[str] | None:
         raise BadDataset(f"{where} has no column {column!r}; it has {', '.join(map(repr, row))}")
     value = row.get(column)
     found = value if isinstance(value, list) else str("" if value is None else value).split(wanted.sep)
-    return [name for thing in found if (name := str(thing).strip())] or None
+    if isinstance(value, dict) or any(isinstance(thing, list | dict) for thing in found):
+        raise BadDataset(f"{where} has {value!r} under {column!r}, expected one name or a list of names")
+    names = (require_text(str(thing).strip(), f"{where}, under {column!r},") for thing in found)
+    return [name for name in names if name] or None
 
 
 def _load(file: Path, wanted: Columns) -> Dataset:

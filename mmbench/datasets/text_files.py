@@ -117,7 +117,10 @@ def require_text(text: str, where: str) -> str:
 
 def readable(name: Path | str) -> str:
     """A file's name as text; bytes that are not UTF-8 as ``\\xe9``."""
-    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a surrogate pair that is no byte of a file's name
+        return str(name).encode("utf-8", "backslashreplace").decode()
 
 
 def _why(error: Exception) -> str:

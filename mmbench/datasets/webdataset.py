@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 
 from mmbench.assets import check_member
 from mmbench.datasets import columns
-from mmbench.datasets.declared import LARGEST, SPLITS, Declared, files_identity, need, on_disk
+from mmbench.datasets.declared import SPLITS, Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
-from mmbench.datasets.images import ALPHA, DROPPED, WHITE, EncodedImages, Rule
+from mmbench.datasets.images import ALPHA, DROPPED, LARGEST, WHITE, EncodedImages, Rule
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec
 from mmbench.datasets.text_files import (
     TEMPLATES,
@@ -53,6 +53,7 @@ LAYOUT = "WebDataset's layout: DIR/train/*.tar and DIR/test/*.tar, or DIR/train-
 PICKLED = frozenset({"npy", "npz", "pickle", "pkl", "pt", "pth", "pyd", "ten", "tb"})  # could run code, or are arrays
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 MOST_BYTES = 1 << 28  # of one member
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -254,8 +255,34 @@ def _members(shard: Path) -> Iterator[Member]:
                 if info.size > MOST_BYTES:
                     raise BadDataset(f"{where} has {info.size:,} bytes, more than the limit of {MOST_BYTES:,}")
                 yield Member(shard, info.name.removeprefix("./"), info.offset_data, info.size)
+            end = archive.offset
+        _require_end(shard, end)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise BadDataset(f"{shard} is damaged or not an uncompressed tar file ({error}); copy it again") from error
+
+
+def _require_end(shard: Path, end: int) -> None:
+    """Raise BadDataset unless the shard ends where its last member does, with a block of zeros as tar files do.
+
+    tarfile stops without a word at a cut between members, at a damaged header, and at the end of the first of several
+    archives in one file.
+    """
+    with shard.open("rb") as stream:
+        stream.seek(end)
+        rest = stream.read(_BLOCK)
+        if len(rest) == _BLOCK and not any(rest):
+            while rest and not any(rest):
+                rest = stream.read(1 << 20)
+            if not rest:
+                return
+            raise BadDataset(
+                f"{readable(shard)} goes on behind its end: several archives in one file, of which the first alone "
+                "would be read; pack them anew"
+            )
+    raise BadDataset(
+        f"{readable(shard)} is cut or damaged at byte {end:,}: the block of zeros that ends a tar file is not there; "
+        "copy it again"
+    )
 
 
 def _load(root: Path, fields: Fields, rule: Rule) -> Dataset:

@@ -30,10 +30,10 @@ import numpy as np
 from mmbench.assets import GENSIM, read_member
 from mmbench.datasets.declared import files_identity, need
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
-from mmbench.datasets.source import SOURCES, DatasetSource, Spec
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.errors import BadDataset, MissingExtra
 from mmbench.program import program_digest
-from mmbench.spec import as_path, whole
+from mmbench.spec import whole
 
 SAMPLE = "gensim_sample"
 FOLDER = "gensim/test/test_data"

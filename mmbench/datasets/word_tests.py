@@ -25,10 +25,9 @@ from mmbench.datasets.declared import Declared, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
 from mmbench.datasets.images import file_digest
-from mmbench.datasets.source import SOURCES, DatasetSource, Spec
+from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.errors import BadDataset, BadSpec
 from mmbench.program import program_digest
-from mmbench.spec import as_path
 
 FOLDER = "gensim/test/test_data"
 QUESTIONS = "questions-words.txt"
