@@ -150,7 +150,7 @@ def _suffixes() -> str:
 def _load(root: Path, classes: tuple[str, ...], rule: Rule) -> Dataset:
     found = _listing(root)
     name = f"imagefolder:{readable(root)}"
-    note(name, "files passed over, which are no images", found.others, f"images end in {_suffixes()}")
+    note(name, "files passed over, which are no images", found.others)
     note(name, "folders passed over, which are links", found.links)
     place = {name: number for number, name in enumerate(classes)}
     splits = {}

@@ -1,6 +1,7 @@
 """How a file becomes RGB of 8 bits: against Pillow and the datasets library, and what is refused."""
 
 import io
+import json
 import os
 import subprocess
 import warnings
@@ -11,6 +12,7 @@ import numpy as np
 import paper_data
 import pytest
 from PIL import Image, ImageOps
+from torchvision.datasets.folder import pil_loader
 
 from mmbench.datasets.images import FORMATS, REFERENCE, FileImages, decode_image, read_image
 from mmbench.datasets.specs import resolve
@@ -231,3 +233,38 @@ def test_a_name_that_is_not_utf8_is_printed_as_an_escape(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(BadItem, match=r"caf\\xe9\.png is not a readable image"):
         FileImages([path]).image(0)
+
+
+# -- the papers' datasets ------------------------------------------------------------------------------------------
+
+
+def of_cub(root):
+    paper_data.cub(root, paper_data.pictures(2, 8, seed=5), 2)
+    return f"torchvision:CUB200?root={root}&classes=2&train=20&test=4"
+
+
+def of_imagenet(root):
+    paper_data.imagenet(root, paper_data.pictures(2, 8, seed=5))
+    return f"imagenet:val?root={root}&classes=2&test=4"
+
+
+def of_coco(root):
+    paper_data.save(np.asarray(PICTURE), root / "val2017" / "1.jpg")
+    (root / "annotations").mkdir()
+    rows = [{"id": 1, "image_id": 1, "caption": "one"}, {"id": 2, "image_id": 1, "caption": "two"}]
+    content = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": rows}
+    (root / "annotations" / "captions_val2017.json").write_text(json.dumps(content))
+    return f"coco:val2017?root={root}&classes=1&test=2"
+
+
+@pytest.mark.parametrize("make", [of_cub, of_imagenet, of_coco])
+def test_the_papers_datasets_are_read_as_their_readers_read_them(tmp_path, make):
+    """torchvision's: not turned, transparency dropped, 16 bits as Pillow converts them."""
+    images = resolve(make(tmp_path)).load().split("test").images
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    clear = encoded(Image.fromarray(CLEAR), "PNG", exif=exif)
+    deep = encoded(Image.fromarray(np.array([[0, 200, 40_000]], np.uint16)), "PNG")
+    for raw in (clear, deep):
+        images.paths[0].write_bytes(raw)
+        assert pixels(images.image(0)) == pixels(pil_loader(images.paths[0]))
