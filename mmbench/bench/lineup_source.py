@@ -24,6 +24,7 @@ from mmbench.protocol import Cell, Roles
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+    from mmbench.datasets.one_run import OneRun
     from mmbench.features.results import Features
     from mmbench.lineups import Lineup
     from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry
@@ -44,7 +45,7 @@ class LineupSource:
     batch_size: int = 64
     progress: bool = True
     costs: list[Cost] = field(default_factory=list)
-    _datasets: dict[str, DatasetEntry] = field(default_factory=dict, repr=False)
+    _datasets: dict[str, OneRun] = field(default_factory=dict, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _generators: dict[str, Generator] = field(default_factory=dict, repr=False)
     _loaded: dict[str, Dataset] = field(default_factory=dict, repr=False)
@@ -67,7 +68,7 @@ class LineupSource:
 
         if role not in self._datasets:
             self._datasets[role] = once_a_run(self.lineup.dataset(role).entry)
-        return self._datasets[role]
+        return self._datasets[role].entry
 
     def dataset(self, role: str) -> Dataset:
         if role not in self._loaded:
@@ -176,17 +177,18 @@ class LineupSource:
                 raise
             found = extracted(known)[layer]
         if model.modality == "image":
-            self._note_shared(split)
+            self._check_first_use(split)
         fresh = found.census.fresh
         self.costs.append(Cost("features", name, found.seconds, fresh > 0, fresh))
         if found.key is None:
             self._unstored[unstored] = found.array
         return found.array
 
-    def _note_shared(self, split: Split) -> None:
+    def _check_first_use(self, split: Split) -> None:
+        """After the images of a split were read for the first time: the dataset must still be the same."""
         for role, dataset in self._loaded.items():
-            if any(part is split for part in dataset.splits.values()):
-                self._shared.use(role, dataset, split)
+            if any(part is split for part in dataset.splits.values()) and self._shared.use(role, dataset, split):
+                self._datasets[role].require_same()
 
     def expect(self, cell: Cell) -> None:
         """Note the layer that a planned cell asks for: one forward pass gives all layers that are noted for a model."""

@@ -14,19 +14,20 @@ class SharedItems:
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, list[bytes]]] = {}
 
-    def use(self, role: str, dataset: Dataset, split: Split) -> None:
-        """Note that the images of ``split`` are used; a DatasetWarning says where train and test share some."""
+    def use(self, role: str, dataset: Dataset, split: Split) -> bool:
+        """Whether ``split`` is used for the first time; a DatasetWarning says which images train and test share."""
         from mmbench.datasets.notes import note
         from mmbench.features.items import item_digests
 
         name = next((name for name, part in dataset.splits.items() if part is split), "")
         seen = self._seen.setdefault(role, {})
-        if name not in ("train", "test") or name in seen:
-            return
+        if name in seen:
+            return False
         digests, bad = item_digests(split, "image")
         seen[name] = [b"" if row in bad else bytes(digest) for row, digest in enumerate(digests)]
-        if len(seen) == 2:
+        if name in ("train", "test") and {"train", "test"} <= seen.keys():
             train = {digest for digest in seen["train"] if digest}
             ids = dataset.split("test").ids
             both = [ids[row] for row, digest in enumerate(seen["test"]) if digest in train]
             note(f"{role} ({dataset.name})", "images of test are in train too", both)
+        return True

@@ -50,6 +50,7 @@ MOST_BYTES = 1 << 28  # of one encoded image
 LARGEST = 1 << 42  # of a file that is hashed: shards may be large
 _FEW_BITS = 1 << 12  # an image of 12 bits in 16 has values below it, and would come out black
 _ORIENTATION = 0x0112
+_REPLACED = "was replaced after this run read it; start the run again"
 
 
 def read_image(path: Path, *, rule: Rule = WHITE, max_pixels: int = MAX_PIXELS) -> Image:
@@ -179,13 +180,15 @@ class EncodedImages:
         """The image as RGB. Raises BadItem, also for bytes that are no longer those of which ``digest`` was asked."""
         raw = self.encoded(index)
         if index in self._seen and hashlib.sha256(raw).hexdigest() != self._seen[index]:
-            raise BadItem(f"{self.where(index)} was replaced while this run read it; start the run again")
+            raise BadItem(f"{self.where(index)} {_REPLACED}")
         return decode_image(raw, self.where(index), rule=self.rule)
 
     def digest(self, index: int) -> str:
-        """Hex SHA-256 of the encoded bytes and the rule. Raises BadItem."""
-        self._seen[index] = self.sha256(index)
-        return hashlib.sha256(f"{self._seen[index]} {self.rule}".encode()).hexdigest()
+        """Hex SHA-256 of the encoded bytes and the rule. Raises BadItem, also for other bytes than the first time."""
+        found = self.sha256(index)
+        if self._seen.setdefault(index, found) != found:
+            raise BadItem(f"{self.where(index)} {_REPLACED}")
+        return hashlib.sha256(f"{found} {self.rule}".encode()).hexdigest()
 
 
 class FileImages(EncodedImages):

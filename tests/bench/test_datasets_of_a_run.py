@@ -58,18 +58,37 @@ def test_a_warm_run_lists_a_dataset_once(bench, monkeypatch):
     assert len(listed) == 1
 
 
-def test_an_image_that_is_replaced_during_a_run_is_not_scored(bench, pets):
+def swap(pets):
+    """Two images change places, so that all features are those of images that are known."""
+    one, other = (pets / "test" / name / "0.png" for name in ("cat", "dog"))
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+
+
+def test_images_that_change_places_before_they_are_loaded_or_read_are_not_scored(bench, pets):
+    before = bench().scores(CELLS[0])
+    for begin in (
+        lambda run: run.source.dataset_entry("cifar10").identity(),
+        lambda run: run.source.dataset("cifar10"),
+    ):
+        swap(pets)
+        swap(pets)
+        run = bench()
+        begin(run)
+        swap(pets)
+        with pytest.raises(BadDataset, match="changed during this run"):
+            run.scores(Cell(FEW_SHOT.at(shots=4), "clip", "cifar10"))
+        swap(pets)
+    np.testing.assert_array_equal(bench().scores(CELLS[0]).outcomes, before.outcomes)
+
+
+def test_images_that_change_places_between_two_models_are_not_scored(bench, pets):
     run = bench()
     run.scores(CELLS[0])
-    Image.new("RGB", (5, 5), "blue").save(pets / "test" / "cat" / "0.png")
-    run.scores(CELLS[0])  # known
-    entry = bench()
-    assert entry.source.dataset_entry("cifar10").identity() != run.source.dataset_entry("cifar10").identity()
-    fresh = bench()
-    fresh.source.dataset_entry("cifar10").identity()
-    Image.new("RGB", (5, 5), "green").save(pets / "test" / "cat" / "0.png")
-    with pytest.raises(BadDataset, match="changed during this run"):
-        fresh.scores(CELLS[0])
+    swap(pets)
+    with pytest.raises(UnreadableItem, match=r"test/cat/0\.png.* was replaced after this run read it"):
+        run.scores(CELLS[3])
 
 
 def test_images_in_train_and_in_test_are_said_once(bench, pets):

@@ -48,7 +48,7 @@ def test_what_is_no_dataset_is_refused(tmp_path, spec, root, own_notes):
     if spec == "corpus:{}" and root == "a file":
         path = "/"  # one word is a corpus
     with pytest.raises(MMBenchError) as refused:
-        once_a_run(resolve(spec.format(path))).load()
+        once_a_run(resolve(spec.format(path))).entry.load()
     assert "\n" not in str(refused.value)
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_dataset_is_refused(tmp_path, spec, root, own_notes):
 def test_a_file_that_is_not_utf8_is_refused(tmp_path, spec, own_notes):
     (tmp_path / "x.csv").write_bytes(b"\xff\n")
     with pytest.raises(MMBenchError, match=r"is not UTF-8 text .*convert it"):
-        once_a_run(resolve(spec.format(tmp_path / "x.csv"))).load()
+        once_a_run(resolve(spec.format(tmp_path / "x.csv"))).entry.load()
 
 
 def test_a_function_of_the_user_that_raises_is_one_line():

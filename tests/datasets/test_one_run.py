@@ -39,7 +39,7 @@ def counting(entry):
 def test_it_is_listed_twice_and_loaded_once(table):
     """Once for the keys of all cells and once to see that it is the same after it was loaded."""
     entry, calls = counting(table)
-    run = once_a_run(entry)
+    run = once_a_run(entry).entry
     assert len({run.identity() for _ in range(30)}) == 1
     assert calls == {"identity": 1, "load": 0}
     assert all(run.load() is run.load() for _ in range(3))
@@ -48,13 +48,13 @@ def test_it_is_listed_twice_and_loaded_once(table):
 
 
 def test_a_table_that_is_edited_during_a_run_is_refused(table, tmp_path):
-    run = once_a_run(table)
+    run = once_a_run(table).entry
     run.identity()
     (tmp_path / "t.csv").write_text("split,text,label\ntrain,x,b\ntest,y,a\n")
     for _ in range(2):
         with pytest.raises(BadDataset, match=r"t\.csv changed during this run: its files are no longer those that the"):
             run.load()
-    assert once_a_run(table).load().classes == ("a", "b")
+    assert once_a_run(table).entry.load().classes == ("a", "b")
 
 
 def test_what_cannot_be_had_is_asked_for_once(monkeypatch):
@@ -66,7 +66,7 @@ def test_what_cannot_be_had_is_asked_for_once(monkeypatch):
 
     monkeypatch.delenv("MMBENCH_OFFLINE", raising=False)
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
-    run = once_a_run(resolve(f"hf_dataset:org/name@{'0' * 40}"))
+    run = once_a_run(resolve(f"hf_dataset:org/name@{'0' * 40}")).entry
     for _ in range(30):
         with pytest.raises(MissingAsset, match="could not be fetched"):
             run.load()
