@@ -81,6 +81,19 @@ def test_two_classes_of_shards_may_have_one_name(shards):
     assert dataset.split("train").labels.tolist() == [0, 1, 2, 0, 1, 2]
 
 
+def test_classes_of_one_name_are_not_chosen_or_matched_by_name(shards):
+    """The first of them would get the items of the other."""
+    twice = f"(webdataset:{shards})"
+    for spec in (f"restricted:{twice}?classes=crane,owl", f"trained_on:{twice}?tested_on={twice}"):
+        with pytest.raises(BadDataset, match="has 2 classes called 'crane', so they cannot be told apart by name"):
+            resolve(spec).load()
+    (shards / "own.txt").write_text("crane (bird)\nowl\ncrane (machine)\n")
+    own = f"(webdataset:{shards}?names={shards}/own.txt)"
+    assert resolve(f"restricted:{own}?classes=owl,crane (machine)").load().classes == ("owl", "crane (machine)")
+    labels = resolve(f"trained_on:{own}?tested_on={own}").load().split("train").labels
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
 def test_a_name_without_items_keeps_its_number(shards):
     (shards / "classnames.txt").write_text("crane\nowl\nswan\ntit\n")
     assert resolve(f"webdataset:{shards}").load().classes == ("crane", "owl", "swan", "tit")
