@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
 # That features are not stored is said in the summary of warnings, and fails no run where warnings are errors.
 UNSTORED = pytest.mark.filterwarnings("default::mmbench.features.store.StoreWarning")
+# What a dataset passed over, and images in train and in test, are said in the same way.
+NOTED = pytest.mark.filterwarnings("default::mmbench.datasets.notes.DatasetWarning")
 # A cell that is read back, or too slow to run again, leaves its timer unused on purpose.
 UNTIMED = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all")
 
@@ -186,6 +188,7 @@ class Session:
         for item in items:
             if item.get_closest_marker("mmbench"):
                 item.add_marker(UNSTORED)
+                item.add_marker(NOTED)
             if {"model", "dataset"} & _params(item).keys():
                 item.add_marker(UNTIMED)
         unwanted = () if self.option("timings") else ("timing",)

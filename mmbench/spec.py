@@ -18,15 +18,22 @@ Interface (standard library and ``mmbench.errors`` alone):
 ``whole(digits)``, ``choice(*names)``, ``FLAG``, ``matching(pattern, words)``, or a ``Value`` of one's own
     What an option may be. ``Value.require(owner, key, text)`` raises when it is not.
 
+``as_path(text)``, ``relative_to(folder)``
+    The path that a specification names, from the folder of the lineup that holds the specification.
+
 Every error is a BadSpec that begins with ``owner`` and names the option, what was expected and what was found; an
 unknown option gets the nearest known ones.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
 
 from mmbench.errors import BadSpec, UnknownName
 
@@ -115,6 +122,54 @@ def read_options(
         if key in values:
             values[key].require(owner, key, value)
     return options
+
+
+_FOLDER: ContextVar[Path | None] = ContextVar("folder of the lineup", default=None)
+_WRITTEN = re.compile("%(23|25|26|28|29|2C|3F|40)", re.IGNORECASE)  # # % & ( ) , ? @
+IN_A_PATH = "in a path write ? as %3F, & as %26, # as %23 and @ as %40"
+
+
+@contextlib.contextmanager
+def relative_to(folder: Path | None) -> Iterator[None]:
+    """Inside this block relative paths begin at ``folder``; None: at the current folder."""
+    before = _FOLDER.set(folder)
+    try:
+        yield
+    finally:
+        _FOLDER.reset(before)
+
+
+def as_path(text: str) -> Path:
+    """The path that a specification names: ``~`` is expanded, and a relative one begins as ``relative_to`` says.
+
+    Characters that a specification gives a meaning are written as in web addresses (``IN_A_PATH``), unless a file of
+    the very name exists. Raises BadSpec for the home folder of nobody.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise BadSpec(f"{text!r} is no path: {error} Write the folder in full") from None
+    path = path if path.is_absolute() or _FOLDER.get() is None else Path(_FOLDER.get() or "") / path
+    if _WRITTEN.search(text) and not _is_there(path):
+        return Path(_WRITTEN.sub(lambda found: unquote(found[0]), str(path)))
+    return path
+
+
+def placed(text: str, *, name: bool = False) -> str:
+    """``text``, a path, as an absolute one inside ``relative_to``; else as it is.
+
+    With ``name`` it may also be a name of something else: then it is a path where something lies there.
+    """
+    if _FOLDER.get() is None or (name and not _is_there(as_path(text))):
+        return text
+    return str(as_path(text))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def require_known(owner: str, names: Collection[str], known: Collection[str], note: str = "") -> None:

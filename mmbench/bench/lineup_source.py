@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench.costs import Cost
+from mmbench.bench.shared_items import SharedItems
 from mmbench.bench.trainings import kept_work, trained, training_key
 from mmbench.errors import UnknownLayer, Unmeasured
 from mmbench.features.keys import digest_of, feature_key, feature_parts
@@ -23,6 +24,7 @@ from mmbench.protocol import Cell, Roles
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Dataset, DatasetEntry, Split
+    from mmbench.datasets.one_run import OneRun
     from mmbench.features.results import Features
     from mmbench.lineups import Lineup
     from mmbench.models.entry import Encoder, GeneratorEntry, Identity, ModelEntry
@@ -43,9 +45,11 @@ class LineupSource:
     batch_size: int = 64
     progress: bool = True
     costs: list[Cost] = field(default_factory=list)
-    _datasets: dict[str, Dataset] = field(default_factory=dict, repr=False)
+    _datasets: dict[str, OneRun] = field(default_factory=dict, repr=False)
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _generators: dict[str, Generator] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, Dataset] = field(default_factory=dict, repr=False)
+    _shared: SharedItems = field(default_factory=SharedItems, repr=False)
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
     _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
     _layers: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
@@ -60,12 +64,16 @@ class LineupSource:
         return entry.raw()
 
     def dataset_entry(self, role: str) -> DatasetEntry:
-        return self.lineup.dataset(role).entry
+        from mmbench.datasets.one_run import once_a_run
+
+        if role not in self._datasets:
+            self._datasets[role] = once_a_run(self.lineup.dataset(role).entry)
+        return self._datasets[role].entry
 
     def dataset(self, role: str) -> Dataset:
-        if role not in self._datasets:
-            self._datasets[role] = self.dataset_entry(role).load()
-        return self._datasets[role]
+        if role not in self._loaded:
+            self._loaded[role] = self.dataset_entry(role).load()
+        return self._loaded[role]
 
     def identity(self, model: ModelEntry) -> Identity:
         if model.name not in self._identities:  # asked for with every cell, and read from files
@@ -168,11 +176,19 @@ class LineupSource:
             if len(known) == len(noted):
                 raise
             found = extracted(known)[layer]
+        if model.modality == "image":
+            self._check_first_use(split)
         fresh = found.census.fresh
         self.costs.append(Cost("features", name, found.seconds, fresh > 0, fresh))
         if found.key is None:
             self._unstored[unstored] = found.array
         return found.array
+
+    def _check_first_use(self, split: Split) -> None:
+        """After the images of a split were read for the first time: the dataset must still be the same."""
+        for role, dataset in self._loaded.items():
+            if any(part is split for part in dataset.splits.values()) and self._shared.use(role, dataset, split):
+                self._datasets[role].require_same()
 
     def expect(self, cell: Cell) -> None:
         """Note the layer that a planned cell asks for: one forward pass gives all layers that are noted for a model."""

@@ -11,7 +11,6 @@ the ground truth of retrieval, and collects an image's references for caption me
 from __future__ import annotations
 
 import functools
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,8 +22,9 @@ import numpy as np
 from mmbench.datasets.declared import Declared, files_identity, inside, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
-from mmbench.datasets.images import FileImages
+from mmbench.datasets.images import REFERENCE, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
+from mmbench.datasets.text_files import parse_json, read_text, require_text
 from mmbench.errors import BadDataset, BadSpec, UnknownName
 from mmbench.spec import whole
 
@@ -36,6 +36,7 @@ SIZES = {  # images and captions
     "val2017": (5_000, 25_014),
 }
 FEWEST = 5  # captions that every image has at least
+MOST_BYTES = 1 << 30  # of a file of captions; the largest has 92 MB
 
 
 def coco(name: str, root: Path, captions: int | None = None, declared: Declared | None = None) -> DatasetEntry:
@@ -77,10 +78,7 @@ class Row:
 def read_captions(root: Path, name: str, captions: int | None = None) -> list[Row]:
     """All captions by image (in the order of the file) and id. Raises MissingAsset or BadDataset."""
     table = need(_table(root, name), LAYOUT)
-    try:
-        content = json.loads(table.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadDataset(f"{table} is not valid JSON ({error}); fetch it again") from error
+    content = parse_json(read_text(table, MOST_BYTES), str(table))
     files = {
         _field(row, "id", int, table): _field(row, "file_name", str, table) for row in _rows(content, "images", table)
     }
@@ -104,7 +102,7 @@ def _load(name: str, root: Path, captions: int | None) -> Dataset:
     split = Split(
         tuple(f"{row.image}/{row.id}" for row in rows),
         np.array([place[row.image] for row in rows], dtype=np.int64),
-        FileImages([row.path for row in rows]),
+        FileImages([row.path for row in rows], REFERENCE),
         tuple(row.caption for row in rows),
         grouped([row.image for row in rows], "images"),
     )
@@ -133,7 +131,7 @@ def _field(row: Mapping[str, Any], key: str, kind: Callable[..., Any], table: Pa
         raise BadDataset(
             f"{table} has an entry whose {key!r} is {row.get(key)!r}; it is not one of COCO's caption files"
         )
-    return row[key]
+    return require_text(row[key], str(table)) if kind is str else row[key]
 
 
 SOURCES.add(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,11 +20,32 @@ def single(
 ) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]]]:
     """Class names and int64 ``[n]`` labels by split. Without ``classes`` they are the values, sorted.
 
-    Raises BadDataset for a value that is not a class, and when there are fewer than two classes.
+    Raises BadDataset for a value that is not a class or holds several, and when there are fewer than two classes.
     """
+    for value in dict.fromkeys(value for column in columns.values() for value in column):
+        if (
+            classes is None
+            and (_LIST.fullmatch(value) or _NUMBERS.fullmatch(value))
+            and not _THOUSANDS.fullmatch(value)
+        ):
+            raise BadDataset(
+                f"{where} has the label {value!r}, which holds several values; each item has one class here: write the "
+                "name of the class, or read the items from a table with labels=COL"
+            )
     names = _names(classes, (value for column in columns.values() for value in column), where)
     place = {name: number for number, name in enumerate(names)}
     return names, {split: np.array([place[v] for v in column], np.int64) for split, column in columns.items()}
+
+
+def numbered(
+    columns: Mapping[str, Sequence[int]], where: str, classes: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]]]:
+    """As ``single``, of values that are the labels' own numbers: two classes may have one name."""
+    _enough(classes, where)
+    for value in (value for column in columns.values() for value in column):
+        if not 0 <= value < len(classes):
+            raise BadDataset(f"{where} has the label {value}, and there are {len(classes)} class names, from 0 on")
+    return tuple(classes), {split: np.array(column, np.int64) for split, column in columns.items()}
 
 
 def several(
@@ -38,20 +61,54 @@ def several(
     return names, found
 
 
+def refuse_multi_hot(rows: Sequence[Sequence[Any]], where: str) -> None:
+    """Raise BadDataset where all rows of labels are vectors of 0 and 1 of one length: their places are the classes.
+
+    Which class a place is, such rows do not say.
+    """
+    lengths = {len(row) for row in rows}
+    if len(lengths) == 1 and lengths.pop() > 1 and {str(value) for row in rows for value in row} <= _BITS:
+        raise BadDataset(
+            f"{where} has rows of 0 and 1, such as {list(rows[0])!r}: a number for each class. They do not say which "
+            "class is which; write the names of each item's classes"
+        )
+
+
+_BITS = frozenset({"0", "1", "0.0", "1.0", "False", "True"})
+_LIST = re.compile(r"""\[(.*[,'"].*|\s*[0-9.]+\s*)\]|\{.*['":].*\}""", re.DOTALL)  # as Python and JSON write lists
+_NUMBERS = re.compile(r"-?[0-9]+(\s*[,;|\s]\s*-?[0-9]+)+")
+_THOUSANDS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+def is_label(value: str) -> bool:
+    """Whether a text is the number of a label: digits of ASCII, few enough for an int64."""
+    return value[:1] != "-" and _NUMBER.fullmatch(value) is not None
+
+
 def _names(classes: Sequence[str] | None, values: Iterable[str], where: str) -> tuple[str, ...]:
     seen = set(values)
     names = tuple(classes) if classes is not None else tuple(sorted(seen, key=_order))
-    if stray := sorted(seen - set(names)):
-        raise BadDataset(f"{where} has the label {stray[0]!r}, which is not one of its {len(names)} classes")
+    if stray := sorted(seen - set(names), key=lambda value: (is_label(value), value)):
+        raise BadDataset(f"{where} has the label {stray[0][:60]!r}, which is not one of its {len(names)} classes")
+    times = Counter(names)
+    if twice := [name for name in names if times[name] > 1 and name in seen]:
+        raise BadDataset(
+            f"{where} has the label {twice[0]!r}, which is the name of several of its classes; label by number"
+        )
+    return _enough(names, where)
+
+
+def _enough(names: Sequence[str], where: str) -> tuple[str, ...]:
     if len(names) < 2:
         only = f"only the class {names[0]!r}" if names else "no labels"
         raise BadDataset(f"{where} has {only}; there must be two classes or more")
-    return names
+    return tuple(names)
 
 
 def _order(value: str) -> tuple[int, int, str]:
-    """A sort key: whole numbers first, by value."""
-    return (0, int(value), "") if value.isascii() and value.isdigit() else (1, 0, value)
+    """A sort key: whole numbers first, by value; of one value (1, 01) by text."""
+    return (0, int(value), value) if _NUMBER.fullmatch(value) else (1, 0, value)
 
 
 def splits_of(names: Iterable[str], where: str, wanted: str = "") -> dict[str, str]:

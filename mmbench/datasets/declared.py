@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any
 from mmbench.assets import cache_dir, check_member
 from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.datasets.images import file_digest
-from mmbench.errors import BadDataset, BadSpec, MissingAsset
-from mmbench.files import atomic, stamp
+from mmbench.datasets.text_files import readable
+from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset
+from mmbench.files import Stamp, atomic, settled, stamp
 
 SPLITS = ("train", "valid", "test")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,10 @@ def on_disk(
 
 
 def _load(load: Callable[[], Dataset], declared: Declared, where: str) -> Dataset:
-    return declared.check(load(), where)
+    try:
+        return declared.check(load(), where)
+    except UnicodeDecodeError as error:
+        raise BadDataset(f"{where} holds a file that is not UTF-8 text ({error}); convert it") from error
 
 
 def text_of(file: Path) -> str:
@@ -87,14 +93,22 @@ def text_of(file: Path) -> str:
 
 def need(path: Path, layout: str) -> Path:
     """The path; raises MissingAsset, which names it and the layout that it belongs to."""
-    if path.exists():
+    if is_there(path):
         return path
     unset = str(path).startswith("$")  # os.path.expandvars leaves unset variables unchanged
     if unset:
         way_out = f"set {path.parts[0].strip('${}')} to the folder of your data, which must have {layout}"
     else:
         way_out = f"mmbench does not download this dataset; put it there in {layout}"
-    raise MissingAsset(f"{path} does not exist; {way_out}")
+    raise MissingAsset(f"{readable(path)} does not exist; {way_out}")
+
+
+def is_there(path: Path) -> bool:
+    """Whether something lies there. Raises BadDataset where that cannot be found out: too long a name, no right."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise BadDataset(f"{readable(path)[:200]} cannot be looked for ({error.strerror})") from error
 
 
 def inside(folder: Path, name: str, table: Path) -> Path:
@@ -108,21 +122,41 @@ def inside(folder: Path, name: str, table: Path) -> Path:
 def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) -> str:
     """Hex SHA-256 over ``what`` and every file's name below ``root`` and content, in the order given.
 
-    Cached by all names and stamps (``mmbench.files``), so that thousands of images are not read in every run. Raises
-    MissingAsset for the first file that does not exist.
+    Cached by all names and stamps (``mmbench.files``), so that thousands of images are not read in every run; files
+    that changed this very moment are not, since they may change again under the same stamp. Raises MissingAsset for the
+    first file that does not exist, and BadDataset for one that is replaced while it is read.
     """
     files = [need(path, layout) for path in paths]
     names = [os.path.relpath(path, root) for path in files]
-    seen = [(name, *stamp(path)) for name, path in zip(names, files, strict=True)]
+    stamps = [_stamp(path) for path in files]
+    seen = [(name, *each) for name, each in zip(names, stamps, strict=True)]
     key = hashlib.sha256(json.dumps([what, str(root.resolve()), seen]).encode()).hexdigest()
     note = cache_dir() / "datasets" / f"{key[:32]}.txt"
-    with contextlib.suppress(OSError):
-        return note.read_text()
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if _DIGEST.fullmatch(kept := note.read_text()):
+            return kept
     hasher = hashlib.sha256(what.encode())
     for name, path in zip(names, files, strict=True):
-        hasher.update(f"\0{name}\0{file_digest(path)}".encode())
-    with contextlib.suppress(OSError):  # a note only saves time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(note, durable=False) as temporary:
-            temporary.write_text(hasher.hexdigest())
+        hasher.update(f"\0{name}\0{_digest(path)}".encode(errors="surrogateescape"))
+    if changed := [path for path, before in zip(files, stamps, strict=True) if _stamp(path) != before]:
+        raise BadDataset(f"{readable(changed[0])} was replaced while it was read; start the run again")
+    if all(map(settled, stamps)):
+        with contextlib.suppress(OSError):  # a note only saves time
+            note.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(note, durable=False) as temporary:
+                temporary.write_text(hasher.hexdigest())
     return hasher.hexdigest()
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        return stamp(path)
+    except OSError as error:
+        raise BadDataset(f"{readable(path)} cannot be read ({error.strerror})") from error
+
+
+def _digest(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except BadItem as error:
+        raise BadDataset(str(error)) from error

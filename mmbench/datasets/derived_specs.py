@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections import Counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from mmbench.datasets.masks import MASKS, Mask, mask_of
 from mmbench.datasets.python_objects import load_object
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.datasets.specs import read_names, resolve
-from mmbench.errors import BadSpec, UnknownName
+from mmbench.errors import BadDataset, BadSpec, UnknownName
 from mmbench.spec import choice
 
 AS_WRITTEN = "in a class name write & as %26 and a comma as %2C, or list the names in a file: classes=@FILE"
@@ -46,7 +47,7 @@ def _mask(spec: Spec) -> Mask:
 def _restricted(spec: Spec) -> DatasetEntry:
     wanted = spec.options["classes"]
     if wanted.startswith("@"):
-        names = list(read_names(as_path(wanted[1:])))
+        names = list(read_names(as_path(wanted[1:]), ordered=False))
     else:
         names = [unquote(name.strip()) for name in wanted.split(",")]
     parent = _parent(spec.name)
@@ -56,6 +57,7 @@ def _restricted(spec: Spec) -> DatasetEntry:
 
 def _with_classes(made: DatasetEntry, parent: DatasetEntry) -> Dataset:
     """The dataset; where a class is unknown since its name was divided at a comma, the error says how it is written."""
+    _require_own_names(parent)
     try:
         return made.load()
     except UnknownName as error:
@@ -65,8 +67,25 @@ def _with_classes(made: DatasetEntry, parent: DatasetEntry) -> Dataset:
 
 
 def _trained_on(spec: Spec) -> DatasetEntry:
-    made = trained_on(_parent(spec.name), tested_on=_parent(spec.options["tested_on"]), name=spec.text)
-    return _with_sizes(made, spec)
+    first, second = _parent(spec.name), _parent(spec.options["tested_on"])
+    made = trained_on(first, tested_on=second, name=spec.text)
+    return _with_sizes(dataclasses.replace(made, load=functools.partial(_matched, made, first, second)), spec)
+
+
+def _matched(made: DatasetEntry, *parents: DatasetEntry) -> Dataset:
+    for parent in parents:
+        _require_own_names(parent)
+    return made.load()
+
+
+def _require_own_names(parent: DatasetEntry) -> None:
+    """Raise BadDataset where several classes have one name: classes are chosen and matched by their names here."""
+    for name, times in Counter(parent.load().classes).items():
+        if times > 1:
+            raise BadDataset(
+                f"{parent.name} has {times} classes called {name!r}, so they cannot be told apart by name; give each "
+                "its own with names=FILE"
+            )
 
 
 def _with_sizes(entry: DatasetEntry, spec: Spec) -> DatasetEntry:

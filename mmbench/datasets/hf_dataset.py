@@ -2,8 +2,12 @@
 
 DIR is what ``save_to_disk`` wrote. From the hub only a full commit hash is taken: a branch may hold something else
 tomorrow. Options name columns: ``image`` and ``label`` (by default those), ``text``, ``group`` (what an item was made
-from); ``split=NAME`` takes that split alone, as test; ``config=NAME`` chooses one of several configurations. No code of
-a dataset is ever run.
+from); ``split=NAME`` takes that split alone, as test; ``config=NAME`` chooses one of several configurations;
+``alpha=drop`` drops transparency (``mmbench.datasets.images``). No code of a dataset is ever run.
+
+A ClassLabel names its own numbers, in each split by the split's own list; a class that only some splits list keeps its
+name. Lists of 0 and 1, a place for each class, are refused, since they do not name the classes. Splits other than
+train, validation and test are passed over and named in a warning.
 """
 
 from __future__ import annotations
@@ -14,19 +18,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmbench.assets import cache_dir, is_offline
 from mmbench.datasets import columns
 from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import Groups, grouped
-from mmbench.datasets.images import decode_image, read_image
+from mmbench.datasets.images import ALPHA, WHITE, EncodedImages, Rule, read_file
+from mmbench.datasets.notes import note
 from mmbench.datasets.source import SOURCES, DatasetSource
-from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset, MissingExtra
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from mmbench.datasets.text_files import readable
+from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset, MissingExtra, MMBenchError
+from mmbench.spec import as_path
 
 LAYOUT = "the form that save_to_disk of the datasets library writes"
 _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?(@(?P<revision>[^@]*))?")
@@ -44,35 +48,38 @@ class Columns:
     split: str = ""
     config: str = ""
     group: str = ""
+    alpha: Rule = WHITE
 
 
-class RowImages:
-    """Images of a column, as encoded bytes; decoded one at a time by our own reader and its limits."""
+class RowImages(EncodedImages):
+    """Images of a column, as encoded bytes; decoded one at a time by our own reader and its limits.
 
-    def __init__(self, rows: Any, column: str, name: str) -> None:
-        self.rows, self.column, self.name = rows, column, name
+    ``home`` is the folder that a row may name an image file in; None where the identity knows of no such files.
+    """
+
+    def __init__(self, rows: Any, column: str, name: str, rule: Rule = WHITE, home: Path | None = None) -> None:
+        super().__init__(rule)
+        self.rows, self.column, self.name, self.home = rows, column, name, home
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _cell(self, index: int) -> tuple[bytes | Path, str]:
-        cell, where = self.rows[index][self.column] or {}, f"{self.name}, row {index}"
+    def where(self, index: int) -> str:
+        return f"{self.name}, row {index}"
+
+    def encoded(self, index: int) -> bytes:
+        cell = self.rows[index][self.column] or {}
         if cell.get("bytes") is not None:
-            return cell["bytes"], where
-        if cell.get("path"):
-            return Path(cell["path"]), where
-        raise BadItem(f"{where} has no image under {self.column!r}")
-
-    def image(self, index: int) -> Image:
-        source, where = self._cell(index)
-        return decode_image(source, where) if isinstance(source, bytes) else read_image(source)
-
-    def digest(self, index: int) -> str:
-        """Hex SHA-256 of the encoded image."""
-        from mmbench.datasets.images import file_digest
-
-        source, _ = self._cell(index)
-        return hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_digest(source)
+            return bytes(cell["bytes"])
+        if not cell.get("path"):
+            raise BadItem(f"{self.where(index)} has no image under {self.column!r}")
+        path = Path(cell["path"])
+        if self.home is None or not path.is_relative_to(self.home):
+            raise BadItem(
+                f"{self.where(index)} names the file {readable(path)!r} and does not hold its bytes, so the dataset "
+                "could change unseen; embed the images (save_to_disk of the datasets library does)"
+            )
+        return read_file(path)
 
 
 def hf_dataset(where: str, wanted: Columns | None = None, declared: Declared | None = None) -> DatasetEntry:
@@ -81,6 +88,8 @@ def hf_dataset(where: str, wanted: Columns | None = None, declared: Declared | N
     folder = _folder(where)
     if folder is None:
         _check_pinned(where)
+    else:
+        where = str(folder)
     return on_disk(
         f"hf_dataset:{where}",
         functools.partial(_load, where, wanted),
@@ -96,7 +105,7 @@ def hf_dataset(where: str, wanted: Columns | None = None, declared: Declared | N
 
 def _folder(where: str) -> Path | None:
     """The folder that ``where`` names, or None for a name on the hub."""
-    path = Path(where).expanduser()
+    path = as_path(where)
     return path if where.startswith((".", "/", "~", "$")) or path.is_dir() else None
 
 
@@ -134,11 +143,12 @@ def _read(where: str, wanted: Columns) -> Mapping[str, Any]:
         if folder is not None:
             found = library.load_from_disk(str(need(folder, LAYOUT)))
         else:
-            snapshot = _snapshot(where, owner)
             found = library.load_dataset(
-                str(snapshot), wanted.config or None, cache_dir=str(cache_dir() / "hf_datasets")
+                str(_snapshot(where, owner)), wanted.config or None, cache_dir=str(cache_dir() / "hf_datasets")
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except MMBenchError:
+        raise
+    except Exception as error:  # the library raises anything on files that it did not write
         layout = LAYOUT if folder is not None else "a form that the datasets library reads without code"
         raise BadDataset(f"{owner} is not in {layout} ({_why(error)})") from error
     return found if isinstance(found, dict) else {wanted.split or "test": found}
@@ -171,6 +181,8 @@ def _load(where: str, wanted: Columns) -> Dataset:
     library = _library(f"dataset 'hf_dataset:{where}'")
     theirs = _read(where, wanted)
     ours = columns.splits_of(theirs, f"hf_dataset:{where}", wanted.split)
+    if not wanted.split:
+        note(f"hf_dataset:{where}", "splits passed over", [name for name in theirs if name not in ours])
     rows = {split: theirs[name] for name, split in ours.items()}
     for name in filter(None, (wanted.image, wanted.label, wanted.text, wanted.group)):
         for split in rows.values():
@@ -184,7 +196,8 @@ def _load(where: str, wanted: Columns) -> Dataset:
             if not isinstance(part.features[wanted.image], library.Image):
                 raise BadDataset(f"hf_dataset:{where}: the column {wanted.image!r} holds no images")
             encoded = part.cast_column(wanted.image, library.Image(decode=False)).select_columns([wanted.image])
-            images = RowImages(encoded, wanted.image, f"hf_dataset:{where}, {split}")
+            home = None if _folder(where) else _snapshot(where, f"dataset 'hf_dataset:{where}'")
+            images = RowImages(encoded, wanted.image, f"hf_dataset:{where}, {split}", wanted.alpha, home)
         texts = columns.texts(part[wanted.text], f"hf_dataset:{where}, {split}") if wanted.text else None
         ids = tuple(f"{split}-{row:06d}" for row in range(len(part)))
         splits[split] = Split(ids, labels[split], images, texts, _groups(part, wanted.group))
@@ -197,19 +210,41 @@ def _groups(part: Any, column: str) -> Groups | None:
 
 def _labels(rows: Mapping[str, Any], column: str, where: str, library: Any) -> tuple[tuple[str, ...], Any, bool]:
     """Classes, labels by split, and whether an item has several."""
-    first = next(iter(rows.values())).features[column]
-    inner = getattr(first, "feature", first)
-    names = list(inner.names) if isinstance(inner, library.ClassLabel) else None
+    where = f"{where}, under {column!r},"
+    kinds = {split: part.features[column] for split, part in rows.items()}
+    inner = {split: getattr(kind, "feature", kind) for split, kind in kinds.items()}
+    many = {split: inner[split] is not kind for split, kind in kinds.items()}
+    lists = [tuple(kind.names) if isinstance(kind, library.ClassLabel) else None for kind in inner.values()]
+    if len(set(many.values())) > 1 or (None in lists and len(set(lists)) > 1):
+        raise BadDataset(f"{where} has another kind of label in each split: {kinds}; make them one kind")
+    several = any(many.values())
+    names = tuple(dict.fromkeys(name for each in lists for name in each or ())) or None  # no list repeats a name
+    found = {split: list(part[column]) for split, part in rows.items()}
+    if several:
+        columns.refuse_multi_hot([row or () for part in found.values() for row in part], where)
+        many_texts = {s: [[_text(v, where, inner[s]) for v in row or ()] for row in part] for s, part in found.items()}
+        return *columns.several(many_texts, where, names), True
+    if names is not None and len(set(lists)) == 1:  # then a number is the label, also where two classes have one name
+        for part in found.values():
+            for value in part:
+                _text(value, where, next(iter(inner.values())))
+        return *columns.numbered(found, where, names), False
+    texts = {split: [_text(value, where, inner[split]) for value in part] for split, part in found.items()}
+    return *columns.single(texts, where, names), False
 
-    def named(value: Any) -> str:
-        if value is None or value == -1:  # the library's mark of a label that is not published
-            raise BadDataset(f"{where} has items without a label under {column!r}; choose a split with ?split=NAME")
-        return names[value] if names else str(value)
 
-    if inner is not first:
-        found = {split: [[named(value) for value in row] for row in part[column]] for split, part in rows.items()}
-        return *columns.several(found, where, names), True
-    return *columns.single({s: [named(value) for value in p[column]] for s, p in rows.items()}, where, names), False
+def _text(value: Any, where: str, kind: Any) -> str:
+    """The class of a value: its name in the list of its own split, or the value as text."""
+    names = getattr(kind, "names", None)
+    if value is None or value == "" or (names is not None and value == -1):  # -1 marks a label that is not published
+        raise BadDataset(f"{where} has items without a label; choose a split with ?split=NAME")
+    if names is None:
+        if not isinstance(value, str | int):
+            raise BadDataset(f"{where} has the label {value!r}, expected a text or a whole number")
+        return str(value)
+    if not 0 <= value < len(names):
+        raise BadDataset(f"{where} has the label {value}, and there are {len(names)} class names, from 0 on")
+    return str(names[value])
 
 
 def _identity(where: str, wanted: Columns) -> str:
@@ -218,14 +253,15 @@ def _identity(where: str, wanted: Columns) -> str:
     if folder is None:
         return hashlib.sha256(f"{where} {wanted}".encode()).hexdigest()
     files = sorted(path for path in need(folder, LAYOUT).rglob("*") if path.is_file() and path.suffix != ".lock")
-    return files_identity(repr(wanted), files, folder, LAYOUT)
+    return files_identity(f"{wanted!r}", files, folder, LAYOUT)
 
 
 SOURCES.add(
     DatasetSource(
         "hf_dataset",
         "hf_dataset:DIR|ORG/NAME@COMMIT",
-        entry=lambda spec: hf_dataset(spec.name, Columns(**spec.options), spec.declared),
-        options=("image", "label", "text", "split", "config", "group"),
+        entry=lambda spec: hf_dataset(spec.name, Columns(**spec.options), spec.declared),  # type: ignore[arg-type]
+        options=("image", "label", "text", "split", "config", "group", "alpha"),
+        values={"alpha": ALPHA},
     )
 )

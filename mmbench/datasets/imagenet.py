@@ -26,8 +26,9 @@ import numpy as np
 
 from mmbench.datasets.declared import Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
-from mmbench.datasets.images import SUFFIXES, FileImages
+from mmbench.datasets.images import REFERENCE, SUFFIXES, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
+from mmbench.datasets.text_files import parse_json, read_text
 from mmbench.errors import BadDataset, MissingExtra, UnknownName
 
 if TYPE_CHECKING:
@@ -141,10 +142,7 @@ OBJECTNET_LAYOUT = (
 
 
 def _json(path: Path) -> dict[str, str]:
-    try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadDataset(f"{path} is not valid JSON ({error})") from error
+    found: Any = parse_json(read_text(path), str(path))
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise BadDataset(f"{path} does not map names to names")
     return found
@@ -154,6 +152,8 @@ def _folders(
     root: Path, wanted: dict[str, str], partial: bool, *, others: frozenset[str] | set[str] = frozenset()
 ) -> Listing:
     """Images in folders named by the keys of ``wanted``; other folders are refused unless they are among ``others``."""
+    if not root.is_dir():
+        raise BadDataset(f"{root} is not a folder; expected {FOLDERS}")
     here = [part.name for part in root.iterdir() if part.is_dir() and not part.name.startswith(".")]
     if stray := sorted(set(here) - set(wanted) - set(others)):
         raise BadDataset(f"{root} has the folder {stray[0]!r}, which is not one of this set's {len(wanted):,} classes")
@@ -162,8 +162,12 @@ def _folders(
             f"{root} lacks {len(lacking):,} of {len(wanted):,} classes: {lacking[0]} ({wanted[lacking[0]]})"
         )
     names = {key: name for key, name in wanted.items() if key in here}
-    files = [(key, path) for key in names for path in sorted((root / key).iterdir()) if path.suffix.lower() in SUFFIXES]
+    files = [(key, path) for key in names for path in sorted((root / key).iterdir()) if _is_image(path)]
     return files, names
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 # -- the sets ------------------------------------------------------------------------------------------------------
@@ -268,7 +272,7 @@ class _Framed(FileImages):
     """Image files whose outermost ``border`` pixels are cut off. The digest is the file's and the border's."""
 
     def __init__(self, paths: list[Path], border: int) -> None:
-        super().__init__(paths)
+        super().__init__(paths, REFERENCE)
         self.border = border
 
     def image(self, index: int) -> Image:

@@ -15,7 +15,7 @@ from typing import Any
 
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
-from mmbench.errors import BadSpec
+from mmbench.errors import BadSpec, MMBenchError
 
 
 def load_object(place: str, owner: str) -> Any:
@@ -58,7 +58,12 @@ def _run(file: Path, mtime_ns: int) -> ModuleType:  # a file that has changed is
 def _entry(spec: Spec) -> DatasetEntry:
     found = load_object(spec.name, spec.owner)
     if callable(found) and not isinstance(found, DatasetEntry):
-        found = found()
+        try:
+            found = found()
+        except MMBenchError:
+            raise
+        except Exception as error:  # the user's code may raise anything
+            raise BadSpec(f"{spec.owner}: {spec.name!r} raised {type(error).__name__}: {error}") from error
     if not isinstance(found, DatasetEntry):
         raise BadSpec(
             f"{spec.owner} gives a {type(found).__name__}, expected a DatasetEntry or a function that returns one"

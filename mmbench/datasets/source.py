@@ -15,7 +15,8 @@ from mmbench.datasets.declared import SPLITS, Declared
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.errors import BrokenEntryPoint
 from mmbench.registry import Registry
-from mmbench.spec import Value
+from mmbench.spec import IN_A_PATH, Value
+from mmbench.spec import as_path as as_path  # sources take it from here
 
 SIZES = ("classes", *SPLITS)
 
@@ -59,8 +60,8 @@ class DatasetSource:
 
     ``form`` shows how it is written. ``options`` are the options that it takes, ``needs`` those that it requires, and
     ``values`` what they may be (any text where nothing is said). ``sizes`` are the options that declare sizes. With
-    ``nested``, the name or an option may hold another specification in parentheses. ``note`` says how a value that
-    holds an ``&`` is written. ``entry`` reads no file and raises BadSpec or UnknownName.
+    ``nested``, the name or an option may hold another specification in parentheses. ``note`` says how a value
+    that holds an ``&`` is written. ``entry`` reads no file and raises BadSpec or UnknownName.
     """
 
     name: str
@@ -71,7 +72,7 @@ class DatasetSource:
     values: Mapping[str, Value] = field(default_factory=dict)
     sizes: Collection[str] = SIZES
     nested: bool = False
-    note: str = ""
+    note: str = IN_A_PATH
 
 
 def _offered(offered: Any, name: str, words: str) -> DatasetSource:
@@ -84,7 +85,3 @@ def _offered(offered: Any, name: str, words: str) -> DatasetSource:
 SOURCES: Registry[DatasetSource] = Registry(
     "kind of dataset spec", package="mmbench.datasets", group="mmbench.dataset_sources", convert=_offered
 )
-
-
-def as_path(text: str) -> Path:
-    return Path(text).expanduser()

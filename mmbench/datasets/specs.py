@@ -9,16 +9,15 @@ Every kind registers itself, see ``mmbench.datasets.source``. Besides its own op
     templates=FILE                prompt templates with one ``{}`` each
     names=FILE                    class names for prompts, in label order, or by class name
 
-FILE is UTF-8 text with one entry a line (empty lines are skipped), or JSON by its suffix ``.json``: a list, and for
-names also an object ``{"class": "name"}``.
+FILE is UTF-8 text with one entry a line, or JSON by its suffix ``.json``: a list, and for names also an object
+``{"class": "name"}``. Among names no line before the last may be empty, since a line's place is the label.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mmbench.datasets.declared import Declared
@@ -26,14 +25,23 @@ from mmbench.datasets.derived import renamed
 from mmbench.datasets.entry import DATASETS, DatasetEntry
 from mmbench.datasets.prompts import check_template
 from mmbench.datasets.source import SIZES, SOURCES, DatasetSource, Spec, as_path
-from mmbench.errors import BadSpec, MissingAsset, UnknownName
+from mmbench.datasets.text_files import (
+    parse_json,
+    read_class_names,
+    read_entries,
+    read_text,
+    readable,
+    require_text,
+)
+from mmbench.errors import BadDataset, BadSpec, MissingAsset, UnknownName
 from mmbench.spec import read_options, whole
 
 PROMPTS = ("templates", "names")
 
 
 def resolve(spec: str) -> DatasetEntry:
-    """The dataset that ``spec`` asks for; except for an image folder, no file of the dataset is read.
+    """The dataset that ``spec`` asks for; of the dataset itself only the names of an image folder's files are read, and
+    the templates beside shards.
 
     Raises BadSpec when it cannot be read, UnknownName (with the nearest names) when nothing has this name, MissingAsset
     for a file of templates or names that does not exist, and BadDataset for a folder that is not a dataset.
@@ -119,31 +127,38 @@ def _of_origin(origin: str, name: str, spec: str) -> DatasetEntry:
 
 def read_templates(file: Path) -> tuple[str, ...]:
     """Prompt templates of a file (see the module's text). Raises MissingAsset or BadSpec."""
-    found = _read(file)
+    found = _read(file, read_entries)
     if isinstance(found, Mapping) or not found:
         raise BadSpec(f"{file} has no templates; write one a line, or a JSON list of them")
     return tuple(check_template(template, str(file)) for template in found)
 
 
-def read_names(file: Path) -> tuple[str, ...] | dict[str, str]:
-    """Class names of a file, in label order or by class (see the module's text). Raises MissingAsset or BadSpec."""
-    found = _read(file)
+def read_names(file: Path, *, ordered: bool = True) -> tuple[str, ...] | dict[str, str]:
+    """Class names of a file, in label order or by class (see the module's text). Raises MissingAsset or BadSpec.
+
+    Without ``ordered`` the place of a name means nothing, and empty lines are skipped.
+    """
+    found = _read(file, read_class_names if ordered else read_entries)
     if not found:
         raise BadSpec(f"{file} has no class names; write one a line, or a JSON list or object of them")
     return dict(found) if isinstance(found, Mapping) else tuple(found)
 
 
-def _read(file: Path) -> Sequence[str] | Mapping[str, str]:
+def _read(file: Path, lines: Callable[[Path], Sequence[str]]) -> Sequence[str] | Mapping[str, str]:
     try:
-        text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() != ".json":
-            return [line.strip() for line in text.splitlines() if line.strip()]
-        found = json.loads(text)
+            return [require_text(line, readable(file)) for line in lines(file)]
+        found = parse_json(read_text(file), readable(file))
     except FileNotFoundError:
-        raise MissingAsset(f"{file} does not exist; it should hold one entry a line, or JSON") from None
-    except (OSError, ValueError) as error:
-        raise BadSpec(f"{file} cannot be read ({error})") from error
+        raise MissingAsset(f"{readable(file)} does not exist; it should hold one entry a line, or JSON") from None
+    except BadDataset as error:
+        raise BadSpec(str(error)) from error
     values = list(found.values()) if isinstance(found, dict) else found
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise BadSpec(f"{file} should be a JSON list of texts, or an object from class to name")
+        raise BadSpec(f"{readable(file)} should be a JSON list of texts, or an object from class to name")
+    try:
+        for text in (*values, *(found if isinstance(found, dict) else ())):
+            require_text(text, readable(file))
+    except BadDataset as error:
+        raise BadSpec(str(error)) from error
     return found if isinstance(found, dict) else values

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.datasets.declared import Declared, files_identity, inside, on_disk
+from mmbench.datasets.declared import Declared, files_identity, inside, is_there, on_disk
 from mmbench.datasets.declared import need as need_in
 from mmbench.datasets.entry import Dataset, DatasetEntry, ImageSource, Split
-from mmbench.datasets.images import ArrayImages, FileImages
+from mmbench.datasets.images import REFERENCE, ArrayImages, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
+from mmbench.datasets.text_files import read_text
 from mmbench.errors import BadDataset, BadItem, UnknownName
 
 Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
@@ -116,7 +117,7 @@ MOST_BYTES = 256 << 20  # MNIST's largest file has 47 MB
 
 def _idx(path: Path) -> NDArray[np.uint8]:
     """An IDX file of unsigned bytes, plain or gzipped. Raises BadItem when header and length differ."""
-    file = path if path.exists() else need(path.with_name(path.name + ".gz"))
+    file = path if is_there(path) else need(path.with_name(path.name + ".gz"))
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             raw = stream.read(MOST_BYTES + 1)
@@ -142,7 +143,7 @@ def _mnist(folder: str, names: tuple[str, ...]) -> Reader:
 
     def paths(root: Path) -> list[Path]:
         plain = files(root, "train") + files(root, "test")
-        return [path if path.exists() else path.with_name(path.name + ".gz") for path in plain]
+        return [path if is_there(path) else path.with_name(path.name + ".gz") for path in plain]
 
     return Reader(lambda root: names, part, paths, paths)
 
@@ -169,12 +170,12 @@ def _svhn_paths(root: Path) -> list[Path]:
 
 
 def _cub_home(root: Path) -> Path:
-    return root if (root / "images.txt").exists() else root / "CUB_200_2011"
+    return root if is_there(root / "images.txt") else root / "CUB_200_2011"
 
 
 def _table(path: Path) -> dict[str, str]:
     """A file of lines ``key value``."""
-    lines = [line.strip() for line in need(path).read_text().splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(need(path)).splitlines() if line.strip()]
     try:
         return dict(line.split(maxsplit=1) for line in lines)
     except ValueError:
@@ -196,7 +197,7 @@ def _cub_part(root: Path, split: str) -> Part:
     keys = [key for key in files if side[key] == {"train": "1", "test": "0"}[split]]
     paths = [inside(home / "images", files[key], home / "images.txt") for key in keys]
     labels = np.array([int(classes[key]) - 1 for key in keys], dtype=np.int64)
-    return FileImages(paths), labels, tuple(files[key] for key in keys)
+    return FileImages(paths, REFERENCE), labels, tuple(files[key] for key in keys)
 
 
 def _cub_tables(root: Path) -> list[Path]:
@@ -326,7 +327,7 @@ def _load(name: str, root: Path) -> Dataset:
 
 def _identity(name: str, root: Path) -> str:
     """Digest of all files that decide the dataset. Raises MissingAsset for the first that does not exist."""
-    return files_identity(name, KNOWN[name].reader.paths(root), root, LAYOUT)
+    return files_identity(f"{name}", KNOWN[name].reader.paths(root), root, LAYOUT)
 
 
 SOURCES.add(

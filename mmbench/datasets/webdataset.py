@@ -1,7 +1,12 @@
 """``webdataset:DIR``: images in tar shards, as WebDataset has them: KEY.jpg beside KEY.cls, KEY.txt or KEY.json.
 
-    DIR/train/*.tar, DIR/test/*.tar     or DIR/train-000.tar, DIR/test-000.tar; a split 'valid' likewise
-    DIR/classnames.txt                  optional: a class name a line, for labels that are numbers
+    DIR/train/*.tar, DIR/test/*.tar     or DIR/train-000.tar, DIR/test-000.tar; valid (val, validation, dev) likewise
+    DIR/classnames.txt                  optional: a class name a line; the line's number, from 0, is the label
+    DIR/zeroshot_classification_templates.txt    optional: prompt templates, one a line, with {c} for the class name
+
+With classnames.txt, labels that are all numbers stay what they are, and two classes may have one name. A .tar that
+belongs to no split, and a split with fewer shards than its nshards.txt says, are refused. Members whose names begin
+with a dot, or lie in __MACOSX, are no part of a shard. ``alpha=drop`` drops transparency (``mmbench.datasets.images``).
 
 ``?label=`` and ``?text=`` name the files that hold label and text, ``?group=`` the one that says what an item was made
 from (a person, a film): a suffix, or ``json.KEY`` for a field of the JSON file.
@@ -14,29 +19,41 @@ the shard are refused.
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.assets import check_member
 from mmbench.datasets import columns
 from mmbench.datasets.declared import SPLITS, Declared, files_identity, need, on_disk
 from mmbench.datasets.entry import Dataset, DatasetEntry, Split
 from mmbench.datasets.groups import grouped
-from mmbench.datasets.images import decode_image
+from mmbench.datasets.images import ALPHA, DROPPED, LARGEST, WHITE, EncodedImages, Rule
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec
+from mmbench.datasets.text_files import (
+    TEMPLATES,
+    parse_json,
+    read_class_names,
+    read_entries,
+    read_text,
+    readable,
+    require_plain,
+    require_text,
+)
 from mmbench.errors import BadDataset, BadItem, BadSpec
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from mmbench.files import Stamp, settled, stamp
 
 LAYOUT = "WebDataset's layout: DIR/train/*.tar and DIR/test/*.tar, or DIR/train-000.tar and DIR/test-000.tar"
 PICKLED = frozenset({"npy", "npz", "pickle", "pkl", "pt", "pth", "pyd", "ten", "tb"})  # could run code, or are arrays
+PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 MOST_BYTES = 1 << 28  # of one member
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -79,51 +96,119 @@ class Member:
             )
         return found
 
+    def stamp(self) -> Stamp:
+        try:
+            return stamp(self.shard)
+        except OSError as error:
+            raise BadItem(f"{self} cannot be read ({error.strerror})") from error
+
     def __str__(self) -> str:
-        return f"{self.shard}:{self.name}"
+        return readable(f"{self.shard}:{self.name}")
 
 
-class MemberImages:
+class MemberImages(EncodedImages):
     """Images inside shards, decoded one at a time."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], rule: Rule = WHITE) -> None:
+        super().__init__(rule)
         self.members = tuple(members)
+        self._read: dict[int, tuple[Stamp, str]] = {}
 
     def __len__(self) -> int:
         return len(self.members)
 
-    def image(self, index: int) -> Image:
-        return decode_image(self.members[index].read(), str(self.members[index]))
+    def encoded(self, index: int) -> bytes:
+        return self.members[index].read()
 
-    def digest(self, index: int) -> str:
-        """Hex SHA-256 of the encoded image."""
-        return hashlib.sha256(self.members[index].read()).hexdigest()
+    def where(self, index: int) -> str:
+        return str(self.members[index])
+
+    def sha256(self, index: int) -> str:
+        """Read once as long as the shard stays the same: every encoder asks."""
+        seen = self.members[index].stamp()
+        if index not in self._read or self._read[index][0] != seen or not settled(seen):
+            self._read[index] = seen, super().sha256(index)
+        return self._read[index][1]
 
 
-def webdataset(root: Path, fields: Fields | None = None, declared: Declared | None = None) -> DatasetEntry:
+def webdataset(
+    root: Path, fields: Fields | None = None, declared: Declared | None = None, rule: Rule = WHITE
+) -> DatasetEntry:
     """The shards under ``root`` as an entry; they are looked for when it is loaded."""
     fields = fields or Fields()
+    own = _templates(root)
     return on_disk(
         f"webdataset:{root}",
-        functools.partial(_load, root, fields),
-        functools.partial(_identity, root, fields),
+        functools.partial(_load, root, fields, rule),
+        functools.partial(_identity, root, fields, rule),
         declared or Declared(),
         root,
         modalities=("image", "text") if fields.text else ("image",),
         about=f"Images in the shards of {root}.",
         assets=(f"file:{root}",),
+        **({"templates": own} if own else {}),
     )
 
 
+def _templates(root: Path) -> tuple[str, ...]:
+    try:
+        return tuple(line.replace("{c}", "{}") for line in read_entries(root / TEMPLATES))
+    except FileNotFoundError:
+        return ()
+
+
 def shards(root: Path) -> dict[str, list[Path]]:
-    """The shards of each split, in order of their names. Raises MissingAsset, or BadDataset when there is no test."""
-    need(root, LAYOUT)
-    found = {split: sorted((root / split).glob("*.tar")) + sorted(root.glob(f"{split}*.tar")) for split in SPLITS}
+    """The shards of each split, in order of their names.
+
+    Raises MissingAsset, and BadDataset where there is no test, a shard belongs to no split, or one is lacking.
+    """
+    if not need(root, LAYOUT).is_dir():
+        raise BadDataset(f"{readable(root)} is not a folder; expected {LAYOUT}")
+    found: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    names: dict[str, str] = {}
+    for part in sorted(root.iterdir(), key=lambda part: (not part.is_dir(), part.name)):
+        inside = sorted(part.glob("*.tar")) if part.is_dir() else [part] if part.name.endswith(".tar") else []
+        if part.name.startswith(".") or not inside:
+            continue
+        named = part.name if part.is_dir() else _SPLIT.match(part.name)
+        name = named if isinstance(named, str) else named[1] if named else ""
+        split = columns.OURS.get(name)
+        if split is None:
+            raise BadDataset(
+                f"{readable(inside[0])} belongs to no split ({', '.join(columns.OURS)}) in {LAYOUT}; rename or move it"
+            )
+        if names.setdefault(split, name) != name:
+            raise BadDataset(
+                f"{readable(root)} has shards of {names[split]!r} and of {name!r}, which mean the same split"
+            )
+        found[split] += [_require_shard(path) for path in inside]
+        if part.is_dir():
+            _require_all(part, len(inside))
     if not found["test"]:
         packed = next(iter(sorted(root.rglob("*.tar.*"))), None)
-        hint = f"; {packed} is compressed, and items can be found in plain .tar files only" if packed else ""
-        raise BadDataset(f"{root} has no shards of 'test' in {LAYOUT}{hint}")
+        hint = f"; {readable(packed)} is compressed, and items can be found in plain .tar files only" if packed else ""
+        raise BadDataset(f"{readable(root)} has no shards of 'test' in {LAYOUT}{hint}")
     return {split: paths for split, paths in found.items() if paths}
+
+
+_SPLIT = re.compile(f"({'|'.join(columns.OURS)})(?![A-Za-z])")  # of a file's name: test-000.tar, and not testimony.tar
+
+
+def _require_shard(path: Path) -> Path:
+    try:
+        return require_plain(path, LARGEST)
+    except FileNotFoundError:
+        raise BadDataset(f"{readable(path)} is a link to a file that does not exist; repair or remove it") from None
+
+
+def _require_all(folder: Path, here: int) -> None:
+    """Raise BadDataset for a compressed shard, and where CLIP_benchmark's ``nshards.txt`` promises another number."""
+    if packed := sorted(path for path in folder.iterdir() if path.name.endswith(PACKED)):
+        raise BadDataset(f"{readable(packed[0])} is compressed, and shards are read in place; unpack it to .tar")
+    note = folder / "nshards.txt"
+    promised = read_text(note).strip() if note.is_file() else ""
+    if columns.is_label(promised) and int(promised) != here:
+        raise BadDataset(f"{readable(note)} promises {promised} shards, and {here} are there; copy the others too")
 
 
 def samples(shard: Path) -> Iterator[tuple[str, dict[str, Member]]]:
@@ -135,7 +220,7 @@ def samples(shard: Path) -> Iterator[tuple[str, dict[str, Member]]]:
     for member in _members(shard):
         folder, slash, base = member.name.rpartition("/")
         stem, dot, suffix = base.partition(".")
-        if not stem or not dot:
+        if not stem or not dot or _hidden(member.name):
             continue
         if (name := f"{folder}{slash}{stem}") != key:
             if found:
@@ -146,6 +231,10 @@ def samples(shard: Path) -> Iterator[tuple[str, dict[str, Member]]]:
         found[suffix.lower()] = member
     if found:
         yield key, found
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
 def _members(shard: Path) -> Iterator[Member]:
@@ -166,41 +255,71 @@ def _members(shard: Path) -> Iterator[Member]:
                 if info.size > MOST_BYTES:
                     raise BadDataset(f"{where} has {info.size:,} bytes, more than the limit of {MOST_BYTES:,}")
                 yield Member(shard, info.name.removeprefix("./"), info.offset_data, info.size)
+            end = archive.offset
+        _require_end(shard, end)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise BadDataset(f"{shard} is damaged or not an uncompressed tar file ({error}); copy it again") from error
 
 
-def _load(root: Path, fields: Fields) -> Dataset:
+def _require_end(shard: Path, end: int) -> None:
+    """Raise BadDataset unless the shard ends where its last member does, with a block of zeros as tar files do.
+
+    tarfile stops without a word at a cut between members, at a damaged header, and at the end of the first of several
+    archives in one file.
+    """
+    with shard.open("rb") as stream:
+        stream.seek(end)
+        rest = stream.read(_BLOCK)
+        if len(rest) == _BLOCK and not any(rest):
+            while rest and not any(rest):
+                rest = stream.read(1 << 20)
+            if not rest:
+                return
+            raise BadDataset(
+                f"{readable(shard)} goes on behind its end: several archives in one file, of which the first alone "
+                "would be read; pack them anew"
+            )
+    raise BadDataset(
+        f"{readable(shard)} is cut or damaged at byte {end:,}: the block of zeros that ends a tar file is not there; "
+        "copy it again"
+    )
+
+
+def _load(root: Path, fields: Fields, rule: Rule) -> Dataset:
     values: dict[str, list[str]] = {}
     parts: dict[str, tuple[list[str], list[Member], list[str], list[str | None]]] = {}
     for split, paths in shards(root).items():
         values[split], parts[split] = [], ([], [], [], [])
         for shard in paths:
             for key, members in samples(shard):
-                sample = _Sample(f"{shard}:{key}", members)
-                parts[split][0].append(f"{shard.relative_to(root).with_suffix('').as_posix()}/{key}")
+                sample = _Sample(readable(f"{shard}:{key}"), members)
+                parts[split][0].append(readable(f"{shard.relative_to(root).with_suffix('').as_posix()}/{key}"))
                 parts[split][1].append(sample.image(fields.image))
                 parts[split][2].append(sample.value(fields.text) if fields.text else "")
                 parts[split][3].append(sample.value(fields.group) if fields.group else None)
                 values[split].append(sample.value(fields.label))
-    names = _class_names(root)
-    if names and all(value.isdigit() for column in values.values() for value in column):
-        beyond = [value for column in values.values() for value in column if int(value) >= len(names)]
-        if beyond:
-            raise BadDataset(f"{root} has the label {beyond[0]}, and classnames.txt has {len(names)} names")
-        values = {split: [names[int(value)] for value in column] for split, column in values.items()}
-    classes, labels = columns.single(values, str(root), names or None)
+    classes, labels = _labels(values, root)
     splits = {
         split: Split(
             tuple(ids),
             labels[split],
-            MemberImages(images),
+            MemberImages(images, rule),
             tuple(texts) if fields.text else None,
             grouped(things, f"values of {fields.group!r}"),
         )
         for split, (ids, images, texts, things) in parts.items()
     }
-    return Dataset(f"webdataset:{root}", classes, splits)
+    return Dataset(f"webdataset:{readable(root)}", classes, splits)
+
+
+def _labels(values: dict[str, list[str]], root: Path) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]]]:
+    """Classes and labels by split: numbers where ``classnames.txt`` gives each a name, else names."""
+    file = root / "classnames.txt"
+    names = read_class_names(file) if file.exists() else None
+    if names is not None and all(columns.is_label(value) for column in values.values() for value in column):
+        numbers = {split: [int(value) for value in column] for split, column in values.items()}
+        return columns.numbered(numbers, f"{readable(root)}, by its classnames.txt,", names)
+    return columns.single(values, readable(root), names)
 
 
 @dataclass(frozen=True)
@@ -221,32 +340,24 @@ class _Sample:
             raise BadDataset(f"{self.where} has no .{suffix}; it has {self._has()}")
         try:
             found: Any = self.members[suffix].read().decode()
-            if key:
-                record = json.loads(found)
-                found = record.get(key) if isinstance(record, dict) else None
         except ValueError as error:
             raise BadDataset(f"{self.members[suffix]} is not text ({error})") from error
+        where = str(self.members[suffix])
+        if key:
+            record = parse_json(found, where)
+            found = record.get(key) if isinstance(record, dict) else None
         if not isinstance(found, str | int) or not str(found).strip():
-            raise BadDataset(f"{self.members[suffix]} has no text or number" + (f" under {key!r}" if key else ""))
-        return str(found).strip()
+            raise BadDataset(f"{where} has no text or number" + (f" under {key!r}" if key else ""))
+        return require_text(str(found).strip(), where)
 
     def _has(self) -> str:
         return ", ".join(f".{name}" + (" (a pickle, never read)" if name in PICKLED else "") for name in self.members)
 
 
-def _class_names(root: Path) -> list[str]:
-    file = root / "classnames.txt"
-    return (
-        [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-        if file.exists()
-        else []
-    )
-
-
-def _identity(root: Path, fields: Fields) -> str:
+def _identity(root: Path, fields: Fields, rule: Rule) -> str:
     names = [root / "classnames.txt"] if (root / "classnames.txt").exists() else []
     paths = [path for found in shards(root).values() for path in found]
-    return files_identity(repr(fields), [*names, *paths], root, LAYOUT)
+    return files_identity(f"{fields!r} {rule}", [*names, *paths], root, LAYOUT)
 
 
 def _from_spec(spec: Spec) -> DatasetEntry:
@@ -254,7 +365,15 @@ def _from_spec(spec: Spec) -> DatasetEntry:
     image = tuple(options["image"].split(",")) if "image" in options else usual.image
     own = {name: options[name] for name in ("label", "text", "group") if name in options}
     fields = Fields(image, **own)
-    return webdataset(spec.path, fields, spec.declared)
+    return webdataset(spec.path, fields, spec.declared, DROPPED if options.get("alpha") == DROPPED else WHITE)
 
 
-SOURCES.add(DatasetSource("webdataset", "webdataset:DIR", _from_spec, options=("image", "label", "text", "group")))
+SOURCES.add(
+    DatasetSource(
+        "webdataset",
+        "webdataset:DIR",
+        _from_spec,
+        options=("image", "label", "text", "group", "alpha"),
+        values={"alpha": ALPHA},
+    )
+)

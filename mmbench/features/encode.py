@@ -67,6 +67,8 @@ def _prepare(encoder: Encoder, split: Split, row: int, kept: Kept | None) -> Any
         return BadItem(f"{type(error).__name__}: {error}")
     try:
         tensor = encoder.prepare(image)
+    except BadItem as error:
+        return error
     except Exception as error:
         error.add_note(f"while preparing item {split.ids[row]!r} (mode {image.mode}, size {image.size})")
         raise

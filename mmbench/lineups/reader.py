@@ -14,7 +14,7 @@ kind = "language"               # how it was trained, for figures; by default as
 recipe = "mine"                 # its training recipe, where it can be repeated: roles of one recipe are seeds
 
 [datasets.cifar10]
-spec = "torchvision:CIFAR10?root=data"
+spec = "torchvision:CIFAR10?root=data"    # relative paths begin at this file's folder; ~ and $NAME are expanded
 
 [reduced.attack_sweep]          # optional: settings of a probe that are lowered, so that a run is short
 images = 32                     # the most that is taken, of a setting that the probe reads here (Probe.lowers)
@@ -47,6 +47,7 @@ from mmbench.lineups.roles import DATASET_ROLES, KINDS, MODEL_ROLES
 from mmbench.lineups.roles import Kind as RoleKind
 from mmbench.models.entry import ModelEntry
 from mmbench.protocol import Protocol
+from mmbench.spec import relative_to
 
 Kind = Literal["model", "dataset"]
 _KNOWN = {"model": MODEL_ROLES, "dataset": DATASET_ROLES}
@@ -55,13 +56,17 @@ _NEAR = 0.8  # a role this similar to a known one is taken for a typing mistake
 
 @dataclass(frozen=True)
 class Binding:
-    """A role and the specification bound to it. ``where`` names the file or option that bound it."""
+    """A role and the specification bound to it. ``where`` names the file or option that bound it.
+
+    ``folder`` is where the specification's relative paths begin: that of a user's lineup file, else the current one.
+    """
 
     role: str
     spec: str
     stand_in_for: str = ""
     note: str = ""
     where: str = ""
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class ModelBinding(Binding):
         """The entry, resolved on first use; raises BadSpec or UnknownName with role and place added."""
         from mmbench.models.specs import resolve
 
-        with _located(self):
+        with _located(self), relative_to(self.folder):
             return resolve(os.path.expandvars(self.spec))
 
 
@@ -105,7 +110,7 @@ class DatasetBinding(Binding):
         """The entry, resolved on first use; raises BadSpec or UnknownName with role and place added."""
         from mmbench.datasets.specs import resolve
 
-        with _located(self):
+        with _located(self), relative_to(self.folder):
             return resolve(os.path.expandvars(self.spec))
 
 
@@ -271,12 +276,14 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
                     f"{path}: no {kind} role is named {role!r}; did you mean {near!r}? "
                     "(a role of your own goes into new_roles of [lineup])"
                 )
+    folder = None if path.parent == Path(__file__).parent else path.parent  # those of mmbench hold no paths of a user
     models = {
-        role: ModelBinding(role, b.spec, b.stand_in_for, b.note, str(path), b.kind, b.recipe)
+        role: ModelBinding(role, b.spec, b.stand_in_for, b.note, str(path), folder, b.kind, b.recipe)
         for role, b in file.models.items()
     }
     datasets = {
-        role: DatasetBinding(role, b.spec, b.stand_in_for, b.note, str(path)) for role, b in file.datasets.items()
+        role: DatasetBinding(role, b.spec, b.stand_in_for, b.note, str(path), folder)
+        for role, b in file.datasets.items()
     }
     seeds = table_beside(path)
     return Lineup(

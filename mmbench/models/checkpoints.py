@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench import assets, files
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, MMBenchError
 from mmbench.models import archives, published
+from mmbench.spec import as_path, relative_to
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +36,9 @@ _WRAPPERS = ("module.", "_orig_mod.")
 
 def weights_path(file: str) -> Path:
     """Where ``@FILE`` of a spec points: as given when absolute, else under $MMBENCH_WEIGHTS, else here."""
-    path = Path(file.removeprefix("file:")).expanduser()
-    return path if path.is_absolute() else Path(os.environ.get("MMBENCH_WEIGHTS", ".")) / path
+    folder = os.environ.get("MMBENCH_WEIGHTS")
+    with relative_to(Path(folder)) if folder else contextlib.nullcontext():
+        return as_path(file.removeprefix("file:"))
 
 
 def require_file(path: Path, owner: str) -> Path:

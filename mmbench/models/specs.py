@@ -6,7 +6,8 @@
 ``timm:resnet18@my.safetensors``, ``timm:resnet18.a1_in1k``, ``torchvision:resnet50:IMAGENET1K_V1``,
 ``transformers:DIR_OR_ID?pool=cls``, ``transformers:DIR#image``, ``zoo:clip``, ``zoo:clip@my/clip.safetensors``,
 ``python:MODULE:NAME`` (``mmbench.models.objects``), or the name of a registered entry or of an installed
-``mmbench.models`` entry point. FILE is absolute or relative to $MMBENCH_WEIGHTS.
+``mmbench.models`` entry point. FILE is absolute, or relative to $MMBENCH_WEIGHTS, else to
+the lineup's file, else to the current folder.
 
 Options of image encoders: ``size`` and ``resize`` (pixels), ``interpolation`` (bicubic, bilinear), ``fit`` (crop,
 squash), ``pixels=raw`` (no mean and std). Of text encoders: ``pool`` (mean, cls, last), or ``token=N`` instead (the
@@ -18,6 +19,7 @@ first 8 digits or more, checked before the file is opened), and for FILE ``insid
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +29,7 @@ from mmbench.errors import BadFeatures, BadSpec, UnknownName
 from mmbench.models import checkpoints, published
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, VALUES, ModelSpec
-from mmbench.spec import read_options, split
+from mmbench.spec import IN_A_PATH, placed, read_options, split
 
 
 def parse(text: str) -> ModelSpec:
@@ -41,12 +43,19 @@ def parse(text: str) -> ModelSpec:
             name, _, tag = name.partition(":")
     if not source or not name or ("@" in parts.marked and not parts.file):
         raise BadSpec(f"model {text!r} is not SOURCE:NAME[:TAG][@FILE][?OPTION=VALUE][#TOWER]")
-    options = read_options(f"model {text!r}", parts.query, values)
+    options = read_options(f"model {text!r}", parts.query, values, note=IN_A_PATH)
     if parts.file and "random" in options:
         raise BadSpec(f"model {text!r}: choose one of @FILE and ?random=SEED")
     if "pool" in options and "token" in options:
         raise BadSpec(f"model {text!r}: choose one of ?pool= and ?token=")
-    return ModelSpec(source, name, tag, parts.file, tuple(sorted(options.items())), parts.fragment)
+    file, bare = parts.file, parts.file.removeprefix("file:")
+    if bare and not os.environ.get("MMBENCH_WEIGHTS") and (there := placed(bare)) != bare:
+        file = there
+    if name == "local-dir":
+        tag = placed(tag, name=True)
+    elif source == "transformers":
+        name = placed(name, name=True)
+    return ModelSpec(source, name, tag, file, tuple(sorted(options.items())), parts.fragment)
 
 
 def resolve(spec: str) -> ModelEntry:

@@ -102,7 +102,7 @@ def test_a_bad_file_is_named(root, change, message):
 
 def test_what_is_missing_is_named(root):
     (root / "annotations" / "captions_val2017.json").write_text("<html>")
-    with pytest.raises(BadDataset, match=r"captions_val2017\.json is not valid JSON .*fetch it again"):
+    with pytest.raises(BadDataset, match=r"captions_val2017\.json is not valid JSON .*copy it again"):
         coco("val2017", root).load()
     with pytest.raises(MissingAsset, match=r"captions_train2014\.json does not exist"):
         coco("train2014", root).load()

@@ -187,7 +187,7 @@ def test_names_and_templates_may_be_json(folders):
         ("templates", "t.txt", "\n", BadSpec, "t.txt has no templates; write one a line"),
         ("templates", "t.json", '{"a": "{}"}', BadSpec, "t.json has no templates"),
         ("templates", "t.json", "[1]", BadSpec, "t.json should be a JSON list of texts"),
-        ("templates", "t.json", "[", BadSpec, "t.json cannot be read"),
+        ("templates", "t.json", "[", BadSpec, "t.json is not valid JSON"),
         ("names", "n.txt", "", BadSpec, "n.txt has no class names"),
         ("names", "n.json", '"cat"', BadSpec, "n.json should be a JSON list of texts, or an object from class"),
         ("names", "n.txt", "a\nb", BadDataset, "n.txt has 2 class names, expected 3"),

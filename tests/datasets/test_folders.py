@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import struct
 import zlib
 
@@ -58,7 +59,7 @@ def test_identity_follows_the_bytes_and_not_the_clock(root):
 
 def test_one_class_is_refused(root):
     for split in ("train", "test"):
-        (root / split / "dog").rename(root / f"{split}-dog")
+        (root / split / "dog").rename(root.parent / f"{split}-dog")
     with pytest.raises(BadDataset, match="has only the class 'cat'; there must be two classes or more"):
         image_folder(root)
 
@@ -67,12 +68,16 @@ def test_no_images_are_refused(tmp_path):
     (tmp_path / "train" / "cat").mkdir(parents=True)
     (tmp_path / "test" / "cat").mkdir(parents=True)
     (tmp_path / "train" / "cat" / "notes.txt").write_text("no image")
+    with pytest.raises(BadDataset, match="cat has no images; remove the folder, or put images there"):
+        image_folder(tmp_path)
+    for split in ("train", "test"):
+        shutil.rmtree(tmp_path / split / "cat")
     with pytest.raises(BadDataset, match="has no class folders with images"):
         image_folder(tmp_path)
 
 
 def test_a_class_without_test_images_is_named(root):
-    (root / "test" / "dog").rename(root / "moved")
+    (root / "test" / "dog").rename(root.parent / "moved")
     with pytest.raises(BadDataset, match=r"test has no images of 'dog'; every split needs every class"):
         image_folder(root)
 

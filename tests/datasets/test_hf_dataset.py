@@ -110,7 +110,7 @@ def test_a_row_without_text_is_named(tmp_path):
 def test_labels_that_are_held_back_are_refused(tmp_path):
     held = part([0, 1]).remove_columns("label").add_column("label", [-1, -1])
     held.cast_column("label", datasets.ClassLabel(names=["dog", "cat"])).save_to_disk(tmp_path / "held")
-    with pytest.raises(BadDataset, match=r"has items without a label under 'label'"):
+    with pytest.raises(BadDataset, match=r"held, under 'label', has items without a label"):
         hf_dataset(str(tmp_path / "held")).load()
 
 

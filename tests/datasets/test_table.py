@@ -5,7 +5,7 @@ import json
 import numpy as np
 import paper_data
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mmbench.datasets.specs import resolve
@@ -43,14 +43,14 @@ def test_a_table_with_several_labels(films):
 
 
 def test_one_label_small_letters_and_a_parallel_folder(films):
-    dataset = resolve(f"table:{films}?image=image&images=masked&text=title&lower=1&label=genres").load()
+    dataset = resolve(f"table:{films}?image=image&images=masked&text=title&lower=1&label=genres&sep=;").load()
     assert dataset.task == "single"
     assert dataset.classes == ("Action|Drama", "Comedy", "Comedy|Action", "Drama")
     assert dataset.split("train").texts == ("heat, again", "éclair")
     np.testing.assert_array_equal(np.asarray(dataset.split("test").images.image(0)), 255 - PICTURES[3])
-    plain = resolve(f"table:{films}?image=image&label=genres")
+    plain = resolve(f"table:{films}?image=image&label=genres&sep=;")
     assert plain.load().split("test").ids == dataset.split("test").ids  # so the masked copy is paired with it
-    assert plain.identity() != resolve(f"table:{films}?image=image&images=masked&label=genres").identity()
+    assert plain.identity() != resolve(f"table:{films}?image=image&images=masked&label=genres&sep=;").identity()
 
 
 def test_lines_of_json_may_hold_lists(tmp_path):
@@ -154,7 +154,8 @@ WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_
 
 @given(st.lists(st.tuples(WORDS, st.sets(WORDS.map(str.strip), min_size=1, max_size=3)), min_size=2, max_size=6))
 def test_what_is_written_is_read_back(tmp_path_factory, rows):
-    """Any text and any labels survive the way through a file of JSON lines."""
+    """Any text and any labels survive the way through a file of JSON lines, but rows of 0 and 1."""
+    assume(not {tag for _, tags in rows for tag in tags} <= {"0", "1"})
     file = tmp_path_factory.mktemp("table") / "t.jsonl"
     lines = [json.dumps({"split": "test", "text": text, "tags": sorted(tags)}) for text, tags in rows]
     file.write_text("\n".join(lines), encoding="utf-8")

@@ -203,13 +203,17 @@ def test_a_sample_that_lacks_something_is_named(tmp_path, files, message):
 @pytest.mark.parametrize("content", [b"{}", b"[1]", b'{"kind": null}', b'{"kind": ["a"]}', b"{"])
 def test_a_record_without_the_field_is_named(tmp_path, content):
     paper_data.shard(tmp_path / "test.tar", {"0.png": b"", "0.json": content})
-    with pytest.raises(BadDataset, match=r"0\.json (has no text or number under 'kind'|is not text)"):
+    with pytest.raises(BadDataset, match=r"0\.json (has no text or number under 'kind'|is not valid JSON)"):
         resolve(f"webdataset:{tmp_path}?label=json.kind").load()
 
 
 def test_labels_beyond_the_names_are_refused(root):
     (root / "classnames.txt").write_text("a cat\n")
-    with pytest.raises(BadDataset, match=r"has the label 1, and classnames.txt has 1 names"):
+    with pytest.raises(BadDataset, match=r"by its classnames\.txt, has only the class 'a cat'"):
+        webdataset(root).load()
+    (root / "classnames.txt").write_text("a cat\na dog\n")
+    paper_data.shard(root / "dev" / "0.tar", {"0.png": b"", "0.cls": b"2"})
+    with pytest.raises(BadDataset, match=r"has the label 2, and there are 2 class names, from 0 on"):
         webdataset(root).load()
 
 
@@ -228,3 +232,44 @@ def test_a_bomb_in_a_shard_is_refused_by_its_header(root, monkeypatch):
     )
     with pytest.raises(BadItem, match=r"000\.tar:0006\.png has 7 x 9 pixels, more than the limit of 10"):
         webdataset(root).load().split("test").images.image(0)
+
+
+# -- the end of a shard --------------------------------------------------------------------------------------------
+
+
+def whole_shard(tmp_path):
+    paper_data.shard(tmp_path / "test.tar", members(range(4)))
+    return tmp_path / "test.tar", (tmp_path / "test.tar").read_bytes()
+
+
+def test_a_shard_that_is_cut_anywhere_is_refused(tmp_path):
+    """Also between two members, where tarfile stops without a word and the rest of the items would be left out."""
+    file, raw = whole_shard(tmp_path)
+    with tarfile.open(file) as archive:
+        ends = [info.offset_data + -(-info.size // 512) * 512 for info in archive]
+    for cut in sorted({*ends, *range(100, ends[-1], 700)}):
+        file.write_bytes(raw[:cut])
+        with pytest.raises(
+            BadDataset, match=r"test\.tar.*(is cut or damaged at byte|is damaged or not an uncompressed)"
+        ):
+            list(samples(file))
+    file.write_bytes(raw[: ends[-1] + 512])  # one block of zeros is an end
+    assert len(list(samples(file))) == 4
+
+
+def test_a_damaged_header_in_the_middle_is_refused(tmp_path):
+    file, raw = whole_shard(tmp_path)
+    with tarfile.open(file) as archive:
+        second = archive.getmembers()[4].offset
+    file.write_bytes(raw[: second + 150] + b"X" + raw[second + 151 :])
+    with pytest.raises(BadDataset, match=f"is cut or damaged at byte {second:,}: the block of zeros"):
+        list(samples(file))
+
+
+def test_several_archives_in_one_file_are_refused(tmp_path):
+    file, raw = whole_shard(tmp_path)
+    file.write_bytes(raw + raw)
+    with pytest.raises(BadDataset, match=r"test\.tar goes on behind its end: several archives in one file"):
+        list(samples(file))
+    file.write_bytes(raw + b"\0" * (3 << 20))
+    assert len(list(samples(file))) == 4

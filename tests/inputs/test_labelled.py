@@ -44,7 +44,7 @@ def test_an_unknown_layer_lists_the_layers(source):
 
 
 def test_a_dataset_without_a_test_split_is_refused(source):
-    entry = source.dataset_entry("cifar10")
+    entry = source.lineup.dataset("cifar10").entry
     loaded = entry.load()
     short = dataclasses.replace(loaded, splits={"train": loaded.splits["train"]})
     source.lineup.datasets["cifar10"].__dict__["entry"] = dataclasses.replace(entry, load=lambda: short)
