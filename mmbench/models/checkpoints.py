@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 _WRAPPERS = ("module.", "_orig_mod.")
+_HEADER_BYTES = 16_000_000  # of a safetensors file; 100,000 tensors with long names need that much
 
 
 def weights_path(file: str) -> Path:
     """Where ``@FILE`` of a spec points: as given when absolute, else under $MMBENCH_WEIGHTS, else here."""
-    path = Path(file.removeprefix("file:")).expanduser()
+    path = Path(file.removeprefix("file:"))
+    with contextlib.suppress(RuntimeError):  # ~NOBODY: then there is no such file, which is said with its name
+        path = path.expanduser()
     return path if path.is_absolute() else Path(os.environ.get("MMBENCH_WEIGHTS", ".")) / path
 
 
@@ -57,6 +60,17 @@ def check_page(path: Path) -> None:
     known = published.PUBLISHED.get(path.name)
     where = f"open {known.url} in a browser" if known else "open its address in a browser"
     raise CorruptAsset(f"{path} is an HTML page and no checkpoint; {where}, see what it asks for, and fetch it again")
+
+
+def check_header(path: Path) -> None:
+    """Raise CorruptAsset for a safetensors file whose table of names is larger than any model's, before it is read."""
+    with path.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+    if size > _HEADER_BYTES:
+        raise CorruptAsset(
+            f"{path} says that its table of names has {size:,} bytes, and no model's has more than {_HEADER_BYTES:,}; "
+            "fetch or write it again"
+        )
 
 
 def check_digest(path: Path, stated: str, owner: str) -> None:
@@ -136,7 +150,10 @@ def hub_file(repo: str, names: Collection[str]) -> Path | None:
     except ImportError:
         return None
     for name in names:
-        found = try_to_load_from_cache(repo, name)
+        try:
+            found = try_to_load_from_cache(repo, name)
+        except ValueError:  # no name that a repository can have
+            return None
         if isinstance(found, str):
             return Path(found)
     return None
@@ -257,6 +274,7 @@ def _read(path: Path, inside: str) -> Any:
         import safetensors
         import safetensors.torch
 
+        check_header(path)
         try:
             return safetensors.torch.load_file(path)
         except safetensors.SafetensorError as error:

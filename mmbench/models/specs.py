@@ -8,12 +8,14 @@
 ``python:MODULE:NAME`` (``mmbench.models.objects``), or the name of a registered entry or of an installed
 ``mmbench.models`` entry point. FILE is absolute or relative to $MMBENCH_WEIGHTS.
 
-Options of image encoders: ``size`` and ``resize`` (pixels), ``interpolation`` (bicubic, bilinear), ``fit`` (crop,
-squash), ``pixels=raw`` (no mean and std). Of text encoders: ``pool`` (mean, cls, last), or ``token=N`` instead (the
-text's N-th token, from 0), ``max_length``, ``unit=1`` (rows of length one). Of all: ``dim`` (declares the width,
-which is then checked), ``random=SEED`` (untrained weights), ``sha256=HEX`` (the digest of the weights' file, or its
-first 8 digits or more, checked before the file is opened), and for FILE ``inside=KEY`` and ``prefix=NAME.`` as
-``read_state_dict`` takes them and ``spare=1`` (the file may hold tensors that the network has no use for).
+Options of image encoders: ``size`` and ``resize`` (pixels; a network of fixed size is built for ``size``),
+``interpolation`` (bicubic, bilinear), ``fit`` (crop, squash, border), ``pixels=raw`` (no mean and std). Of text
+encoders: ``pool`` (mean, cls, last), or ``token=N`` instead (the text's N-th token, from 0), ``max_length``, ``unit=1``
+(rows of length one). ``transformers:`` and ``timm:`` say what further values ``pool`` has there. Of all: ``dim``
+(declares the width, which is then checked), ``random=SEED`` (untrained weights), ``sha256=HEX`` (the digest of the
+weights' file, or its first 8 digits or more, checked before the file is opened), and for FILE ``inside=KEY`` and
+``prefix=NAME.`` as ``read_state_dict`` takes them and ``spare=1`` (the file may hold tensors that the network has no
+use for).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any, Literal, cast
 
 from mmbench.errors import BadFeatures, BadSpec, UnknownName
 from mmbench.models import checkpoints, published
-from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
+from mmbench.models.entry import MODELS, Encoder, Fit, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, VALUES, ModelSpec
 from mmbench.spec import read_options, split
 
@@ -84,10 +86,12 @@ def adjusted(preprocess: Preprocess, spec: ModelSpec) -> Preprocess:
     from mmbench.models.encoders import unnormalised
 
     size = spec.number("size", preprocess.size)
-    resize = spec.number("resize", size if spec.option("size") else preprocess.resize)
+    fit = cast(Fit, spec.option("fit", preprocess.fit))
+    # another size or fit has nothing to do with the model's own resize
+    own = not spec.option("size") and fit == preprocess.fit
+    resize = spec.number("resize", preprocess.resize if own else size)
     interpolation = cast(Literal["bicubic", "bilinear"], spec.option("interpolation", preprocess.interpolation))
-    fit = cast(Literal["crop", "squash"], spec.option("fit", preprocess.fit))
-    if fit == "crop" and resize < size:
+    if resize < size:
         raise BadSpec(f"model {str(spec)!r}: resize={resize} is smaller than the crop of size={size}")
     changed = replace(preprocess, size=size, resize=resize, interpolation=interpolation, fit=fit)
     return unnormalised(changed) if spec.option("pixels") == "raw" else changed
