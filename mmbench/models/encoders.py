@@ -60,13 +60,19 @@ class ImageTransform:
             )
         if image.size != (width, height):
             image = image.resize((width, height), how)
-        spare = [(side - want.size) / 2.0 for side in image.size]
-        left, top = (int(half) if want.rounding == "down" else round(half) for half in spare)
+        left, top = (self._begin(side) for side in image.size)
         if min(image.size) < want.size:  # border: the image is laid on a canvas of one colour
             canvas = pil.new("RGB", (want.size, want.size), want.fill)
             canvas.paste(image, (-left, -top))
             return canvas
         return image.crop((left, top, left + want.size, top + want.size))
+
+    def _begin(self, side: int) -> int:
+        """Where the crop begins along a side; below 0 where the image is smaller: then the border begins there."""
+        rest = side - self.preprocess.size
+        if rest < 0:
+            return -(-rest // 2)
+        return rest // 2 if self.preprocess.rounding == "down" else round(rest / 2)
 
     def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height to which an image of ``size`` is resized before the crop."""

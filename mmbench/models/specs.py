@@ -97,13 +97,16 @@ def adjusted(preprocess: Preprocess, spec: ModelSpec) -> Preprocess:
     return unnormalised(changed) if spec.option("pixels") == "raw" else changed
 
 
-def weights_file(spec: ModelSpec, cached: Callable[[], Path]) -> Path:
+def weights_file(spec: ModelSpec, cached: Callable[[], Path], here: Path | None = None) -> Path:
     """The file that ``spec`` names, or else the one that ``cached`` finds, with the digest that ``spec`` states.
+
+    ``here`` is a file that the source has found already.
 
     Raises MissingAsset when there is none, and CorruptAsset when it has another digest or is an HTML page.
     """
     owner = f"model {str(spec)!r}"
-    path = checkpoints.require_file(checkpoints.weights_path(spec.file), owner) if spec.file else cached()
+    named = here or (checkpoints.weights_path(spec.file) if spec.file else None)
+    path = checkpoints.require_file(named, owner) if named else cached()
     checkpoints.check_page(path)
     checkpoints.check_digest(path, spec.option("sha256"), owner)
     return path
