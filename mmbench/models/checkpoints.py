@@ -16,6 +16,7 @@ import re
 import sys
 import warnings
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -258,7 +259,10 @@ def load_strictly(
         raise CorruptAsset(f"{path} lacks weights that {owner} needs: {_some(missing)}")
     if extra and not spare:
         raise CorruptAsset(f"{path} has weights that {owner} does not use: {_some(extra)}")
-    module.load_state_dict(state, strict=False)
+    # the versions of the network's own parts, without which MNASNet, for one, takes the names for those of an older one
+    named = OrderedDict(state)
+    named._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined]
+    module.load_state_dict(named, strict=False)
 
 
 def without(state: Mapping[str, torch.Tensor], *heads: str) -> StateDict:

@@ -72,6 +72,8 @@ def network(spec: ModelSpec, place: Placed) -> dict[str, Any]:
     differ = sorted(key for key in ours | theirs if ours.get(key) != theirs.get(key))
     if own.get("quick_gelu") and not (stated or own).get("quick_gelu"):
         differ.append("quick_gelu")
+    if own.get("quick_gelu") and not (stated or own).get("quick_gelu"):
+        differ.append("quick_gelu")
     if stated and differ:
         shown = ", ".join(f"{key}={theirs.get(key)}" for key in differ[:3])
         raise BadSpec(
