@@ -16,7 +16,6 @@ import re
 import sys
 import warnings
 import zipfile
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,8 +163,9 @@ def read_state_dict(path: Path, inside: str = "", prefix: str = "") -> StateDict
     """The tensors of a checkpoint by name.
 
     ``inside`` names the part of a nested checkpoint that holds them; by default ``state_dict``,
-    ``model_state_dict`` or ``model`` is taken when it is a mapping. ``prefix`` as ``below`` takes it. Raises
-    CorruptAsset for a file that cannot be read as tensors only, BadSpec when it holds something else.
+    ``model_state_dict`` or ``model`` is taken when it is a mapping and the only one that holds weights: where an
+    averaged copy lies beside it, BadSpec asks which. ``prefix`` as ``below`` takes it. Raises CorruptAsset for a file
+    that cannot be read as tensors only, BadSpec when it holds something else.
     """
     return below(read_tensors(path, inside), prefix, path)
 
@@ -222,47 +222,6 @@ def read_torchscript(path: Path, trusted: Collection[str]) -> StateDict:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript as a whole is deprecated
         return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
-
-
-def load_strictly(
-    module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, owner: str, *, spare: bool = False
-) -> None:
-    """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
-
-    ``spare`` allows tensors that the module does not have. Raises BadSpec when the file is of another architecture
-    (a shape differs, or most names are unknown) or its weights are no floating point numbers, and CorruptAsset when a
-    tensor is missing or left over; each names the first few.
-    """
-    own = module.state_dict()
-    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
-    extra = [key for key in state if key not in own]
-    if len(missing) > len(own) / 2:
-        raise BadSpec(f"{path} does not hold the weights of {owner}: it lacks {_some(missing)} and has {_some(extra)}")
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
-    if shapes:
-        raise BadSpec(f"{path} is of another architecture than {owner}: {_some(shapes)}")
-    # PyTorch would convert them without a word: whole numbers lack their scale, complex ones lose a part
-    kinds = [
-        f"{key} {_kind(state[key])}"
-        for key in own
-        if key in state and own[key].is_floating_point() and not _is_plain_float(state[key])
-    ]
-    if kinds:
-        raise BadSpec(
-            f"{path} holds {_some(kinds)} where {owner} has floating point weights; save them dense, as float32"
-        )
-    if missing:
-        raise CorruptAsset(f"{path} lacks weights that {owner} needs: {_some(missing)}")
-    if extra and not spare:
-        raise CorruptAsset(f"{path} has weights that {owner} does not use: {_some(extra)}")
-    # the versions of the network's own parts, without which MNASNet, for one, takes the names for those of an older one
-    named = OrderedDict(state)
-    named._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined]
-    module.load_state_dict(named, strict=False)
 
 
 def without(state: Mapping[str, torch.Tensor], *heads: str) -> StateDict:
@@ -326,34 +285,32 @@ def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:
         if not isinstance(loaded, Mapping):
             raise BadSpec(f"{path}: the part {inside!r} is a {type(loaded).__name__} and no state dict")
         return loaded
+    weights = [str(key) for key, value in loaded.items() if _are_weights(value)]
+    if len(weights) > 1:
+        raise BadSpec(
+            f"{path} holds several sets of weights ({', '.join(weights[:5])}), such as those of the last step and "
+            f"their average; say which with ?inside={weights[0]} or ?inside={weights[1]}"
+        )
     for key in _NESTED:
         if isinstance(loaded.get(key), Mapping):
             return loaded[key]
     return loaded
 
 
+def _are_weights(value: Any) -> bool:
+    """Whether a part of a checkpoint is a set of named tensors: not an optimiser's, whose names are numbers."""
+    return (
+        isinstance(value, Mapping)
+        and len(value) > 0
+        and all(isinstance(key, str) and _is_tensor(item) for key, item in value.items())
+        and any(item.ndim > 1 for item in value.values())
+    )
+
+
 def _is_tensor(value: Any) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor)
-
-
-def _kind(value: torch.Tensor) -> str:
-    layout = "on meta" if value.is_meta else str(value.layout)
-    return f"{value.dtype} {layout}".replace("torch.", "").replace(" strided", "")
-
-
-def _is_plain_float(value: torch.Tensor) -> bool:
-    """A dense tensor of 16 bits or more with values; eight-bit floats come with a scale that is kept elsewhere."""
-    import torch
-
-    dense = value.layout is torch.strided and not value.is_meta
-    return dense and value.is_floating_point() and value.dtype.itemsize > 1
-
-
-def _some(items: list[str]) -> str:
-    rest = f" and {len(items) - 3} more" if len(items) > 3 else ""
-    return (", ".join(items[:3]) or "nothing else") + rest
 
 
 def _note_path(key: str) -> Path:

@@ -35,6 +35,7 @@ from mmbench.models.open_clip_settings import (
 from mmbench.models.published import OPENAI_ARCHIVES
 from mmbench.models.reading import hub_offline
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
+from mmbench.models.state_dicts import load_strictly
 from mmbench.spec import choice
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
 
         with without_root_log():
             resize_pos_embed(state, module)
-    checkpoints.load_strictly(module, state, path, f"open_clip {spec.name}", spare=spare)
+    load_strictly(module, state, path, f"open_clip {spec.name}", spare=spare)
 
 
 def _halves(state: checkpoints.StateDict) -> bool:

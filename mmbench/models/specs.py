@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from mmbench.errors import BadFeatures, BadSpec, UnknownName
+from mmbench.errors import BadFeatures, BadSpec, CorruptAsset, UnknownName
 from mmbench.models import checkpoints, published
 from mmbench.models.entry import MODELS, Encoder, Fit, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, VALUES, ModelSpec
@@ -143,11 +143,27 @@ def entry_of(
     source, known = library, ""
     if spec.seed is None:
         source, known = published.source_of(published_as or spec.weights, spec.file, library)
+    told: set[str] = set()  # what was said to identify the weights
+
+    def identified() -> Identity:
+        found = identity(spec)
+        told.update([found.weights] if found.weights else [])
+        return found
+
+    def loaded() -> Encoder:
+        encoder = load(spec)
+        if told and len(told | {identity(spec).weights or ""}) > 1:
+            raise CorruptAsset(
+                f"model {str(spec)!r}: its files were replaced between the moment they were identified and the moment "
+                "they were read; run again, when nothing writes them"
+            )
+        return encoder
+
     return ModelEntry(
         name=str(spec),
         dim=spec.number("dim"),
-        load=lambda: load(spec),
-        identity=lambda: identity(spec),
+        load=loaded,
+        identity=identified,
         source=source,
         licence=known or licence,
         assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),

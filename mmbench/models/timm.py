@@ -23,6 +23,7 @@ from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer, pooled_as
 from mmbench.models.reading import hub_offline
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
+from mmbench.models.state_dicts import load_strictly
 from mmbench.spec import matching
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _load(spec: ModelSpec) -> Encoder:
     if path is not None:
         state = _fitted(_state(spec, module, path), module, spec)
         spare = spec.option("spare") == "1"
-        checkpoints.load_strictly(module, state, path, f"timm {spec.name}", spare=spare)
+        load_strictly(module, state, path, f"timm {spec.name}", spare=spare)
     return specs.checked(spec, image_of(spec, module, preprocess))
 
 
