@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmbench.errors import BadSpec, CorruptAsset
+from mmbench.errors import BadSpec, CorruptAsset, NotFinite
 
 if TYPE_CHECKING:
     import torch
@@ -19,8 +19,8 @@ def load_strictly(
     """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
 
     ``spare`` allows tensors that the module does not have. Raises BadSpec when the file is of another architecture
-    (a shape differs, or most names are unknown) or its weights are no floating point numbers, and CorruptAsset when a
-    tensor is missing or left over; each names the first few.
+    (a shape differs, or most names are unknown) or its weights are no floating point numbers, CorruptAsset when a
+    tensor is missing or left over, and NotFinite for weights that are NaN or infinite; each names the first few.
     """
     own = module.state_dict()
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
@@ -52,7 +52,7 @@ def load_strictly(
     if extra and not spare:
         raise CorruptAsset(f"{path} has weights that {owner} does not use: {_some(extra)}")
     if broken := [key for key in own if key in state and not _is_finite(state[key])]:
-        raise CorruptAsset(
+        raise NotFinite(
             f"{path} holds weights that are no numbers (NaN or infinite): {_some(broken)}; the training that wrote it "
             "has diverged"
         )

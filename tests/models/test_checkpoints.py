@@ -185,7 +185,7 @@ def test_a_safetensors_header_that_lies_is_told(tmp_path, change):
 def test_a_safetensors_header_of_another_length_is_told(tmp_path, length):
     path = lying_safetensors(tmp_path / "w.safetensors")
     path.write_bytes(struct.pack("<Q", length) + path.read_bytes()[8:])
-    with pytest.raises(CorruptAsset, match=r"w.safetensors cannot be read as safetensors"):
+    with pytest.raises(CorruptAsset, match=r"w.safetensors (cannot be read as safetensors|says that its table)"):
         checkpoints.read_state_dict(path)
 
 
