@@ -81,6 +81,10 @@ class BadFeatures(MMBenchError):
     """Features that are not finite, or not of the declared width."""
 
 
+class NotFinite(BadFeatures):
+    """Weights or features that are no finite numbers: the model is broken, whatever it is measured on."""
+
+
 class BadScores(MMBenchError):
     """Scores that are not finite, or whose shapes do not fit."""
 

@@ -20,6 +20,7 @@ import importlib
 import importlib.metadata
 import pkgutil
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
@@ -187,13 +188,33 @@ def imported_object(owner: str, module: str, name: str) -> Any:
 
     Inside ``searched(Path.cwd())`` it may be in a user's file in the current folder.
     """
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise BadSpec(f"{owner} cannot be imported from {Path.cwd()} or a package: {error}") from error
+    with running_code_of(owner):
+        try:
+            found: Any = importlib.import_module(module)
+            for part in name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError) as error:
+            raise BadSpec(f"{owner} cannot be imported from {Path.cwd()} or a package: {error}") from error
     return found
+
+
+@contextlib.contextmanager
+def running_code_of(owner: str) -> Iterator[None]:
+    """Whatever a user's code raises inside is BadSpec that begins with ``owner`` and says where it happened.
+
+    That holds for ``sys.exit()`` too: the code that a file of others ends with is no result of ours.
+    """
+    try:
+        yield
+    except MMBenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        why = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        frames = traceback.extract_tb(error.__traceback__)
+        place = (
+            f" at {frames[-1].filename}:{frames[-1].lineno}" if frames and not isinstance(error, SyntaxError) else ""
+        )
+        raise BadSpec(f"{owner}: its code ended in {why[:300]}{place}; mend it and try again") from error
 
 
 @contextlib.contextmanager

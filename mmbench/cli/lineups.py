@@ -55,6 +55,9 @@ def run_fetch(options: argparse.Namespace) -> int:
     failed = 0
     bindings: list[ModelBinding | DatasetBinding] = [*lineup.models.values(), *lineup.datasets.values()]
     for binding in bindings:
+        if binding.runs_code:
+            print(f"not run  {binding.role}: {binding.spec} is your own code, whose files are not known here")
+            continue
         try:
             wanted |= dict.fromkeys(binding.entry.assets)
         except MMBenchError as error:

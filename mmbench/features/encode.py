@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
-from mmbench.errors import BadFeatures, BadItem, BadSpec
+from mmbench.errors import BadFeatures, BadItem, BadSpec, NotFinite
 from mmbench.features.keys import autocast_dtype
 from mmbench.features.prepared_images import Kept
 from mmbench.models.entry import OUTPUT, Encoder
@@ -160,12 +160,12 @@ def check_shape(shape: tuple[int, ...], items: int, dim: int, name: str) -> None
 
 
 def check_finite(rows: NDArray[np.float32], ids: Sequence[str], name: str) -> None:
-    """Raise BadFeatures naming the first item of ``ids`` whose row has a NaN or an infinity."""
+    """Raise NotFinite naming the first item of ``ids`` whose row has a NaN or an infinity."""
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         values = rows[bad[0]]
         kind = "NaN" if np.isnan(values).any() else "infinite values"
-        raise BadFeatures(
+        raise NotFinite(
             f"{name} gave {kind} for item {ids[bad[0]]!r} ({int((~np.isfinite(values)).sum())} of {values.size} "
             f"columns, {len(bad)} of {len(rows)} items in its batch); try precision float32, or check its weights"
         )

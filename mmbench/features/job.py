@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.errors import BadItem
+from mmbench.features.devices import warn_of_slow_precision
 from mmbench.features.encode import check_finite, forward_all, named, place, prepared
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.results import Census, Left, UnreadableItem
@@ -123,6 +124,7 @@ class Job:
     def encode(self, encoder: Encoder, missing: NDArray[np.int64], advance: Callable[[int], None]) -> None:
         """Encode ``missing`` in batches cut on a grid of places: a resumed run has the same batches."""
         place(encoder, self.device)
+        warn_of_slow_precision(self.device, self.precision)
         places = self.places(encoder.modality)
         missing = missing[np.argsort(places[missing])]
         source = prepared(encoder, self.split, missing.tolist(), self.workers, self._kept(encoder))

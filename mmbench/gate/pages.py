@@ -33,9 +33,10 @@ RULE = "|---|---:|---:|---:|---:|---|---|"
 
 @dataclass(frozen=True)
 class Refused:
-    """Two records that could not be compared, and why."""
+    """Two records that could not be compared, and why; ``decided`` is ``fail`` where the candidate gave no numbers."""
 
     reason: str
+    decided: str = "not comparable"
 
 
 Result = Gated | Refused
@@ -43,7 +44,7 @@ Result = Gated | Refused
 
 def decided_of(result: Result) -> str:
     """``pass``, ``fail``, ``inconclusive`` or ``not comparable``."""
-    return "not comparable" if isinstance(result, Refused) else result.decision.decided
+    return result.decided if isinstance(result, Refused) else result.decision.decided
 
 
 def exit_code(result: Result) -> int:
@@ -239,7 +240,8 @@ def gate_junit(result: Result) -> str:
     """JUnit XML: one test case for each cell. Undecided and missing cells are failures, as the exit code is not 0."""
     suite = ElementTree.Element("testsuite", name="mmbench gate")
     if isinstance(result, Refused):
-        _case(suite, "the records can be compared", "error", "not comparable", result.reason)
+        how = "failure" if result.decided == "fail" else "error"
+        _case(suite, "the records can be compared", how, result.decided, result.reason)
     else:
         for cell in worst_first(result):
             kind = None if cell.decided == "pass" else "failure"

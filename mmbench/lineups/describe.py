@@ -39,6 +39,8 @@ def _row(kind: str, binding: ModelBinding | DatasetBinding, search: bool) -> dic
         "stand_in_for": binding.stand_in_for,
         "note": binding.note,
     }
+    if binding.runs_code:
+        return row | {"source": "your own code, which is not run here"}
     try:
         entry = binding.entry
         row["licence"] = entry.licence

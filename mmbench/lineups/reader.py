@@ -68,6 +68,11 @@ class Binding:
     where: str = ""
     folder: Path | None = None
 
+    @property
+    def runs_code(self) -> bool:
+        """Whether to resolve the specification runs a file of the user's: then a listing does not."""
+        return os.path.expandvars(self.spec).startswith("python:")
+
 
 @dataclass(frozen=True)
 class ModelBinding(Binding):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 _WRAPPERS = ("module.", "_orig_mod.")
+_HEADER_BYTES = 16_000_000  # of a safetensors file; 100,000 tensors with long names need that much
 
 
 def weights_path(file: str) -> Path:
@@ -59,6 +60,17 @@ def check_page(path: Path) -> None:
     known = published.PUBLISHED.get(path.name)
     where = f"open {known.url} in a browser" if known else "open its address in a browser"
     raise CorruptAsset(f"{path} is an HTML page and no checkpoint; {where}, see what it asks for, and fetch it again")
+
+
+def check_header(path: Path) -> None:
+    """Raise CorruptAsset for a safetensors file whose table of names is larger than any model's, before it is read."""
+    with path.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+    if size > _HEADER_BYTES:
+        raise CorruptAsset(
+            f"{path} says that its table of names has {size:,} bytes, and no model's has more than {_HEADER_BYTES:,}; "
+            "fetch or write it again"
+        )
 
 
 def check_digest(path: Path, stated: str, owner: str) -> None:
@@ -138,7 +150,10 @@ def hub_file(repo: str, names: Collection[str]) -> Path | None:
     except ImportError:
         return None
     for name in names:
-        found = try_to_load_from_cache(repo, name)
+        try:
+            found = try_to_load_from_cache(repo, name)
+        except ValueError:  # no name that a repository can have
+            return None
         if isinstance(found, str):
             return Path(found)
     return None
@@ -148,8 +163,9 @@ def read_state_dict(path: Path, inside: str = "", prefix: str = "") -> StateDict
     """The tensors of a checkpoint by name.
 
     ``inside`` names the part of a nested checkpoint that holds them; by default ``state_dict``,
-    ``model_state_dict`` or ``model`` is taken when it is a mapping. ``prefix`` as ``below`` takes it. Raises
-    CorruptAsset for a file that cannot be read as tensors only, BadSpec when it holds something else.
+    ``model_state_dict`` or ``model`` is taken when it is a mapping and the only one that holds weights: where an
+    averaged copy lies beside it, BadSpec asks which. ``prefix`` as ``below`` takes it. Raises CorruptAsset for a file
+    that cannot be read as tensors only, BadSpec when it holds something else.
     """
     return below(read_tensors(path, inside), prefix, path)
 
@@ -208,44 +224,6 @@ def read_torchscript(path: Path, trusted: Collection[str]) -> StateDict:
         return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
 
 
-def load_strictly(
-    module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, owner: str, *, spare: bool = False
-) -> None:
-    """Put ``state`` into ``module`` with every name and shape matching, in the module's own dtype.
-
-    ``spare`` allows tensors that the module does not have. Raises BadSpec when the file is of another architecture
-    (a shape differs, or most names are unknown) or its weights are no floating point numbers, and CorruptAsset when a
-    tensor is missing or left over; each names the first few.
-    """
-    own = module.state_dict()
-    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
-    extra = [key for key in state if key not in own]
-    if len(missing) > len(own) / 2:
-        raise BadSpec(f"{path} does not hold the weights of {owner}: it lacks {_some(missing)} and has {_some(extra)}")
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
-    if shapes:
-        raise BadSpec(f"{path} is of another architecture than {owner}: {_some(shapes)}")
-    # PyTorch would convert them without a word: whole numbers lack their scale, complex ones lose a part
-    kinds = [
-        f"{key} {_kind(state[key])}"
-        for key in own
-        if key in state and own[key].is_floating_point() and not _is_plain_float(state[key])
-    ]
-    if kinds:
-        raise BadSpec(
-            f"{path} holds {_some(kinds)} where {owner} has floating point weights; save them dense, as float32"
-        )
-    if missing:
-        raise CorruptAsset(f"{path} lacks weights that {owner} needs: {_some(missing)}")
-    if extra and not spare:
-        raise CorruptAsset(f"{path} has weights that {owner} does not use: {_some(extra)}")
-    module.load_state_dict(state, strict=False)
-
-
 def without(state: Mapping[str, torch.Tensor], *heads: str) -> StateDict:
     """``state`` without the tensors of the named submodules: a classifier that features do not need."""
     return {key: value for key, value in state.items() if not any(key.startswith(f"{head}.") for head in heads)}
@@ -259,6 +237,7 @@ def _read(path: Path, inside: str) -> Any:
         import safetensors
         import safetensors.torch
 
+        check_header(path)
         try:
             return safetensors.torch.load_file(path)
         except safetensors.SafetensorError as error:
@@ -306,34 +285,32 @@ def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:
         if not isinstance(loaded, Mapping):
             raise BadSpec(f"{path}: the part {inside!r} is a {type(loaded).__name__} and no state dict")
         return loaded
+    weights = [str(key) for key, value in loaded.items() if _are_weights(value)]
+    if len(weights) > 1:
+        raise BadSpec(
+            f"{path} holds several sets of weights ({', '.join(weights[:5])}), such as those of the last step and "
+            f"their average; say which with ?inside={weights[0]} or ?inside={weights[1]}"
+        )
     for key in _NESTED:
         if isinstance(loaded.get(key), Mapping):
             return loaded[key]
     return loaded
 
 
+def _are_weights(value: Any) -> bool:
+    """Whether a part of a checkpoint is a set of named tensors: not an optimiser's, whose names are numbers."""
+    return (
+        isinstance(value, Mapping)
+        and len(value) > 0
+        and all(isinstance(key, str) and _is_tensor(item) for key, item in value.items())
+        and any(item.ndim > 1 for item in value.values())
+    )
+
+
 def _is_tensor(value: Any) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor)
-
-
-def _kind(value: torch.Tensor) -> str:
-    layout = "on meta" if value.is_meta else str(value.layout)
-    return f"{value.dtype} {layout}".replace("torch.", "").replace(" strided", "")
-
-
-def _is_plain_float(value: torch.Tensor) -> bool:
-    """A dense tensor of 16 bits or more with values; eight-bit floats come with a scale that is kept elsewhere."""
-    import torch
-
-    dense = value.layout is torch.strided and not value.is_meta
-    return dense and value.is_floating_point() and value.dtype.itemsize > 1
-
-
-def _some(items: list[str]) -> str:
-    rest = f" and {len(items) - 3} more" if len(items) > 3 else ""
-    return (", ".join(items[:3]) or "nothing else") + rest
 
 
 def _note_path(key: str) -> Path:

@@ -46,24 +46,44 @@ class ImageTransform:
 
     def fit(self, image: Image) -> Image:
         """The image at ``size`` x ``size``, still of bytes."""
+        from PIL import Image as pil
         from PIL.Image import Resampling
 
         want = self.preprocess
         how = {"bicubic": Resampling.BICUBIC, "bilinear": Resampling.BILINEAR}[want.interpolation]
         image = image if image.mode == "RGB" else image.convert("RGB")
-        if want.fit == "squash":
-            return image if image.size == (want.size, want.size) else image.resize((want.size, want.size), how)
-        short = min(image.size)
-        if short != want.resize:
-            width, height = (want.resize * side // short for side in image.size)
-            if width * height > MAX_PIXELS:
-                raise BadItem(
-                    f"an image of {image.size[0]} x {image.size[1]} is too elongated: its short side at {want.resize} "
-                    f"would make {width} x {height} pixels; crop it or use fit=squash"
-                )
+        width, height = self._resized(image.size)
+        if width * height > MAX_PIXELS:
+            raise BadItem(
+                f"an image of {image.size[0]} x {image.size[1]} is too elongated: its short side at {want.resize} "
+                f"would make {width} x {height} pixels; crop it or use fit=squash"
+            )
+        if image.size != (width, height):
             image = image.resize((width, height), how)
-        left, top = (round((side - want.size) / 2.0) for side in image.size)
+        left, top = (self._begin(side) for side in image.size)
+        if min(image.size) < want.size:  # border: the image is laid on a canvas of one colour
+            canvas = pil.new("RGB", (want.size, want.size), want.fill)
+            canvas.paste(image, (-left, -top))
+            return canvas
         return image.crop((left, top, left + want.size, top + want.size))
+
+    def _begin(self, side: int) -> int:
+        """Where the crop begins along a side; below 0 where the image is smaller: then the border begins there."""
+        rest = side - self.preprocess.size
+        if rest < 0:
+            return -(-rest // 2)
+        return rest // 2 if self.preprocess.rounding == "down" else round(rest / 2)
+
+    def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height to which an image of ``size`` is resized before the crop."""
+        want = self.preprocess
+        if want.fit == "squash":
+            return want.resize, want.resize
+        if want.fit == "border":
+            ratio = max(size) / want.resize
+            return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
+        short = min(size)
+        return want.resize * size[0] // short, want.resize * size[1] // short
 
 
 def image_transform(preprocess: Preprocess) -> ImageTransform:

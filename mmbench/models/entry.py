@@ -24,14 +24,20 @@ if TYPE_CHECKING:
     from mmbench.models.generators import Generator
 
 Modality = Literal["image", "text"]
+Fit = Literal["crop", "squash", "border"]
+MAX_SIDE = 8000  # pixels; an image of this height and width is as large as any that is opened
+_ADDED = {"rounding": "nearest", "fill": (0, 0, 0)}  # fields of a later version and what all was before them
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """From an RGB image to a float tensor ``[3, size, size]``: resize the short side, centre crop, scale, normalise.
+    """From an RGB image to a float tensor ``[3, size, size]``: resize, centre crop, scale, normalise.
 
-    ``fit`` is ``crop`` (short side to ``resize``, then centre crop of ``size``) or ``squash`` (both sides to ``size``).
-    Raises BadSpec for sizes, a mean or a std that no image could be prepared with.
+    ``fit`` is ``crop`` (short side to ``resize``), ``squash`` (both sides to ``resize``) or ``border`` (long side to
+    ``resize``, what is missing filled with ``fill``, RGB from 0 to 255); a centre crop of ``size`` follows.
+    ``rounding`` says where the crop begins when the rest is odd: ``nearest`` rounds half a pixel to even, as
+    torchvision does, ``down`` cuts it off, as transformers does. Raises BadSpec for sizes, a mean or a std that no
+    image could be prepared with.
     """
 
     size: int
@@ -39,13 +45,18 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
-    fit: Literal["crop", "squash"] = "crop"
+    fit: Fit = "crop"
+    rounding: Literal["nearest", "down"] = "nearest"
+    fill: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         sizes = (self.size, self.resize)
-        if not all(isinstance(side, int) and side > 0 for side in sizes):
-            raise BadSpec(f"a Preprocess has size={self.size!r} and resize={self.resize!r}; give whole pixels above 0")
-        if self.fit == "crop" and self.resize < self.size:
+        if not all(isinstance(side, int) and 0 < side <= MAX_SIDE for side in sizes):
+            raise BadSpec(
+                f"a Preprocess has size={self.size!r} and resize={self.resize!r}; give whole pixels above 0 "
+                f"and up to {MAX_SIDE:,}"
+            )
+        if self.resize < self.size:
             raise BadSpec(f"a Preprocess has resize={self.resize}, smaller than the crop of size={self.size}")
         for name, row in (("mean", self.mean), ("std", self.std)):
             # three values, one a channel: a single one would be spread over all of them without a word
@@ -70,7 +81,12 @@ class Identity:
     versions: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All fields; those that a Preprocess got later are left out where they say what held before."""
+        found = asdict(self)
+        if self.preprocess is not None:
+            kept = found["preprocess"]
+            found["preprocess"] = {key: kept[key] for key in kept if key not in _ADDED or kept[key] != _ADDED[key]}
+        return found
 
 
 OUTPUT = "output"

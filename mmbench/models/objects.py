@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 from mmbench.errors import BadSpec
 from mmbench.models import encoders
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, Modality, ModelEntry, Preprocess
+from mmbench.models.own_code import bytes_of, described
 from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
-from mmbench.program import own_code_of
-from mmbench.registry import imported_object, searched
+from mmbench.registry import imported_object, running_code_of, searched
 
 if TYPE_CHECKING:
     import torch
@@ -39,9 +39,11 @@ def from_module(
 ) -> ModelEntry:
     """An image entry of a plain module that maps ``[batch, 3, size, size]`` to ``[batch, dim]``.
 
-    Its identity is a digest of its weights, its printed structure, the program of the file that defines its class (a
-    user's own, not an installed package) and ``version``; change ``version`` when other code changes what ``forward``
-    gives. The module is frozen in place: eval mode, float32, no gradients.
+    Its identity is a digest of its weights, its printed structure, the program of the files that define its classes (a
+    user's own, not an installed package), the attributes of its parts and ``version``; change ``version`` when other
+    code changes what ``forward`` gives. A class of the user that keeps what nothing tells from another thing (an object
+    of another library) has no identity without a ``version``, and then nothing is cached. The module is frozen in
+    place: eval mode, float32, no gradients.
     """
     import torch
 
@@ -55,14 +57,15 @@ def from_module(
     if not isinstance(out, torch.Tensor) or out.ndim != 2:
         raise BadSpec(f"model {name!r}: the module gives {_shape(out)} and not features of shape [batch, dim]")
     dim = int(out.shape[1])
-    architecture = hashlib.sha256(f"{module!r}{own_code_of(type(module))}".encode()).hexdigest()[:16]
+    own, whole = described(module)
+    architecture = hashlib.sha256(f"{module!r}{own}".encode()).hexdigest()[:16]
     return ModelEntry(
         name=name,
         modality="image",
         dim=dim,
         load=lambda: encoders.image_encoder(module, preprocess, dim),
         identity=lambda: Identity(
-            module_digest(module),
+            module_digest(module) if whole or version else None,
             f"{type(module).__qualname__} {architecture} {version}".strip(),
             "output",
             preprocess,
@@ -81,8 +84,8 @@ def from_object(
 
     ``modality`` chooses when it has both (image by default). Images need a Preprocess: given here, or as the
     object's ``preprocess``. The object's ``identity`` (a string), or its weights when it is a torch module, identify
-    it, together with the program of its file where that is the user's own; an object with neither is measured, but
-    nothing of it is cached.
+    it, together with its attributes and the program of its file where that is the user's own; an object with neither,
+    or without ``identity`` and with attributes that nothing tells apart, is measured, but nothing of it is cached.
     """
     name = name or str(getattr(model, "name", type(model).__name__))
     kind: Modality = modality or ("image" if hasattr(model, "encode_image") else "text")
@@ -93,12 +96,13 @@ def from_object(
     if kind == "image" and not isinstance(wanted, Preprocess):
         raise BadSpec(f"model {name!r} encodes images but states no Preprocess; pass preprocess=Preprocess(...)")
 
-    about = f"{type(model).__module__}.{type(model).__qualname__} {own_code_of(type(model))[:16]}".strip()
+    own, whole = described(model)
+    about = f"{type(model).__module__}.{type(model).__qualname__} {own[:16]}"
 
     def identity() -> Identity:
         shown = wanted if kind == "image" else None
         known = dict(encoders.versions("torch", "pillow"))
-        return Identity(_object_digest(model), about, f"encode_{kind}", shown, known)
+        return Identity(_object_digest(model, whole=whole), about, f"encode_{kind}", shown, known)
 
     def load() -> Encoder:
         import torch
@@ -129,13 +133,10 @@ def from_object(
 
 def module_digest(module: torch.nn.Module) -> str:
     """Hex SHA-256 over the names, types, shapes and bytes of a module's weights."""
-    import torch
-
     hasher = hashlib.sha256()
     for key, value in sorted(module.state_dict().items()):
-        tensor = value.detach().cpu().contiguous()
-        hasher.update(f"{key} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        hasher.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        hasher.update(f"{key} {value.dtype} {tuple(value.shape)} ".encode())
+        hasher.update(bytes_of(value))
     return hasher.hexdigest()
 
 
@@ -152,7 +153,8 @@ def imported(spec: ModelSpec) -> ModelEntry:
     with searched(here):
         offered = imported_object(f"model {str(spec)!r}", module, name)
         tower = cast(Modality, spec.tower) if spec.tower else None
-        return _searching(_entry_of(offered, str(spec), f"model {str(spec)!r}", tower), here)
+        with running_code_of(f"model {str(spec)!r}"):
+            return _searching(_entry_of(offered, str(spec), f"model {str(spec)!r}", tower), here)
 
 
 def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
@@ -160,11 +162,11 @@ def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
     load, raw = entry.load, entry.raw
 
     def load_here() -> Encoder:
-        with searched(folder):
+        with searched(folder), running_code_of(f"model {entry.name!r}"):
             return load()
 
     def write_here() -> Generator:
-        with searched(folder):
+        with searched(folder), running_code_of(f"model {entry.name!r}"):
             return cast(GeneratorEntry, entry.generator).load()
 
     writer = entry.generator and GeneratorEntry(write_here, entry.generator.identity)
@@ -202,11 +204,11 @@ def _encodes(thing: Any) -> bool:
     return hasattr(thing, "encode_image") or hasattr(thing, "encode_text")
 
 
-def _object_digest(model: Any) -> str | None:
+def _object_digest(model: Any, *, whole: bool) -> str | None:
     own = getattr(model, "identity", None)
     if isinstance(own, str) and own:
         return own
-    return module_digest(model) if _is_module(model) else None
+    return module_digest(model) if _is_module(model) and whole else None
 
 
 def _width(encoder: Encoder, preprocess: Preprocess | None, name: str) -> int:

@@ -5,29 +5,42 @@ quick-GELU, and a plain GELU gives silently wrong features. So TAG decides the a
 that FILE holds OpenAI's weights, ``?activation=`` (gelu, quick_gelu) says it of other files, and where two of these
 contradict each other, or a file known to be OpenAI's, the specification is refused. Weights in half precision, as
 OpenAI's are, are not read into a plain GELU unless one of them says so.
+
+``open_clip:local-dir:DIR``, ``open_clip:hf-hub:REPOSITORY`` (in the local hub cache) and ``open_clip:ARCH@DIR`` are
+read as open_clip reads them: ``open_clip_config.json`` there names network, activation and preprocessing. It counts
+beside a FILE too, and is refused where it describes another network than ARCH, or another preprocessing than TAG.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
-from mmbench.models import checkpoints, encoders, published, specs
-from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
+from mmbench.errors import BadSpec, MissingAsset
+from mmbench.models import checkpoints, encoders, open_clip_settings, published, specs
+from mmbench.models.configs import HUB, LOCAL, Placed
+from mmbench.models.entry import Encoder, Identity, ModelEntry
+from mmbench.models.open_clip_settings import (
+    HUB_NAMES,
+    library,
+    network,
+    placed_of,
+    preprocess_of,
+    said,
+    tag_of,
+    without_root_log,
+)
 from mmbench.models.published import OPENAI_ARCHIVES
+from mmbench.models.reading import hub_offline
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
+from mmbench.models.state_dicts import load_strictly
 from mmbench.spec import choice
 
 if TYPE_CHECKING:
     import torch
 
-_HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _IMAGE = IMAGE_OPTIONS | WEIGHT_OPTIONS | {"activation"}
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
@@ -51,31 +64,30 @@ def entry(spec: ModelSpec) -> ModelEntry:
 
 
 def build(spec: ModelSpec) -> torch.nn.Module:
-    """The untrained two-tower model with the activation of its training; raises UnknownName, BadSpec."""
-    owner, open_clip = f"model {str(spec)!r}", _library(spec)
-    config = open_clip.get_model_config(spec.name)
-    if config is None:
-        raise UnknownName("open_clip architecture", spec.name, open_clip.list_models())
+    """The untrained two-tower model with the activation of its training; raises UnknownName, BadSpec, MissingAsset."""
+    owner, open_clip, place = f"model {str(spec)!r}", library(spec), placed_of(spec)
+    config, name = network(spec, place), spec.name
+    if place.config and place.whole:
+        name = f"{LOCAL}:{place.config.parent}"
     own, wanted = bool(config.get("quick_gelu", False)), _activation(spec)
     if own and wanted is False:
-        by = spec.tag if spec.tag else "what ?activation=gelu names"
+        by = tag_of(spec) or "what ?activation=gelu names"
         raise BadSpec(f"{owner}: {by} was trained with plain GELU, but {spec.name} is built with quick-GELU")
-    with _without_root_log():  # it would warn that the weights are random, which is what is asked for here
+    if place.config and wanted is not None and own != wanted:
+        says = "plain GELU" if wanted else "quick-GELU"
+        raise BadSpec(f"{owner}: {place.config} says {says}, and {tag_of(spec) or 'activation='} the other; use one")
+    timm_tower = "timm_model_name" in config["vision_cfg"]
+    size = spec.number("size") if spec.option("size") and not timm_tower else None
+    # the root log would warn that the weights are random, which is what is asked for here
+    with without_root_log(), hub_offline(), said(spec, config):
         return open_clip.create_model(
-            spec.name, pretrained=None, force_quick_gelu=own or bool(wanted), pretrained_text=False
+            name,
+            load_weights=False,
+            force_quick_gelu=own or bool(wanted),
+            force_image_size=size,
+            pretrained_image=False,
+            pretrained_text=False,
         )
-
-
-@contextlib.contextmanager
-def _without_root_log() -> Iterator[None]:
-    def mute(record: logging.LogRecord) -> bool:
-        return False
-
-    logging.getLogger().addFilter(mute)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeFilter(mute)
 
 
 def quick_gelu(module: torch.nn.Module) -> bool | None:
@@ -86,9 +98,9 @@ def quick_gelu(module: torch.nn.Module) -> bool | None:
 
 def _tag_activation(spec: ModelSpec) -> bool | None:
     """Whether ``TAG`` of ``ARCH`` was trained with quick-GELU; None without a tag. Raises UnknownName."""
-    if not spec.tag:
+    if not tag_of(spec):
         return None
-    return bool(_tag_config(spec).get("quick_gelu", False))
+    return bool(open_clip_settings.tag_config(spec).get("quick_gelu", False))
 
 
 def _activation(spec: ModelSpec) -> bool | None:
@@ -101,42 +113,9 @@ def _activation(spec: ModelSpec) -> bool | None:
     return stated if tagged is None else tagged
 
 
-def _library(spec: ModelSpec) -> Any:
-    if find_spec("open_clip") is None:
-        raise MissingExtra("open_clip", "openclip", f"model {str(spec)!r}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of its dependencies, at import
-        import open_clip
-    return open_clip
-
-
-def _tag_config(spec: ModelSpec) -> dict[str, Any]:
-    open_clip = _library(spec)
-    if spec.name not in open_clip.list_models():
-        raise UnknownName("open_clip architecture", spec.name, open_clip.list_models())
-    config = open_clip.get_pretrained_cfg(spec.name, spec.tag)
-    if not config:
-        known = open_clip.list_pretrained_tags_by_model(spec.name)
-        raise UnknownName(f"weights of open_clip {spec.name}", spec.tag, known)
-    return config
-
-
-def preprocess_of(spec: ModelSpec, module: Any) -> Preprocess:
-    """The preprocessing open_clip states for this model and tag; raises BadSpec for another fit than crop or squash."""
-    config = dict(module.visual.preprocess_cfg)
-    if spec.tag:
-        config |= {key: value for key, value in _tag_config(spec).items() if key in config and value is not None}
-    size = config["size"]
-    side = size if isinstance(size, int) else size[0]
-    fit = {"shortest": "crop", "squash": "squash"}.get(config["resize_mode"])
-    if fit is None or (not isinstance(size, int) and len(set(size)) > 1):
-        raise BadSpec(f"model {str(spec)!r}: open_clip feeds it with {config}, neither a centre crop nor a squash")
-    mean, std, how = tuple(config["mean"]), tuple(config["std"]), config["interpolation"]
-    return Preprocess(side, side, mean, std, how, fit)  # type: ignore[arg-type]
-
-
 def _load(spec: ModelSpec) -> Encoder:
-    path = specs.weights_file(spec, lambda: _cached_weights(spec)) if spec.seed is None else None
+    here = placed_of(spec).weights
+    path = specs.weights_file(spec, lambda: _cached_weights(spec), here) if spec.seed is None else None
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -145,26 +124,62 @@ def _load(spec: ModelSpec) -> Encoder:
         module: Any = build(spec)
     if path is not None:
         _fill(spec, module, path)
-    if spec.tower == "text":
-        return specs.checked(spec, _text(spec, module))
-    preprocess = specs.adjusted(preprocess_of(spec, module), spec)
-    width = int(module.visual.output_dim)
-    return specs.checked(spec, encoders.image_encoder(module, preprocess, width, module.encode_image))
+    return specs.checked(spec, text_of(spec, module) if spec.tower == "text" else image_of(spec, module))
 
 
-def _text(spec: ModelSpec, module: Any) -> Encoder:
-    import open_clip
+def image_of(spec: ModelSpec, module: Any) -> Encoder:
+    """The image tower of a model; raises BadSpec for a size that it does not take."""
     import torch
 
-    tokenize = open_clip.get_tokenizer(spec.name)
+    preprocess = specs.adjusted(preprocess_of(spec, module), spec)
+    if spec.option("size") and hasattr(module.visual, "set_input_size"):
+        _resized(spec, lambda: module.visual.set_input_size(preprocess.size))
+    encoder = encoders.image_encoder(module, preprocess, 0, module.encode_image)
+    side = preprocess.size
+    zeros = torch.zeros(1, 3, side, side, device=encoders.device_of(module))
+    with torch.inference_mode():
+        encoder.dim = int(_resized(spec, lambda: encoder.forward(zeros)).shape[1])
+    return encoder
+
+
+def _resized(spec: ModelSpec, work: Callable[[], Any]) -> Any:
+    """What ``work`` gives; raises BadSpec where a stated size is none that the network takes."""
+    try:
+        return work()
+    except (RuntimeError, ValueError, AssertionError, AttributeError, TypeError) as error:
+        if not spec.option("size"):
+            raise
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BadSpec(
+            f"model {str(spec)!r}: the network does not take size={spec.option('size')} ({why[:200]})"
+        ) from error
+
+
+def text_of(spec: ModelSpec, module: Any) -> Encoder:
+    """The text tower of a model; raises MissingAsset where its tokenizer is not on this machine."""
+    import torch
+
+    tokenize = tokenizer_of(spec)
     module.visual = torch.nn.Identity()  # the image tower is not moved about with the text tower
-    unit = spec.option("unit") == "1"
+    unit = {"normalize": True} if spec.option("unit") == "1" else {}
 
     def features(texts: list[str]) -> torch.Tensor:
-        tokens = tokenize(list(texts)).to(encoders.device_of(module))
-        return module.encode_text(tokens, normalize=unit)
+        tokens = tokenize([str(text) for text in texts]).to(encoders.device_of(module))
+        return module.encode_text(tokens, **unit)
 
-    return encoders.text_encoder(module, features(["one"]).shape[1], features)
+    encoder = encoders.text_encoder(module, 0, features)
+    with torch.inference_mode():
+        encoder.dim = int(encoder.forward(["one"]).shape[1])
+    return encoder
+
+
+def tokenizer_of(spec: ModelSpec) -> Callable[[list[str]], torch.Tensor]:
+    """open_clip's tokenizer of the model; the network is never asked for it. Raises MissingAsset."""
+    open_clip, place, name = library(spec), placed_of(spec), spec.name
+    if place.whole:
+        name = f"{spec.name}:{spec.tag if spec.name == HUB else place.config.parent}"  # type: ignore[union-attr]
+    with without_root_log(), hub_offline(), said(spec, network(spec, place)):
+        return open_clip.get_tokenizer(name)
 
 
 def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
@@ -177,13 +192,20 @@ def _fill(spec: ModelSpec, module: Any, path: Path) -> None:
         state = checkpoints.read_state_dict(path, spec.option("inside"), spec.option("prefix"))
     if checkpoints.file_digest(path) in OPENAI_ARCHIVES and quick_gelu(module) is False:
         raise BadSpec(f"{owner}: {path} was trained by OpenAI with quick-GELU; write open_clip:{spec.name}:openai@FILE")
-    if quick_gelu(module) is False and _activation(spec) is None and _halves(state):
+    known = _activation(spec) is not None or placed_of(spec).config is not None
+    if quick_gelu(module) is False and not known and _halves(state):
         raise BadSpec(
             f"{owner}: {path} holds half-precision weights, as OpenAI's are, and those were trained with quick-GELU; "
             f"if these are OpenAI's, write open_clip:{spec.name}:openai@FILE, else add ?activation=gelu (or quick_gelu)"
         )
     spare = spec.option("spare") == "1"
-    checkpoints.load_strictly(module, _current_names(state, module), path, f"open_clip {spec.name}", spare=spare)
+    state = _current_names(state, module)
+    if spec.option("size"):
+        from open_clip.model import resize_pos_embed
+
+        with without_root_log():
+            resize_pos_embed(state, module)
+    load_strictly(module, state, path, f"open_clip {spec.name}", spare=spare)
 
 
 def _halves(state: checkpoints.StateDict) -> bool:
@@ -207,10 +229,14 @@ def _current_names(state: checkpoints.StateDict, module: Any) -> checkpoints.Sta
 
 
 def _identity(spec: ModelSpec) -> Identity:
-    light = published.hub_repository(spec.weights) is not None
-    weights = checkpoints.weights_identity(spec.file, spec.seed, _key(spec), lambda: _cached_weights(spec), light=light)
+    place = Placed()
+    with contextlib.suppress(MissingAsset):  # not on this machine: then the weights are unknown
+        place = placed_of(spec)
+    light = published.hub_repository(spec.weights) is not None or spec.name in (LOCAL, HUB)
+    file = str(place.weights.absolute()) if place.weights else spec.file
+    weights = checkpoints.weights_identity(file, spec.seed, _key(spec), lambda: _cached_weights(spec), light=light)
     known = dict(encoders.versions("open_clip_torch", "timm", "torch", "pillow"))
-    return Identity(weights, spec.architecture(), "projected joint embedding", None, known)
+    return Identity(weights, f"{spec.architecture()}{place.digest()}", "projected joint embedding", None, known)
 
 
 def _key(spec: ModelSpec) -> str:
@@ -219,6 +245,8 @@ def _key(spec: ModelSpec) -> str:
 
 def _cached_weights(spec: ModelSpec) -> Path:
     """The tag's file in the local hub cache, else raises MissingAsset with the command that fetches it."""
+    if spec.name in (LOCAL, HUB):
+        raise MissingAsset(f"model {str(spec)!r}: its weights are not on this machine")
     repo, names, url = _repository(spec)
     path = checkpoints.hub_file(repo, names) if repo else None
     if path is None:
@@ -234,10 +262,10 @@ def _cached_weights(spec: ModelSpec) -> Path:
 def _repository(spec: ModelSpec) -> tuple[str, tuple[str, ...], str]:
     """The tag's repository on the hub, its files of choice, and another address; open_clip is asked last."""
     if known := published.hub_repository(spec.weights):
-        return known, _HUB_NAMES, ""
-    config = _tag_config(spec)
+        return known, HUB_NAMES, ""
+    config = open_clip_settings.tag_config(spec)
     repo, _, named = (config.get("hf_hub") or "").rpartition("/")
-    return repo, (named,) if named else _HUB_NAMES, str(config.get("url"))
+    return repo, (named,) if named else HUB_NAMES, str(config.get("url"))
 
 
 SOURCES.add(

@@ -17,8 +17,8 @@ from mmbench.assets import SMOLLM2, Asset, fetch
 from mmbench.errors import CorruptAsset, MissingExtra
 from mmbench.models import encoders, generators
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry
+from mmbench.models.reading import quiet_reading
 from mmbench.models.spans import SpanLayers
-from mmbench.models.transformers import quiet_reading
 from mmbench.models.wheels import member
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ WEIGHT_OPTIONS = frozenset({"dim", "random", "sha256", "inside", "prefix", "spar
 # What the options that sources share may be; those of one source alone are in its ``values``.
 VALUES: Mapping[str, Value] = {
     "interpolation": choice("bicubic", "bilinear"),
-    "fit": choice("crop", "squash"),
+    "fit": choice("crop", "squash", "border"),
     "pixels": choice("raw", "normalised"),
     "pool": choice("mean", "cls", "last"),
     "unit": choice("0", "1"),

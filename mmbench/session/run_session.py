@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.families import cells_asked
-from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, NoGradients, UnknownLayer, Unmeasured
+from mmbench.errors import MissingAsset, MissingExtra, MMBenchError, NoGradients, NotFinite, UnknownLayer, Unmeasured
 from mmbench.lineups.more_seeds import first_seed, further_trainings, with_more_seeds
 from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol, Roles
@@ -42,6 +42,7 @@ class RunSession:
     expected: Path
     used: dict[Cell, Scores] = field(default_factory=dict)
     lost: dict[Cell, str] = field(default_factory=dict)
+    broken: set[Cell] = field(default_factory=set)
     _bench: Bench | None = None
     _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
     _claims_ask: Asked | None = None
@@ -190,6 +191,8 @@ class RunSession:
             found = self.bench.scores(cell)
         except MMBenchError as error:
             self.lost[cell] = str(error)
+            if isinstance(error, NotFinite):
+                self.broken.add(cell)
             if isinstance(error, LACKING):
                 raise Unmeasured(f"{cell}: {error}") from error
             raise
@@ -312,7 +315,14 @@ class RunSession:
         ]
         lost = {cell_name(cell): reason for cell, reason in self.lost.items()}
         twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
-        return {"cells": parts, "costs": [vars(cost) for cost in costs], "lost": lost, "twice": twice}
+        broken = [cell_name(cell) for cell in self.broken]
+        return {
+            "cells": parts,
+            "costs": [vars(cost) for cost in costs],
+            "lost": lost,
+            "broken": broken,
+            "twice": twice,
+        }
 
     def _seed_sd(self, cell: Cell) -> float | None:
         try:

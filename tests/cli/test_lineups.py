@@ -19,3 +19,19 @@ def test_fetch_offline_says_what_is_missing(tmp_path, monkeypatch, capsys):
     lineup.write_text('[lineup]\nname = "mine"\n[datasets.cifar10]\nspec = "categories"\n')
     assert main(["fetch", str(lineup), "--offline"]) == 1
     assert "offline" in capsys.readouterr().err
+
+
+def test_a_models_own_code_is_listed_and_not_run(tmp_path, monkeypatch, capsys):
+    """A listing of a lineup that came from elsewhere must not run what stands beside it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_models.py").write_text("from pathlib import Path\nPath('was run').touch()\nmine = 3\n")
+    lineup = tmp_path / "mine.toml"
+    lineup.write_text(
+        '[lineup]\nname = "mine"\n[models.clip]\nspec = "python:my_models:mine"\n'
+        '[datasets.cifar10]\nspec = "python:my_models:mine"\n'
+    )
+    assert main(["lineup", str(lineup)]) == 0
+    assert "from your own code, which is not run here" in capsys.readouterr().out
+    assert main(["fetch", str(lineup), "--offline"]) == 0
+    assert capsys.readouterr().out.startswith("not run  clip: python:my_models:mine is your own code")
+    assert not (tmp_path / "was run").exists()

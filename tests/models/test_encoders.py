@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision import transforms
@@ -25,9 +25,16 @@ def picture(width, height, seed=0):
 
 
 def reference(want):
-    resize = transforms.Resize((want.size, want.size) if want.fit == "squash" else want.resize, HOW[want.interpolation])
-    crop = [] if want.fit == "squash" else [transforms.CenterCrop(want.size)]
-    return transforms.Compose([resize, *crop, transforms.ToTensor(), transforms.Normalize(want.mean, want.std)])
+    from timm.data.transforms import CenterCropOrPad, ResizeKeepRatio
+
+    side = want.resize
+    resize = {
+        "crop": transforms.Resize(side, HOW[want.interpolation]),
+        "squash": transforms.Resize((side, side), HOW[want.interpolation]),
+        "border": ResizeKeepRatio(side, longest=1.0, interpolation=want.interpolation),
+    }[want.fit]
+    crop = CenterCropOrPad(want.size, want.fill) if want.fit == "border" else transforms.CenterCrop(want.size)
+    return transforms.Compose([resize, crop, transforms.ToTensor(), transforms.Normalize(want.mean, want.std)])
 
 
 @given(
@@ -36,11 +43,13 @@ def reference(want):
     st.integers(1, 40),
     st.integers(0, 12),
     st.sampled_from(["bicubic", "bilinear"]),
-    st.sampled_from(["crop", "squash"]),
+    st.sampled_from(["crop", "squash", "border"]),
 )
 @settings(max_examples=60, deadline=None)
 def test_equals_torchvision_to_the_bit(width, height, size, more, how, fit):
-    want = Preprocess(size, size + more, encoders.IMAGENET_MEAN, encoders.IMAGENET_STD, how, fit)
+    assume(fit != "border" or max(width, height) < 2 * (size + more) * min(width, height))  # no side rounds to 0
+    fill = (255, 120, 7)
+    want = Preprocess(size, size + more, encoders.IMAGENET_MEAN, encoders.IMAGENET_STD, how, fit, fill=fill)
     image = picture(width, height)
     found = encoders.image_transform(want)(image)
     assert found.shape == (3, size, size)
@@ -161,6 +170,7 @@ def test_versions_are_read_without_imports():
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"size": 0}, r"has size=0 and resize=8; give whole pixels above 0"),
+    ({"size": 10**9, "resize": 10**9}, r"has size=1000000000 .*; give whole pixels above 0 and up to 8,000"),
     ({"size": 8.0}, r"has size=8.0 and resize=8; give whole pixels"),
     ({"resize": 7}, r"has resize=7, smaller than the crop of size=8"),
     ({"mean": 0.5}, r"has mean=0.5; give a tuple of three numbers, one a channel"),
@@ -172,6 +182,6 @@ def test_versions_are_read_without_imports():
 def test_a_preprocess_that_cannot_be_is_refused_where_it_is_written(changes, words):
     whole = {"size": 8, "resize": 8, "mean": (0.5,) * 3, "std": (0.5,) * 3}
     Preprocess(**whole)
-    Preprocess(**whole | {"resize": 7, "fit": "squash"})
+    Preprocess(**whole | {"resize": 9, "fit": "squash"})
     with pytest.raises(BadSpec, match=f"a Preprocess {words}"):
         Preprocess(**whole | changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import pytest
@@ -16,6 +17,7 @@ from mmbench.models.specs import parse, resolve
 from mmbench.program import digest as program
 
 PLAIN = Preprocess(8, 8, (0.5,) * 3, (0.5,) * 3)
+PREPROCESS_160 = Preprocess(160, 160, (0.5,) * 3, (0.5,) * 3)
 
 
 def network(width=4, seed=0):
@@ -58,6 +60,58 @@ class TestFromModule:
         ]
         identities = [same, *(entry.identity() for entry in others)]
         assert all(identities.count(identity) == 1 for identity in identities)
+
+    def test_what_attributes_set_is_part_of_the_identity(self):
+        """Two poolings of one backbone, with the same weights, code and printed structure."""
+
+        class Pooled(torch.nn.Module):
+            def __init__(self, pool, more=None):
+                super().__init__()
+                self.body, self.pool, self.more = network(), pool, more
+
+            def forward(self, images):
+                return self.body(images) if self.pool == "mean" else self.body(images).abs()
+
+        def wrapped(pool, more=None):  # the class of the whole is torch's own, and prints nothing of the setting
+            return from_module(torch.nn.Sequential(Pooled(pool, more)), PLAIN).identity()
+
+        settings = [
+            ("mean",),
+            ("max",),
+            ("mean", [1, {"a": (2,)}]),
+            ("mean", [1, {"a": (3,)}]),
+            ("mean", torch.ones(2)),
+        ]
+        found = [wrapped(*each) for each in settings]
+        assert all(found.count(one) == 1 for one in found)
+        assert found == [wrapped(*each) for each in settings]
+        assert all(one.weights for one in found)
+
+    def test_what_nothing_tells_apart_is_not_cached(self):
+        class Keeping(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body, self.stream = network(), io.StringIO()
+
+            def forward(self, images):
+                return self.body(images)
+
+        assert from_module(Keeping(), PLAIN).identity().weights is None
+        assert from_module(Keeping(), PLAIN, version="1").identity().weights is not None
+
+    def test_a_library_models_setting_counts_and_leaves_it_identified(self):
+        import timm
+
+        def identity(pool):
+            torch.manual_seed(0)
+            return from_module(
+                timm.create_model("test_vit", num_classes=0, global_pool=pool), PREPROCESS_160
+            ).identity()
+
+        token, mean = identity("token"), identity("avg")
+        assert token.weights is not None
+        assert token == identity("token")
+        assert token.architecture != mean.architecture
 
     def test_a_module_that_gives_no_rows_is_refused(self):
         with pytest.raises(
@@ -363,6 +417,27 @@ class TestPython:
             "python:my_models:other_raw",
         ]
         assert one.identity() != other.identity()
+
+    @pytest.mark.parametrize(("code", "words"), [
+        ("def f(:", r"SyntaxError: invalid syntax \(my_models.py, line 1\); mend it"),
+        ("raise RuntimeError('boom\\nand more')", r"RuntimeError: boom at .*my_models.py:1; mend it and try again$"),
+        ("import sys; sys.exit(0)", r"SystemExit: 0 at .*my_models.py:1; mend it"),
+        ("def mine():\n    exit()", r"SystemExit: None at "),
+        ("def mine(more):\n    pass", r"TypeError: mine\(\) missing 1 required positional argument: 'more'"),
+        ("class mine:\n    encode_text = None\n    def __init__(self):\n        1 / 0", r"ZeroDivisionError: "),
+        (README + "class Late(Towers):\n    def encode_image(self, x):\n        raise SystemExit\nmine = Late()",
+         r"SystemExit: *at .*my_models.py:"),
+    ])  # fmt: skip
+    def test_code_that_ends_in_an_error_or_an_exit_is_refused_in_one_line(self, tmp_path, code, words):
+        (tmp_path / "my_models.py").write_text(code)
+        with pytest.raises(BadSpec, match=rf"model 'python:my_models:mine': its code ended in {words}") as caught:
+            resolve("python:my_models:mine").load()
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("spec", ["python:..os:x", "python:os.path:join"])
+    def test_a_place_that_holds_no_model_is_refused(self, spec):
+        with pytest.raises(BadSpec, match=rf"^model '{spec}': its code ended in TypeError: "):
+            resolve(spec)
 
     @pytest.mark.parametrize(("spec", "words"), [
         ("python:my_models", r"model 'python:my_models' is not python:MODULE:NAME\[#image\|#text\]$"),

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, UnknownName
 from mmbench.models import checkpoints
 from mmbench.models import open_clip as ours
+from mmbench.models import open_clip_settings as settings
 from mmbench.models.specs import parse, resolve
 
 with warnings.catch_warnings():
@@ -39,7 +40,7 @@ def architectures(tmp_path_factory):
 
 def reference(name, **options):
     torch.manual_seed(0)
-    with ours._without_root_log():
+    with settings.without_root_log():
         model, _, transform = open_clip.create_model_and_transforms(name, **options)
     return model.eval(), transform
 
@@ -82,7 +83,7 @@ class TestActivation:
         assert ours._tag_activation(parse(spec)) is wanted
 
     def test_the_tag_decides_even_where_the_architecture_says_otherwise(self, weights, monkeypatch, pictures):
-        monkeypatch.setattr(ours, "_tag_config", lambda spec: {"quick_gelu": True})
+        monkeypatch.setattr(settings, "tag_config", lambda spec: {"quick_gelu": True})
         model, _ = reference("tiny-vit", force_quick_gelu=True)
         save_file(model.state_dict(), weights / "c.safetensors")
         encoder = resolve("open_clip:tiny-vit:openai@c.safetensors").load()
@@ -94,7 +95,7 @@ class TestActivation:
         assert (right - wrong).abs().max() > 1e-4  # the silent error that the tag prevents
 
     def test_quick_gelu_under_a_tag_trained_without_is_refused(self, weights, monkeypatch):
-        monkeypatch.setattr(ours, "_tag_config", lambda spec: {"quick_gelu": False})
+        monkeypatch.setattr(settings, "tag_config", lambda spec: {"quick_gelu": False})
         with pytest.raises(
             BadSpec, match=r"x was trained with plain GELU, but tiny-vit-quickgelu is built with quick-GELU"
         ):
@@ -138,7 +139,7 @@ class TestActivation:
             resolve("open_clip:tiny-vit-quickgelu@c.safetensors?activation=gelu").load()
         with pytest.raises(BadSpec, match=r"openai was trained with quick-GELU, not what activation= says"):
             resolve("open_clip:RN50:openai@c.safetensors?activation=gelu").load()
-        monkeypatch.setattr(ours, "_tag_config", lambda spec: {"quick_gelu": False})
+        monkeypatch.setattr(settings, "tag_config", lambda spec: {"quick_gelu": False})
         with pytest.raises(BadSpec, match=r"x was trained with plain GELU, not what activation= says"):
             resolve("open_clip:tiny-vit:x@c.safetensors?activation=quick_gelu").load()
 
@@ -221,7 +222,7 @@ class TestRefusals:
 
 def test_published_weights_are_found_in_the_hub_cache(weights, monkeypatch, pictures):
     monkeypatch.setattr(
-        ours, "_tag_config", lambda spec: {"hf_hub": "org/tiny/", "quick_gelu": False, "mean": (0.5,) * 3}
+        settings, "tag_config", lambda spec: {"hf_hub": "org/tiny/", "quick_gelu": False, "mean": (0.5,) * 3}
     )
     monkeypatch.setattr(
         checkpoints, "hub_file", lambda repo, names: weights / "c.safetensors" if repo == "org/tiny" else None

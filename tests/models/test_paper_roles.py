@@ -155,7 +155,7 @@ def cls(hidden):
 
 
 def mean(hidden):
-    return hidden.mean(dim=1)
+    return hidden[:, 1:].mean(dim=1)  # of the patches, without the class token
 
 
 def clip_model(name):

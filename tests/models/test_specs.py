@@ -68,7 +68,7 @@ def test_the_place_of_the_file_is_no_part_of_the_architecture():
     ("timm:resnet18?size", "model 'timm:resnet18?size': 'size' is not OPTION=VALUE, given once"),
     ("timm:resnet18?size=1&size=2", "model 'timm:resnet18?size=1&size=2': 'size=2' is not OPTION=VALUE, given once"),
     ("timm:resnet18?size=big", "model 'timm:resnet18?size=big': size is a whole number, not 'big'"),
-    ("timm:resnet18?fit=squish", "model 'timm:resnet18?fit=squish': fit is one of crop, squash, not 'squish'"),
+    ("timm:resnet18?fit=squish", "model 'timm:resnet18?fit=squish': fit is one of crop, squash, border, not 'squish'"),
     ("timm:resnet18@a.pt?random=1", "model 'timm:resnet18@a.pt?random=1': choose one of @FILE and ?random=SEED"),
     ("timm:resnet18@a.pt?sha256=12345", "model 'timm:resnet18@a.pt?sha256=12345': sha256 is 8 to 64 hexadecimal"),
     ("timm:resnet18@a.pt?sha256=ABCDEF12", "model 'timm:resnet18@a.pt?sha256=ABCDEF12': sha256 is 8 to 64 hexadecimal"),

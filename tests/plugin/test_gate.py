@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mmbench.bench.bench import Bench
-from mmbench.errors import MissingAsset, NotEnoughShots
+from mmbench.errors import MissingAsset, NotEnoughShots, NotFinite
 from mmbench.lineups import Lineup
 from mmbench.lineups.more_seeds import bind_seeds
 from mmbench.models.entry import Identity, ModelEntry, Preprocess
@@ -110,6 +110,16 @@ def test_a_candidate_that_cannot_be_measured_does_not_pass(gated, error, kind):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert said(gated)["decided"] == "inconclusive"
     result.stdout.fnmatch_lines([f"  missing       few_shot[[]clip, cub[]]: {error}"])
+
+
+def test_a_candidate_that_gives_no_numbers_fails_in_one_line(gated):
+    gated.candidate(NotFinite("next.pt holds weights that are no numbers"))
+    result = gated.run(*CELLS)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert (said(gated)["decided"], said(gated)["exit_code"]) == ("fail", 1)
+    result.stdout.fnmatch_lines(["gate: fail: next.pt holds weights that are no numbers (1 cells of the baseline)"])
+    page = (gated.stage.pytester.path / ".mmbench" / "gate.md").read_text()
+    assert page.startswith("## Gate: fail\n\nnext.pt holds weights")
 
 
 def test_a_run_of_some_cells_is_gated_on_those(gated):

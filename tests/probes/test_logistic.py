@@ -146,3 +146,26 @@ def test_opposite_gaussians_reach_the_bayes_rate():
     arrays = Labelled(x[:4000], y[:4000], x[4000:], y[4000:], ("a", "b"))
     found = logistic(arrays, [LogisticSettings()], trials=1, seed=0)[0]
     assert (found == arrays.test_y).mean() == pytest.approx(norm.cdf(1.0), abs=0.012)
+
+
+@pytest.mark.parametrize(("columns", "threads"), [(4, {1}), (64_000, None)])
+def test_a_small_problem_takes_one_thread_of_blas(monkeypatch, columns, threads):
+    """Thousands of small products on several threads of a busy machine took 25 times as long."""
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    from mmbench.probes import logistic as module
+
+    seen = []
+
+    def noted(arrays, *_):
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+        return np.zeros((1, len(arrays.test_x)), np.int64)
+
+    monkeypatch.setattr(module, "_predictions", noted)
+    rows = np.zeros((400, columns), np.float32)
+    arrays = Labelled(rows, np.arange(400) % 2, rows[:3], np.array([0, 1, 0]), ("a", "b"))
+    with threadpool_limits(2, user_api="blas"):
+        before = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+        module.logistic(arrays, [module.LogisticSettings()], trials=1, seed=0)
+        assert before == {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    assert seen == [threads or before]
