@@ -82,7 +82,7 @@ def code_of(
 def own_code_of(thing: type) -> str:
     """``program_digest`` of the module that defines a class, where that is a user's own file; else empty."""
     module = thing.__module__
-    return program_digest(module, ()) if _is_own_code(module.partition(".")[0]) and source_of(module) else ""
+    return program_digest(module, ()) if is_own_code(module.partition(".")[0]) and source_of(module) else ""
 
 
 def file_digest(module: str, text: str) -> str:
@@ -189,7 +189,7 @@ def _imported(text: str) -> frozenset[str]:
 
 def _is_followed(top: str, starts: Collection[str]) -> bool:
     """Whether what a module outside of mmbench does counts for a program that starts in modules of ``starts``."""
-    return top in starts or _is_own_code(top) or top in _beside(frozenset(starts), tuple(sys.path))
+    return top in starts or is_own_code(top) or top in _beside(frozenset(starts), tuple(sys.path))
 
 
 @functools.lru_cache(maxsize=256)
@@ -206,7 +206,7 @@ def _beside(starts: frozenset[str], path: tuple[str, ...]) -> frozenset[str]:
     return frozenset(top for top, by in found.items() if owners & set(by))
 
 
-def _is_own_code(top: str) -> bool:
+def is_own_code(top: str) -> bool:
     """Whether a package or module stands on the path and in no folder of installed packages: a user's own files."""
     if top in sys.stdlib_module_names or top == PACKAGE:
         return False
