@@ -5,11 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from mmbench.words import printable
+
 MOST = 30  # names that a message lists
 
 
 class MMBenchError(Exception):
-    """Base of every error that mmbench raises on purpose."""
+    """Base of every error that mmbench raises on purpose.
+
+    Its text is one line: what a name of a file or class holds besides is escaped.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UnknownName(MMBenchError, KeyError):
@@ -34,7 +42,7 @@ class UnknownName(MMBenchError, KeyError):
         super().__init__(self.message)
 
     def __str__(self) -> str:  # KeyError would show the repr of the message
-        return self.message
+        return printable(self.message)
 
 
 class DuplicateName(MMBenchError):

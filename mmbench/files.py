@@ -1,19 +1,30 @@
-"""Files written whole or not at all, and digests of files that are read once."""
+"""Files written whole or not at all, plain files of bounded size, and digests of files that are read once."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import hashlib
+import json
 import os
+import shutil
+import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 TEMPORARY = ".writing-"
 _JUST_NOW = 200_000_000  # nanoseconds, many ticks of a file system's clock
+_ABANDONED = 24 * 3600.0  # seconds after which a temporary file of another machine is taken for left behind
+_swept: set[tuple[Path, str]] = set()
+
+
+class NotPlain(OSError):
+    """A folder, pipe or device in the place of a file, or a file that is larger than any of its kind."""
 
 
 class Stamp(NamedTuple):
@@ -34,10 +45,12 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     A reader, or a process that is killed, sees the old file or the new one and nothing between. The temporary file
     lies in the same folder, its name begins with ``TEMPORARY`` and ends like the path's, and it is removed when the
-    block raises. ``durable``: file and folder are on the disk when the block ends (fsync), which takes milliseconds;
-    without it a power cut may cost the file or damage it. The folder must exist; raises OSError.
+    block raises; those of processes that were killed are removed before (``sweep``). ``durable``: file and folder are
+    on the disk when the block ends (fsync), which takes milliseconds; without it a power cut may cost the file or
+    damage it. The folder must exist; raises OSError.
     """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}-{path.name[-24:]}")
+    sweep(path.parent)
+    temporary = path.with_name(f"{own_name()}{path.name[-24:]}")
     temporary.touch(exist_ok=False)
     try:
         yield temporary
@@ -46,6 +59,167 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, kind: str) -> Iterator[Path]:
+    """A folder below ``parent`` whose name begins with ``kind``, removed at the end; those of killed processes too."""
+    sweep(parent, kind)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=own_name(kind)) as folder:
+        yield Path(folder)
+
+
+def own_name(kind: str = TEMPORARY) -> str:
+    """The beginning of a temporary name: its kind, then the machine and the process that write it."""
+    return f"{kind}{_machine()}-{os.getpid()}-{os.urandom(4).hex()}-"
+
+
+def sweep(folder: Path, kind: str = TEMPORARY) -> None:
+    """Remove what processes that were killed left in ``folder``, the first time that this process asks.
+
+    Only names of ``own_name``: of this machine where no such process runs, of another one when it is a day old.
+    """
+    if (folder, kind) in _swept:
+        return
+    _swept.add((folder, kind))
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(kind) and _is_abandoned(entry, kind):
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    else:
+                        Path(entry.path).unlink()
+
+
+def _is_abandoned(entry: os.DirEntry[str], kind: str) -> bool:
+    machine, _, rest = entry.name.removeprefix(kind).partition("-")
+    process = rest.partition("-")[0]
+    if machine == _machine() and process.isdecimal():
+        return not _runs(int(process))
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's
+        return True
+    return True
+
+
+@functools.cache
+def _machine() -> str:
+    """What tells apart the places in which a process number means one process: start of the system, and namespace."""
+    said = []
+    for look in (
+        lambda: Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"),
+        lambda: str(Path("/proc/self/ns/pid").stat().st_ino),
+    ):
+        with contextlib.suppress(OSError):
+            said.append(look())
+    if not said:
+        import platform
+
+        said.append(platform.node())
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:8]
+
+
+def open_plain(path: Path, most: int | None = None) -> BufferedReader:
+    """``path`` opened for reading. Raises NotPlain for anything but a file, or one of more than ``most`` bytes.
+
+    It never waits, as opening a pipe without a writer does. Raises OSError.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotPlain(f"{_KINDS.get(stat.S_IFMT(status.st_mode), 'no file')} stands there and not a plain file")
+        if most is not None and status.st_size > most:
+            raise NotPlain(f"it has {status.st_size:,} bytes, and no more than {most:,} are read")
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The bytes of a plain file of at most ``most`` bytes; raises NotPlain or another OSError."""
+    with open_plain(path, most) as file:
+        data = file.read(most + 1)
+    if len(data) > most:  # it grew, or its size was not told
+        raise NotPlain(f"no more than {most:,} bytes of it are read, and it has more")
+    return data
+
+
+def parse_json(text: str | bytes) -> Any:
+    """``json.loads``, where deep nesting is a ValueError like every other fault of the text."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def parse_toml(data: bytes) -> dict[str, Any]:
+    """A TOML document, also behind a byte order mark; every fault of it is a ValueError."""
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put UTF-8 text at ``path``, whole or not at all where that is a file; a pipe or a device is written to.
+
+    What UTF-8 does not have is written as an escape. Raises OSError.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    target = path.resolve()  # a link stays a link
+    with atomic(target, durable=False) as temporary:
+        temporary.write_bytes(data)
+
+
+def put_new(written: Path, path: Path) -> None:
+    """Give a finished file of the same folder its name; FileExistsError where the name is taken. Raises OSError.
+
+    By a hard link, which a second writer of the name sees at once. Where the file system has none (exFAT, some network
+    drives) the name is taken by an empty file first, and ``written`` takes its place.
+    """
+    try:
+        os.link(written, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        try:
+            written.replace(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def set_aside(path: Path) -> None:
+    """Take what stands at ``path`` out of the way: a file or a link is removed, a folder renamed. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        path.rename(path.with_name(f"{path.name}.set-aside-{os.urandom(4).hex()}"))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def put(written: Path, path: Path, *, durable: bool = True) -> None:
@@ -62,9 +236,9 @@ def put(written: Path, path: Path, *, durable: bool = True) -> None:
             os.close(handle)
 
 
-def stamp(path: Path) -> Stamp:
-    """The stamp of a file as it lies there now; raises OSError."""
-    status = path.stat()
+def stamp(path: Path, *, follow: bool = True) -> Stamp:
+    """The stamp of a file as it lies there now (of a link itself unless ``follow``); raises OSError."""
+    status = path.stat(follow_symlinks=follow)
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 

@@ -4,7 +4,9 @@ A benchmark module says what it is about in one line::
 
     pytestmark = pytest.mark.mmbench(FEW_SHOT.over(shots=(1, 5, 10)))
 
-and holds two tests: ``test_cell(model, dataset, scoreboard, benchmark)`` and ``test_claim(claim, scoreboard)``.
+and holds two tests: ``test_cell(model, dataset, scoreboard, benchmark)`` and ``test_claim(claim, scoreboard)``. They
+are parametrised here: ``model``, ``dataset`` and ``claim`` are no fixtures, so that another plugin may have fixtures of
+these names, and a marked test gets what its id says also where a conftest has one.
 Nothing but pytest is imported here, and the list of options; the rest of mmbench loads when a marked module is
 collected, torch when a cell must be measured.
 """
@@ -13,9 +15,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import json
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +30,15 @@ from mmbench.session.options import OPTIONS
 if TYPE_CHECKING:
     from mmbench.claims import Claim, EvidenceKind
     from mmbench.claims.families import About
-    from mmbench.protocol import Models, Roles
+    from mmbench.protocol import Roles
     from mmbench.session.gate_session import SessionGate
+    from mmbench.session.leavings import Leavings
     from mmbench.session.run_notes import RunNotes
     from mmbench.session.run_session import RunSession
     from mmbench.verdict import Verdict
 
+# What pytest-benchmark does with timings beyond showing them.
+TIMING_OPTIONS = ("compare_fail", "compare", "json", "save", "autosave", "histogram", "cprofile", "only")
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
 # That features are not stored is said in the summary of warnings, and fails no run where warnings are errors.
 UNSTORED = pytest.mark.filterwarnings("default::mmbench.features.store.StoreWarning")
@@ -86,13 +92,26 @@ class Session:
         self.started = time.time()
         self.problems: list[str] = []
         self.claims: set[str] = set()  # ids of the claims that were collected, before -k
-        self.written: tuple[Path, ...] = ()
+        self.leavings: Leavings | None = None
         self.gate: SessionGate | None = None
         self._run: RunSession | None = None
         self._notes: RunNotes | None = None
 
     def option(self, name: str) -> Any:
         return self.config.getoption(f"mmbench_{name}")
+
+    @functools.cached_property
+    def retimes(self) -> str:
+        """The option that asks for timings also where scores are stored; empty without one.
+
+        An option of pytest-benchmark that keeps or compares timings does: it would find nothing to keep or compare.
+        """
+        if self.option("retime"):
+            return "--mmbench-retime"
+        if self.config.getoption("benchmark_disable", False) or self.config.getoption("benchmark_skip", False):
+            return ""
+        asked = (name for name in TIMING_OPTIONS if self.config.getoption(f"benchmark_{name}", None))
+        return next((f"--benchmark-{name.replace('_', '-')}" for name in asked), "")
 
     @property
     def is_worker(self) -> bool:
@@ -170,13 +189,13 @@ class Session:
             if "claim" in metafunc.fixturenames:
                 cases = [Case(claim, kind) for claim, kind in about.cases(self.evidence)]
                 self.claims |= {case.claim.id for case in cases}
-                metafunc.parametrize("claim", cases or [ABSENT], indirect=True, ids=str)
+                metafunc.parametrize("claim", cases or [ABSENT], ids=str)
             names = [name for name in ("model", "dataset") if name in metafunc.fixturenames]
             if names:
                 pairs = self.run.pairs(about.protocols) if "measured" in self.evidence else []
                 found = [{"model": model, "dataset": dataset} for model, dataset in pairs]
                 values = list(dict.fromkeys(tuple(pair[name] for name in names) for pair in found))
-                metafunc.parametrize(names, values or [(ABSENT,) * len(names)], indirect=True, ids=str)
+                metafunc.parametrize(names, values or [(ABSENT,) * len(names)], ids=str)
         except (MMBenchError, TypeError) as error:
             where = metafunc.definition.nodeid
             self.problems.append(f"{where}: {error}")
@@ -236,21 +255,33 @@ class Session:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.is_worker or self.config.option.collectonly:
+        if self.is_worker or self.config.option.collectonly or (self._notes is None and self.gate is None):
             return
-        folder = Path(self.option("report") or self.config.rootpath / ".mmbench")
-        if self._notes is not None:
-            from mmbench.report.pages import write_run
+        from mmbench.session.leavings import Leavings
 
-            record = self.notes.record(
-                self.run, started=self.started, options=self._options(), folder=self.config.rootpath
-            )
-            self.written = write_run(record, folder)
+        left = self.leavings = Leavings(Path(self.option("report") or self.config.rootpath / ".mmbench"))
+        if self._notes is not None:
+            self._write(left)
         # An interrupted or broken session keeps its own exit code and gets no decision.
         if self.gate is not None and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            self.written += tuple(self.gate.decide(self.notes, folder))
+            self.gate.decide(self.notes)
+            with left.writing("the gate's decision"):
+                left.written += self.gate.write(left.folder)
             if self.gate.failed:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if left.problems and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _write(self, left: Leavings) -> None:
+        from mmbench.report.pages import write_pages_of, write_record_of
+
+        with left.writing("the record"):
+            root = self.config.rootpath
+            record = self.notes.record(self.run, started=self.started, options=self._options(), folder=root)
+            left.written += write_record_of(record, left.folder)
+        if self.notes.last is not None:
+            with left.writing("the pages"):
+                left.written += write_pages_of(self.notes.last, left.folder)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._notes is None or self.is_worker:
@@ -260,10 +291,9 @@ class Session:
         verbose = self.config.get_verbosity() > 0
         gate = self.gate.lines(verbose=verbose) if self.gate is not None else []
         terminalreporter.section("mmbench")
-        for text, markup in [*summary_lines(self.notes.last, verbose=verbose), *gate]:
+        left = self.leavings.lines() if self.leavings is not None else ()
+        for text, markup in [*summary_lines(self.notes.last, verbose=verbose), *gate, *left]:
             terminalreporter.write_line(text, **dict.fromkeys(markup, True))
-        for path in self.written:
-            terminalreporter.write_line(f"written: {path}")
 
     def _options(self) -> dict[str, Any]:
         names = "lineup model seeds dataset evidence device precision offline strict retime gate".split()
@@ -311,16 +341,23 @@ class Scoreboard:
         if result == "fail":
             pytest.fail(why, pytrace=False)
         if result == "skip":
+            if case.evidence == "measured":
+                self._require_named(*self._session.run.roles_of(case.claim))
             skip(why)
         if result == "xfail":
             pytest.xfail(why)
         return judged.verdict
 
+    def _require_named(self, *roles: str) -> None:
+        if why := self._session.run.lacking_by_name(roles):
+            raise pytest.fail.Exception(why, pytrace=False) from None
+
     def measure(self, model: Roles, dataset: str, benchmark: Any) -> None:
         """Measure the module's cells of one model and dataset; time the probe where the work is fresh.
 
         The features come first, outside the clock. The run that makes the scores is the probe's warm-up; timed rounds
-        follow it. Where the scores are stored nothing is timed, and the recorded seconds are shown instead.
+        follow it. Where the scores are stored nothing is timed, and the recorded seconds are shown instead, unless the
+        command line asks for timings (``Session.retimes``).
         """
         from mmbench.errors import MMBenchError, Unmeasured
         from mmbench.session.judged import skip, without_cell
@@ -333,12 +370,13 @@ class Scoreboard:
             for cell in cells:
                 run.scores(cell)
         except Unmeasured as error:
+            self._require_named(*model, dataset)
             skip(f"unmeasured: {without_cell(str(error))}")
         except MMBenchError as error:
             raise pytest.fail.Exception(f"{model} on {dataset} cannot be measured: {error}", pytrace=False) from None
         seconds = {str(cell): run.seconds(cell) for cell in cells}
         item.user_properties.append(("recorded_seconds", json.dumps(seconds)))
-        timed, rounds = run.to_time(fresh, cells, again=self._session.option("retime"))
+        timed, rounds = run.to_time(fresh, cells, again=bool(self._session.retimes))
         if not timed or not rounds:
             return
         once = run.probe_call(timed[0])
@@ -353,46 +391,6 @@ class Scoreboard:
 
 
 @pytest.fixture
-def claim(request: pytest.FixtureRequest) -> Case:
-    """The claim under test with the evidence it is judged on; needs the module's ``mmbench`` marker."""
-    return _param(request)
-
-
-@pytest.fixture
-def model(request: pytest.FixtureRequest) -> Roles:
-    """Roles of the lineup, one or several, that the module's protocols apply to."""
-    return _param(request)
-
-
-@pytest.fixture
-def dataset(request: pytest.FixtureRequest) -> str:
-    """A dataset role of the lineup that the module's protocols apply to."""
-    return _param(request)
-
-
-@pytest.fixture
 def scoreboard(request: pytest.FixtureRequest) -> Scoreboard:
     """Judges claims and measures cells for this test; see Scoreboard."""
     return Scoreboard(request.config.stash[SESSION], request.node)
-
-
-@pytest.fixture
-def features(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """``features(model, dataset, split="test")``: the stored float32 ``[n, dim]`` features, encoded at most once."""
-    session = request.config.stash[SESSION]
-
-    def get(model: Models, dataset: str, split: str = "test") -> Any:
-        return session.run.bench.features(model, dataset, split)
-
-    return get
-
-
-def _param(request: pytest.FixtureRequest) -> Any:
-    try:
-        return request.param
-    except AttributeError:
-        pytest.fail(
-            f"fixture {request.fixturename!r} is given to modules that declare what they are about, "
-            "e.g. pytestmark = pytest.mark.mmbench(FEW_SHOT)",
-            pytrace=False,
-        )

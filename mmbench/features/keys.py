@@ -53,12 +53,14 @@ def feature_parts(
     device: str = "cpu",
     precision: str = "float32",
     layer: str = OUTPUT,
+    code: str | None = "",
 ) -> dict[str, Any]:
     """Everything but the item that decides a feature, as plain JSON values.
 
     Batch size, order and workers are not in it: features do not depend on them beyond the tolerance of
     mmbench.features.invariance. The device counts by type (``cuda:0`` and ``cuda:1`` share features). The encoder's
-    output is what the identity describes; any other ``layer`` is a part of its own.
+    output is what the identity describes; any other ``layer`` is a part of its own. ``code`` is the digest of the
+    program that loads the model, prepares and encodes.
     """
     described = identity.as_dict()
     described["versions"] = {name: _version(name) for name in _LIBRARIES[modality]} | described["versions"]
@@ -70,6 +72,7 @@ def feature_parts(
         "autocast": autocast_dtype(precision),
         "device": device.partition(":")[0],
     }
+    parts |= {"code": code} if code else {}
     return parts if layer == OUTPUT else parts | {"hidden_layer": layer, "hidden_layer_schema": LAYER_SCHEMA}
 
 
@@ -80,7 +83,8 @@ def feature_key(
     device: str = "cpu",
     precision: str = "float32",
     layer: str = OUTPUT,
+    code: str | None = "",
 ) -> str | None:
-    """The store's key of one layer of a model, or None when its weights are unknown. Imports no torch."""
-    parts = feature_parts(identity, modality, device=device, precision=precision, layer=layer)
-    return None if identity.weights is None else digest_of(parts)
+    """The store's key of one layer of a model, or None when its weights or its code are unknown. Imports no torch."""
+    parts = feature_parts(identity, modality, device=device, precision=precision, layer=layer, code=code)
+    return None if identity.weights is None or code is None else digest_of(parts)

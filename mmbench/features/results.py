@@ -49,7 +49,8 @@ class Features:
 
     ``seconds`` is what this call spent on encoding, decoding included (0 when all was stored); ``recorded_seconds``
     what the same rows cost when they were encoded, by whichever run. A forward pass that gave several layers counts in
-    equal shares for each. ``key`` is None when nothing could be stored.
+    equal shares for each. ``key`` is None when nothing could be stored. ``shards`` names the files of the store that
+    hold the rows, each ``KEY/SHA256``.
     """
 
     array: NDArray[np.float32]
@@ -58,3 +59,4 @@ class Features:
     seconds: float
     recorded_seconds: float
     key: str | None
+    shards: tuple[str, ...] = ()

@@ -9,7 +9,8 @@ are quickly made again.
 from __future__ import annotations
 
 import hashlib
-import json
+import math
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from mmbench import files
 DIGEST_BYTES = 32
 SUFFIX = ".safetensors"
 TEMPORARY = files.TEMPORARY
+_MOST_HEADER = 1 << 20  # bytes; ours has some hundred
+_BLOCK = 65536  # rows that are looked through at once
 
 
 class DamagedFile(Exception):
@@ -59,7 +62,7 @@ def write_shard(
 
 def verify(path: Path) -> None:
     """Raise DamagedFile unless the file's SHA-256 is its name."""
-    with path.open("rb") as file:
+    with files.open_plain(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != path.name.removesuffix(SUFFIX):
         raise DamagedFile(f"its checksum is {digest[:12]}… and should be {path.name[:12]}…")
@@ -84,18 +87,48 @@ class Shard:
 
 
 def open_shard(path: Path) -> Shard:
-    """Read the header and the items of a verified shard; raises DamagedFile for another kind of file."""
+    """Read the header and the items of a verified shard; raises DamagedFile for another kind of file.
+
+    A checksum says that a file is what was written, not that mmbench wrote it: sizes, places and values are checked.
+    """
     try:
-        with path.open("rb") as file:
+        with files.open_plain(path) as file:
+            size = os.fstat(file.fileno()).st_size
             (length,) = struct.unpack("<Q", file.read(8))
-            header: dict[str, Any] = json.loads(file.read(length))
-            start = 8 + length
+            if not 0 < length <= min(size - 8, _MOST_HEADER):
+                raise DamagedFile(f"its header says that it has {length:,} bytes, of {size:,}")
+            header: dict[str, Any] = files.parse_json(file.read(length))
             rows, items = header["rows"], header["items"]
-            (count, width), first = rows["shape"], start + rows["data_offsets"][0]
+            count, width = (_whole(number) for number in rows["shape"])
             if rows["dtype"] != "F32" or items["dtype"] != "U8" or items["shape"] != [count, DIGEST_BYTES]:
                 raise DamagedFile("it holds other arrays than rows and items")
-            file.seek(start + items["data_offsets"][0])
+            first, place = (
+                8 + length + _start(array["data_offsets"], size - 8 - length, expected)
+                for array, expected in ((rows, 4 * count * width), (items, count * DIGEST_BYTES))
+            )
+            file.seek(place)
             digests = np.frombuffer(file.read(count * DIGEST_BYTES), np.uint8).reshape(count, DIGEST_BYTES)
-        return Shard(path, digests, width, first, float(header["__metadata__"]["seconds"]))
-    except (struct.error, ValueError, KeyError, TypeError) as error:
+        shard = Shard(path, digests, width, first, float(header["__metadata__"]["seconds"]))
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedFile(f"its header cannot be read ({error})") from error
+    if not 0 <= shard.seconds < math.inf:
+        raise DamagedFile(f"it took {shard.seconds} seconds")
+    if not all(np.isfinite(part).all() for part in np.array_split(shard.rows(), -(-count // _BLOCK))):
+        raise DamagedFile("it holds features that are not finite")
+    return shard
+
+
+def _whole(number: Any) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ValueError(f"{number!r:.40} where a size above 0 belongs")
+    return number
+
+
+def _start(offsets: Any, size: int, expected: int) -> int:
+    """Where an array begins behind the header, if it lies within the file and has the expected bytes."""
+    first, last = offsets
+    if not (
+        isinstance(first, int) and isinstance(last, int) and 0 <= first and last <= size and last - first == expected
+    ):
+        raise ValueError(f"an array lies at {offsets!r:.60} of {size:,} bytes and should have {expected:,}")
+    return first

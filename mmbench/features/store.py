@@ -4,9 +4,12 @@ Layout under the root (``$MMBENCH_STORE``, else the user's cache folder)::
 
     features/<2>/<key>/key.json             the parts of the key, for readers
     features/<2>/<key>/<sha256>.safetensors a shard (mmbench.features.shards)
-    features/<2>/<key>/verified.json        which shards were verified, at which size and time
+    features/<2>/<key>/<sha256>.damaged     a shard that was damaged: scores that were made from it are not used
     features/<2>/<key>/lock                 held by the run that encodes under this key
     scores/<2>/<key>.safetensors            outcomes with their provenance and a checksum
+
+A shard is hashed once in each process that reads features, whatever its time says: a failing disk, or a copy, can
+change bytes and leave time and size as they were. A run that finds all its scores stored reads no features.
 
 Items are stored under the digest of their content, so an image that two datasets share is encoded once. Readers need
 no lock, because a shard appears in its folder only when it is complete.
@@ -16,12 +19,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
-import logging
 import os
 import shutil
-import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.errors import BadScores, StoreError
+from mmbench import files, locks, words
+from mmbench.errors import StoreError
+from mmbench.features import score_files
 from mmbench.features.shards import (
     DIGEST_BYTES,
     SUFFIX,
@@ -45,17 +47,15 @@ from mmbench.features.shards import (
 )
 from mmbench.scores import Scores
 
-logger = logging.getLogger("mmbench.store")
-
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# A shard is hashed once; for a day after that, equal size and modification time are enough. Not for longer, because a
-# failing disk can change bytes and leave both as they were.
-_TRUST_SECONDS = 24 * 3600
-_SAY_AFTER_SECONDS = 3.0
+DAMAGED = ".damaged"
 
 
 class StoreWarning(UserWarning):
     """Something in the store was damaged and is computed again, or something cannot be stored."""
+
+    def __str__(self) -> str:
+        return words.printable(super().__str__())
 
 
 def default_root() -> Path:
@@ -63,7 +63,15 @@ def default_root() -> Path:
     from platformdirs import user_cache_path
 
     named = os.environ.get("MMBENCH_STORE")
-    return Path(named).expanduser() if named else user_cache_path("mmbench") / "store"
+    return Path(named) if named else user_cache_path("mmbench") / "store"
+
+
+def _root(named: Path | str) -> Path:
+    """The absolute path of a store; raises StoreError where it names no place."""
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError as error:
+        raise StoreError(f"there is no store at {str(named)!r}: {error} Name a folder (--mmbench-store DIR)") from None
 
 
 class Store:
@@ -75,7 +83,7 @@ class Store:
     """
 
     def __init__(self, root: Path | str | None = None, *, shard_items: int = 1024, flush_seconds: float = 20.0) -> None:
-        self.root = (Path(root) if root is not None else default_root()).absolute()
+        self.root = _root(root if root is not None else default_root())
         self.shard_items, self.flush_seconds = shard_items, flush_seconds
         self.encoded: dict[str, Counter[str]] = {}
         self._twice: dict[tuple[str, str], None] = {}
@@ -116,38 +124,34 @@ class Store:
 
     def save_scores(self, key: str, scores: Scores) -> None:
         """Store a cell's scores; raises StoreError when the disk is full, TypeError when provenance is not JSON."""
-        from safetensors.numpy import save
-
-        record = {
-            "metric": scores.metric,
-            "examples": scores.examples,
-            "chance": float(scores.chance),
-            "pool": scores.pool,
-            "grouped_by": scores.grouped_by,
-            "provenance": scores.provenance,
-        }
-        text = json.dumps(record, sort_keys=True, default=_plain)
-        arrays: dict[str, NDArray[Any]] = {"outcomes": np.ascontiguousarray(scores.outcomes, np.float32)}
-        for name, kind in _SCORE_PARTS.items():
-            if (part := getattr(scores, name)) is not None:
-                arrays[name] = np.ascontiguousarray(part, kind)
-        metadata = {"record": text, "sha256": _score_digest(key, text, arrays)}
-        self.write(self._score_path(key), save(arrays, metadata=metadata), f"scores {key[:12]}")
+        self.write(self._score_path(key), score_files.packed(key, scores), f"scores {key[:12]}")
 
     def load_scores(self, key: str) -> Scores | None:
-        """The scores stored under ``key``, or None. A damaged record is named in a StoreWarning and removed."""
+        """The scores stored under ``key``, or None. Damaged ones are named in a StoreWarning and set aside.
+
+        So are scores that were made from features which were found damaged later.
+        """
         path = self._score_path(key)
-        if not path.exists():
-            return None
         try:
-            return _read_scores(path, key)
+            found = score_files.read(path, key)
         except FileNotFoundError:
             return None
-        except (DamagedFile, BadScores) as error:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            warnings.warn(f"stored scores {path} are damaged: {error}; they are measured again", StoreWarning, 2)
-            return None
+        except DamagedFile as error:
+            why = f"are damaged: {error}"
+        else:
+            fallen = [name for name in _shards_of(found) if self._is_damaged(name)]
+            if not fallen:
+                return found
+            why = f"were made from features that were found damaged since ({words.listed(fallen)})"
+        with contextlib.suppress(OSError):
+            files.set_aside(path)
+        warnings.warn(f"stored scores {path} {why}; they are measured again", StoreWarning, 2)
+        return None
+
+    def _is_damaged(self, shard: str) -> bool:
+        """Whether a run found damage in the shard ``KEY/SHA256``; the mark of it stays when the shard is gone."""
+        key, _, name = shard.partition("/")
+        return os.path.lexists(self.root / "features" / key[:2] / key / f"{name}{DAMAGED}")
 
     # writing
 
@@ -158,6 +162,13 @@ class Store:
             write_atomic(path, data, durable=durable)
         except OSError as error:
             raise self.refusal(error, f"{what} ({len(data):,} bytes)") from error
+
+    def unreadable(self, error: OSError | ValueError) -> StoreError:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return StoreError(
+            f"the store at {self.root} cannot be read: {reason}; name a folder (--mmbench-store DIR or "
+            "MMBENCH_STORE=DIR)"
+        )
 
     def refusal(self, error: OSError, what: str) -> StoreError:
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -183,38 +194,47 @@ class Shelf:
         self.folder = store.root / "features" / key[:2] / key
         self.shards: list[Shard] = []
         self.damaged: dict[Path, str] = {}
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, files.Stamp] = {}
         self._sorted = np.empty(0, f"S{DIGEST_BYTES}")
         self._order = np.empty(0, np.int64)
 
     def refresh(self) -> None:
-        """Read the list of shards again, and verify those that this process has not seen."""
+        """Read the list of shards again, and verify those that this process has not seen as they are now."""
         present = self._scan()
         if present == self._seen and not self.damaged:
             return
-        trusted, now = self._trusted(), time.time()
         known = {shard.path.name: shard for shard in self.shards}
-        self.damaged, shards, fresh = {}, [], False
+        self.damaged, shards = {}, []
         for name, stamp in present.items():
             path = self.folder / name
             if self._seen.get(name) == stamp and name in known:
                 shards.append(known[name])
                 continue
             try:
-                size, modified, when = trusted.get(name, (0, 0, 0))
-                if (size, modified) != stamp or not 0 <= now - when < _TRUST_SECONDS:
-                    verify(path)
-                    trusted[name], fresh = (*stamp, int(now)), True
+                verify(path)
                 shards.append(open_shard(path))
             except FileNotFoundError:  # another run has just removed it
                 continue
             except (DamagedFile, OSError) as error:
                 self.damaged[path] = str(error)
-        self._seen = {name: present[name] for name in (shard.path.name for shard in shards)}
-        self.shards = shards
+        self.shards = self._of_one_width(shards)
+        self._seen = {name: present[name] for name in (shard.path.name for shard in self.shards)}
         self._index()
-        if fresh:
-            self._remember(trusted)
+
+    def _of_one_width(self, shards: list[Shard]) -> list[Shard]:
+        """The shards of the width that most rows have; one encoder has one width, so that others are damaged."""
+        rows: Counter[int] = Counter()
+        for shard in shards:
+            rows[shard.width] += len(shard)
+        if len(rows) < 2:
+            return shards
+        width = rows.most_common(1)[0][0]
+        self.damaged |= {
+            shard.path: f"it has {shard.width} columns and the others have {width}"
+            for shard in shards
+            if shard.width != width
+        }
+        return [shard for shard in shards if shard.width == width]
 
     def lookup(self, items: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Row numbers int64 ``[n]`` of ``items`` uint8 ``[n, 32]``; -1 where there is none."""
@@ -232,6 +252,10 @@ class Shelf:
             out[where] = shard.rows()[within]
         return out
 
+    def names(self, rows: NDArray[np.int64]) -> list[str]:
+        """The shards that hold these rows, each ``KEY/SHA256``."""
+        return [f"{self.key}/{shard.path.stem}" for shard, _, _ in self._by_shard(rows)]
+
     def cost(self, rows: NDArray[np.int64]) -> float:
         """Seconds that it took to encode these rows, in whichever run that was."""
         return sum(shard.seconds * len(np.unique(within)) / len(shard) for shard, _, within in self._by_shard(rows))
@@ -239,31 +263,29 @@ class Shelf:
     @contextlib.contextmanager
     def writing(self, what: str) -> Iterator[None]:
         """Hold the key's lock, after waiting for a run that has it; damaged and unfinished files are removed first."""
-        from filelock import FileLock, Timeout
-
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "lock", thread_local=False)
-            try:
-                lock.acquire(timeout=_SAY_AFTER_SECONDS)
-            except Timeout:
-                logger.warning("another run is encoding %s; waiting for it (%s)", what, lock.lock_file)
-                lock.acquire(poll_interval=0.2)
-        except OSError as error:
-            raise self.store.refusal(error, f"features of {what}") from error
-        except NotImplementedError as error:
-            raise StoreError(
-                f"the store at {self.store.root} lies on a file system without file locks, so two runs could spoil "
-                f"each other's features of {what}; name a store on a local disk (--mmbench-store DIR)"
-            ) from error
-        try:
+        with self._locked(what):
             for leftover in self.folder.glob(f"{TEMPORARY}*"):  # only the run that holds the lock writes here
                 leftover.unlink(missing_ok=True)
             self.refresh()
             self._clear_damaged(what)
             yield
-        finally:
-            lock.release()
+
+    @contextlib.contextmanager
+    def _locked(self, what: str) -> Iterator[None]:
+        with contextlib.ExitStack() as until_the_end:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                until_the_end.enter_context(locks.held(self.folder / "lock", what))
+            except locks.StillHeld as error:
+                raise StoreError(f"features of {what} cannot be stored: {error}, and run again") from None
+            except OSError as error:
+                raise self.store.refusal(error, f"features of {what}") from error
+            except NotImplementedError as error:
+                raise StoreError(
+                    f"the store at {self.store.root} lies on a file system without file locks, so two runs could spoil "
+                    f"each other's features of {what}; name a store on a local disk (--mmbench-store DIR)"
+                ) from error
+            yield
 
     def append(self, items: NDArray[np.uint8], rows: NDArray[np.float32], seconds: float, what: str) -> None:
         """Store ``rows`` ``[n, d]`` of ``items`` ``[n, 32]`` as one shard; call it inside ``writing``."""
@@ -287,14 +309,18 @@ class Shelf:
 
     # internal
 
-    def _scan(self) -> dict[str, tuple[int, int]]:
+    def _scan(self) -> dict[str, files.Stamp]:
         present = {}
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(SUFFIX) and not entry.name.startswith(TEMPORARY):
-                    with contextlib.suppress(FileNotFoundError):
-                        status = entry.stat()
-                        present[entry.name] = (status.st_size, status.st_mtime_ns)
+        try:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(SUFFIX) and not entry.name.startswith(TEMPORARY):
+                        with contextlib.suppress(FileNotFoundError):
+                            present[entry.name] = files.stamp(Path(entry.path), follow=False)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:  # a zero byte is a ValueError
+            raise self.store.unreadable(error) from error
         return dict(sorted(present.items()))
 
     def _index(self) -> None:
@@ -312,63 +338,23 @@ class Shelf:
 
     def _clear_damaged(self, what: str) -> None:
         for path, reason in list(self.damaged.items()):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.with_suffix(DAMAGED).touch()
+            try:
+                files.set_aside(path)
+            except OSError as error:
+                raise self.store.refusal(error, f"features of {what} in place of damaged ones") from error
             del self.damaged[path]
             warnings.warn(
                 f"stored features of {what} in {path} are damaged: {reason}; they are encoded again", StoreWarning, 4
             )
 
-    def _trusted(self) -> dict[str, tuple[int, int, int]]:
-        try:
-            read = json.loads((self.folder / "verified.json").read_bytes())
-            return {str(name): (int(a), int(b), int(c)) for name, (a, b, c) in read.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            return {}  # without it, every shard is verified again
 
-    def _remember(self, trusted: Mapping[str, tuple[int, int, int]]) -> None:
-        kept = {name: trusted[name] for name in self._seen if name in trusted}
-        with contextlib.suppress(OSError):  # a store that cannot be written can still be read
-            write_atomic(self.folder / "verified.json", json.dumps(kept).encode())
+def _shards_of(scores: Scores) -> list[str]:
+    named = scores.provenance.get("shards", ())
+    return [name for name in named if isinstance(name, str)] if isinstance(named, list | tuple) else []
 
 
 def _as_strings(items: NDArray[np.uint8]) -> NDArray[np.bytes_]:
     """Digests ``[n, 32]`` as fixed-width strings, which numpy can sort and compare."""
     return np.ascontiguousarray(items).view(f"S{DIGEST_BYTES}").reshape(-1)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"provenance holds {value!r} of type {type(value).__name__}, which JSON does not have")
-
-
-# Arrays of a score besides its outcomes, which not all scores have, and their types.
-_SCORE_PARTS = {"classes": np.int64, "groups": np.int64, "halves": np.float32}
-
-
-def _score_digest(key: str, record: str, arrays: Mapping[str, NDArray[Any]]) -> str:
-    hasher = hashlib.sha256(f"{key}\0{record}\0".encode())
-    for name in sorted(arrays):
-        hasher.update(f"{name} {arrays[name].shape}\0".encode())
-        hasher.update(arrays[name].tobytes())
-    return hasher.hexdigest()
-
-
-def _read_scores(path: Path, key: str) -> Scores:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
-            outcomes, text = arrays["outcomes"], metadata["record"]
-            if metadata["sha256"] != _score_digest(key, text, arrays):
-                raise DamagedFile("its checksum is not the recorded one")
-            record = json.loads(text)
-    except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
-        raise DamagedFile(str(error)) from error
-    parts: dict[str, Any] = {name: arrays.get(name) for name in _SCORE_PARTS}
-    made = (record["metric"], record["examples"], record["chance"], record["provenance"])
-    return Scores(outcomes, *made, pool=record["pool"], grouped_by=record["grouped_by"], **parts)

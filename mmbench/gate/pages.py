@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mmbench.files import write_whole
 from mmbench.gate.comparison import Gated
 from mmbench.gate.decision import Compared
 from mmbench.metrics import METRICS
@@ -278,6 +279,6 @@ def write_gate(result: Result, files: Mapping[str, Path | None]) -> list[Path]:
     for name, path in files.items():
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(FORMS[name](result), encoding="utf-8")
+            write_whole(path, FORMS[name](result))
             written.append(path)
     return written

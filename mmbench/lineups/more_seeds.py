@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mmbench.errors import BadSpec
+from mmbench.lineups.named import require_there
 from mmbench.lineups.reader import Lineup, ModelBinding
 from mmbench.protocol import Roles
 
@@ -31,7 +32,7 @@ def bind_seeds(lineup: Lineup, option: str) -> Lineup:
         bound = replace(bound, stated_kind=lineup.model(role).kind)
         if spec in (other.spec for other in models.values() if other.role == role or other.seed_of == role):
             raise BadSpec(f"{OPTION} {option!r}: {spec} plays {role} already; name each training once")
-        _ = bound.entry
+        require_there(bound)
         models[name] = bound
     return replace(
         lineup, models=models, overrides=(*lineup.overrides, *(f"{role}#{n + 2}" for n in range(len(specs))))

@@ -32,7 +32,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -41,8 +40,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mmbench import files
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.errors import BadSpec, UnknownName, Unmeasured
+from mmbench.lineups.named import likely_role, require_there
 from mmbench.lineups.roles import DATASET_ROLES, KINDS, MODEL_ROLES
 from mmbench.lineups.roles import Kind as RoleKind
 from mmbench.models.entry import ModelEntry
@@ -51,7 +52,7 @@ from mmbench.spec import relative_to
 
 Kind = Literal["model", "dataset"]
 _KNOWN = {"model": MODEL_ROLES, "dataset": DATASET_ROLES}
-_NEAR = 0.8  # a role this similar to a known one is taken for a typing mistake
+MOST_BYTES = 1 << 24  # a larger file is not read
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,11 @@ class Lineup:
         """This lineup with ``ROLE=SPEC`` bound. A role may be new; one that resembles a known role is refused.
 
         Raises BadSpec for a malformed option, a likely typing mistake in the role, or a specification that does not
-        resolve.
+        resolve, and MissingAsset where its files are not here.
         """
         role, spec = _option(option, "model", {*self.models, *self.unbound_models})
         bound = ModelBinding(role, spec, note="bound by hand", where=f"--mmbench-model {option}")
-        _ = bound.entry
+        require_there(bound)
         without = {key: why for key, why in self.unbound_models.items() if key != role}
         return replace(
             self,
@@ -186,7 +187,7 @@ class Lineup:
         """This lineup with ``ROLE=SPEC`` bound for a dataset; as ``bind_model``."""
         role, spec = _option(option, "dataset", {*self.datasets, *self.unbound_datasets})
         bound = DatasetBinding(role, spec, note="bound by hand", where=f"--mmbench-dataset {option}")
-        _ = bound.entry
+        require_there(bound)
         without = {key: why for key, why in self.unbound_datasets.items() if key != role}
         return replace(
             self,
@@ -313,9 +314,13 @@ def _find(name_or_path: str | Path, base: Path) -> Path:
     shipped = Path(__file__).parent / f"{text}.toml"
     if text in lineup_names():
         return shipped
-    path = (base / Path(text).expanduser()).resolve()
-    if path.is_file():
-        return path
+    try:
+        path = (base / Path(text).expanduser()).resolve()
+        if path.exists():
+            return path
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a user that is not known, a zero byte
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadSpec(f"there is no lineup file {text[:200]!r}: {why}") from None
     if text.endswith(".toml") or "/" in text:
         raise BadSpec(
             f"there is no lineup file {path}; give a path to a TOML file or one of: {', '.join(lineup_names())}"
@@ -325,10 +330,10 @@ def _find(name_or_path: str | Path, base: Path) -> Path:
 
 def _read(path: Path) -> _File:
     try:
-        with path.open("rb") as stream:
-            raw = tomllib.load(stream)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSpec(f"{path} is not TOML: {error}") from error
+        raw = files.parse_toml(files.read_plain(path, MOST_BYTES))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadSpec(f"{path} is not TOML: {why}") from error
     try:
         file = _File.model_validate(raw)
     except ValidationError as error:
@@ -372,13 +377,7 @@ def _fields_at(table: list[str]) -> list[str]:
 
 
 def _mistaken(role: str, kind: str) -> str | None:
-    """The known role that ``role`` was probably meant to be, or None for a known or a clearly new one."""
-    roles = _KNOWN[kind]
-    if role in roles:
-        return None
-    near = difflib.get_close_matches(role, roles.names(), n=1, cutoff=_NEAR)
-    begun = [known for known in roles.names() if known.startswith(role)]  # bit for bit_m, fashion for fashion_mnist
-    return next(iter([*begun, *near]), None)
+    return likely_role(role, _KNOWN[kind].names())
 
 
 def _option(option: str, kind: Kind, here: set[str]) -> tuple[str, str]:

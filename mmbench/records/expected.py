@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mmbench import files
 from mmbench.errors import BadSpec
 
 VERDICTS = ("supported", "refuted", "inconclusive", "unmeasured")
+MOST_BYTES = 1 << 26  # a larger file is not read
 Standing = Literal["new", "as recorded", "drifted", "changed"]
 Key = tuple[str, str]
 
@@ -59,12 +61,21 @@ def standing(known: Known | None, verdict: str, estimate: float | None) -> Stand
 
 def read_expected(path: Path) -> dict[Key, Known]:
     """Known outcomes by claim and evidence; none when there is no such file. Raises BadSpec naming file and entry."""
-    if not path.is_file():
-        return {}
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("outcome", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        data = files.read_plain(path, MOST_BYTES)
+        entries = files.parse_toml(data).get("outcome", [])
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
         raise BadSpec(f"{path} is not readable TOML: {error}") from error
+    if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
+        raise BadSpec(f"{path}: outcome is no array of tables; each entry begins with [[outcome]]")
+    said = re.search(rb"^# (\d{1,9}) outcomes$", data, re.MULTILINE)
+    if said and int(said.group(1)) != len(entries):
+        raise BadSpec(
+            f"{path} says that it has {int(said.group(1))} outcomes and holds {len(entries)}: it was cut short or "
+            "changed by hand; bring it back, or correct the number"
+        )
     known: dict[Key, Known] = {}
     for number, entry in enumerate(entries, start=1):
         outcome = _known(path, number, entry)
@@ -79,6 +90,13 @@ def _known(path: Path, number: int, entry: Mapping[str, Any]) -> Known:
         known = Known(**entry)
     except TypeError as error:
         raise BadSpec(f"{path}, outcome {number}: {error}; it has claim, evidence, verdict, ... reason") from None
+    for name in ("claim", "evidence", "verdict", "reason"):
+        if not isinstance(getattr(known, name), str):
+            raise BadSpec(f"{path}, outcome {number}: {name} is {getattr(known, name)!r} and should be a text")
+    for name in ("estimate", "low", "high"):
+        value = getattr(known, name)
+        if not (value is None or (isinstance(value, int | float) and math.isfinite(value))):
+            raise BadSpec(f"{path}, outcome {number}: {name} is {value!r} and should be a finite number")
     if known.verdict not in VERDICTS:
         raise BadSpec(f"{path}, outcome {number}: verdict {known.verdict!r} is none of {', '.join(VERDICTS)}")
     if known.evidence not in ("published", "measured"):
@@ -99,9 +117,13 @@ def updated(old: Mapping[Key, Known], verdicts: Iterable[Mapping[str, Any]]) -> 
 
 
 def write_expected(path: Path, outcomes: Iterable[Known], header: str = "") -> None:
-    """Write the outcomes as TOML, sorted as given, with ``header`` as leading comment lines."""
-    lines = [f"# {line}".rstrip() for line in header.splitlines()]
-    for known in outcomes:
+    """Write the outcomes as TOML, sorted as given, with ``header`` as leading comment lines, and their number.
+
+    The file is replaced whole or not at all: it holds reasons that a person wrote.
+    """
+    kept = list(outcomes)
+    lines = [f"# {line}".rstrip() for line in [*header.splitlines(), f"{len(kept)} outcomes"]]
+    for known in kept:
         lines += ["", "[[outcome]]"]
         for name in ("claim", "evidence", "verdict", "estimate", "low", "high", "reason"):
             value = getattr(known, name)
@@ -109,7 +131,7 @@ def write_expected(path: Path, outcomes: Iterable[Known], header: str = "") -> N
                 # A JSON string is a TOML basic string but for DEL, which TOML wants escaped.
                 lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    files.write_whole(path, "\n".join(lines) + "\n")
 
 
 def _rounded(value: float | None) -> float | None:

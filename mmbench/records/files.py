@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,27 +17,34 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from mmbench import files
 from mmbench.errors import BadScores, BadSpec
 from mmbench.records.layout import from_raw, to_raw, written
 from mmbench.records.legacy import upgraded
 from mmbench.records.outcomes import SUFFIX, OutcomesFile, encode, groups_key
 from mmbench.records.schema import SCHEMA, BadRecord, CellPart, Record
+from mmbench.words import printable_within
 
 READABLE = (1, 2, SCHEMA)
 NUMBERED = "[0-9][0-9][0-9][0-9]_*"
+MOST_BYTES = 1 << 28  # of a record's JSON
+MOST_OUTCOMES = 1 << 28  # of a record of schema 2, which unpacks them
 
 
 def read_record(path: Path) -> Record:
     """The record in ``path``. Raises BadRecord naming the file and what is wrong with it.
 
+    It may come from anywhere: only a plain file of bounded size is read, and its texts are shown with escapes.
+
     The outcomes of a cell are read when first asked for; BadOutcomes says then that their file is missing or altered.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = printable_within(files.parse_json(files.read_plain(path, MOST_BYTES)))
     except FileNotFoundError:
         raise BadRecord(f"there is no record at {path}; a run of pytest benchmarks writes one") from None
-    except (OSError, ValueError) as error:
-        raise BadRecord(f"{path} is not a record: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadRecord(f"{path} is not a record: {why}") from error
     if not isinstance(raw, dict) or "schema" not in raw:
         raise BadRecord(f"{path} is not a record: it has no 'schema'")
     if raw["schema"] not in READABLE:
@@ -61,7 +66,11 @@ def read_record(path: Path) -> Record:
 
 def _record(path: Path, raw: dict[str, Any]) -> Record:
     if raw["schema"] != SCHEMA:
-        return Record.model_validate(upgraded(raw))
+        old = Record.model_validate(upgraded(raw))
+        outcomes = sum(len(cell.trials) * cell.examples for cell in old.cells if cell.outcomes is not None)
+        if outcomes > MOST_OUTCOMES:
+            raise ValueError(f"its cells have {outcomes:,} outcomes, and no more than {MOST_OUTCOMES:,} are read")
+        return old
     record = Record.model_validate(from_raw(raw))
     beside = raw.get("outcomes")
     if beside is None:
@@ -92,18 +101,19 @@ def save_record(record: Record, folder: Path) -> Path:
             number += 1
             target = folder / f"{number:04d}_{record.stem}.json"
             beside = target.with_suffix(SUFFIX)
-            # A link fails when another run has taken the number's name meanwhile; a rename would overwrite it.
+            # Another run may have taken the number's name meanwhile; a rename would overwrite it.
             try:
                 if arrays is not None:
-                    os.link(arrays, beside)
+                    files.put_new(arrays, beside)
             except FileExistsError:
                 continue
             try:
                 assert text is not None
-                os.link(text, target)
+                files.put_new(text, target)
             except FileExistsError:
                 if arrays is not None:
-                    beside.unlink()
+                    beside.replace(arrays)  # does nothing where both are links to one file
+                    beside.unlink(missing_ok=True)
                 continue
             return target
 
@@ -123,9 +133,9 @@ def write_record(record: Record, path: Path) -> tuple[Path, ...]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(path.parent, json_bytes) as text, _temporary(path.parent, outcomes) as arrays:
         if arrays is not None:
-            os.link(arrays, beside)
+            files.put_new(arrays, beside)
         assert text is not None
-        os.link(text, path)
+        files.put_new(text, path)
     return (path, beside) if outcomes is not None else (path,)
 
 
@@ -162,14 +172,13 @@ def _temporary(folder: Path, data: bytes | None) -> Iterator[Path | None]:
     if data is None:
         yield None
         return
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".writing-")
-    path = Path(name)
+    files.sweep(folder)
+    path = folder / files.own_name()
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with path.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        path.chmod(0o644)
         yield path
     finally:
         path.unlink(missing_ok=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from mmbench.records.outcome_codec import unpack
+from mmbench.records.outcomes import Outcomes
 from mmbench.records.verdicts import rounded
 
 Raw = dict[str, Any]
@@ -32,6 +35,10 @@ def _with_models(part: Raw) -> Raw:
 
 def _cell(part: Raw) -> Raw:
     seconds = part.get("seconds")
+    text = part.get("outcomes")
+    if isinstance(text, str) and "trials" in part and "examples" in part:
+        shape = len(part["trials"]), part["examples"]  # unpacked when first asked for, to the size that the cell says
+        part = part | {"outcomes": Outcomes(functools.partial(unpack, text, shape))}
     return _with_models(part) | {"seconds": seconds if seconds is None else float(f"{seconds:.4g}")}
 
 

@@ -39,8 +39,11 @@ def pack(outcomes: NDArray[np.float32]) -> str:
     return base64.b64encode(zlib.compress(head + values.astype("<u4").tobytes() + body, 9)).decode("ascii")
 
 
-def unpack(text: str) -> NDArray[np.float32]:
-    """Outcomes float32 ``[trials, examples]`` from ``pack``'s text; raises BadScores on anything else."""
+def unpack(text: str, shape: tuple[int, int] | None = None) -> NDArray[np.float32]:
+    """Outcomes float32 ``[trials, examples]`` from ``pack``'s text; raises BadScores on anything else.
+
+    ``shape`` is what the text is said to hold; another one is refused before anything is unpacked.
+    """
     try:
         packed = base64.b64decode(text.encode("ascii"), validate=True)
         stream = zlib.decompressobj()
@@ -48,8 +51,10 @@ def unpack(text: str) -> NDArray[np.float32]:
         version, trials, examples, distinct = HEADER.unpack(head)
         if version != VERSION:
             raise BadScores(f"outcomes are packed as version {version}, and this mmbench reads version {VERSION}")
+        if shape is not None and (trials, examples) != shape:
+            raise BadScores(f"packed are {trials} trials on {examples} examples, and the cell says {shape}")
         size = 4 * distinct + _body_bytes(trials * examples, distinct)
-        if size > MOST_BYTES:
+        if size > MOST_BYTES or 4 * trials * examples > MOST_BYTES:
             raise BadScores(f"outcomes of {trials} trials on {examples} examples exceed the 1 GiB limit")
         # One byte more than there should be: a text that goes on is noticed without being unpacked.
         rest = stream.decompress(stream.unconsumed_tail, size + 1)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
 from mmbench.errors import MMBenchError
 from mmbench.records.outcome_codec import unpack, unpack_groups
 
@@ -130,7 +131,7 @@ class OutcomesFile:
         others = sorted(self.record.parent.glob(f"*{SUFFIX}"))
         for path in (self.path, *(other for other in others if other != self.path)):
             if path.is_file() and path.stat().st_size == self.size:
-                data = path.read_bytes()
+                data = files.read_plain(path, self.size)
                 if hashlib.sha256(data).hexdigest() == self.sha256:
                     return data
         raise BadOutcomes(self._absent())
@@ -140,6 +141,6 @@ class OutcomesFile:
         wanted = f"SHA-256 {self.sha256[:12]}..., {self.size} bytes"
         if not self.path.is_file():
             return f"outcomes by trial and example are missing: {self.record} expects {self.path} ({wanted}); {way_out}"
-        data = self.path.read_bytes()
-        found = f"SHA-256 {hashlib.sha256(data).hexdigest()[:12]}..., {len(data)} bytes"
+        with files.open_plain(self.path) as file:
+            found = f"SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}..., {file.tell()} bytes"
         return f"{self.path} is not what {self.record} was written with: expected {wanted}, found {found}; {way_out}"

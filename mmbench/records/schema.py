@@ -7,7 +7,7 @@ lies on disk is in ``mmbench.records.layout``; how it is read and written in ``m
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -16,6 +16,7 @@ from mmbench.protocol import Roles
 from mmbench.records.outcomes import Outcomes, as_groups, as_outcomes
 from mmbench.stats import LEVEL
 from mmbench.verdict.about import About
+from mmbench.verdict.outcome import Outcome
 from mmbench.verdict.readings import State, state_of
 
 SCHEMA = 3
@@ -155,7 +156,7 @@ class ComparisonPart(_Part):
     """One elementary comparison of a claim, judged by itself; ``low`` and ``high`` are one-sided 95 % bounds."""
 
     label: str
-    outcome: str
+    outcome: Outcome
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
@@ -178,7 +179,7 @@ class _Finding(_Part):
     """What a verdict says under one reading: see ``mmbench.verdict.Verdict``, whose fields have the same names."""
 
     reading: str = "paper"
-    outcome: str
+    outcome: Outcome
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
@@ -240,7 +241,7 @@ class VerdictPart(_Finding):
     expected: str = ""
     holm_support: float | None = None
     holm_refute: float | None = None
-    standing: str = "new"
+    standing: Literal["new", "as recorded", "drifted", "changed"] = "new"
     reason: str = ""
     rows: tuple[RowPart, ...] = ()
     parts: tuple[ComparisonPart, ...] = ()

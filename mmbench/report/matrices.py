@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
 from mmbench.errors import BadSpec
 from mmbench.protocol import Cell, Roles
 from mmbench.records.schema import BadRecord, CellPart, Record
@@ -69,7 +70,7 @@ def draw_matrices(record: Record, gather: Gather, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(record, NAME)
     svg = svg_of(lambda canvas: _paint(of, matrices, canvas), 10.5, 2.4 * math.ceil(len(of.roles) / ACROSS) + 0.3)
-    path.write_text(f"{svg}\n{_mark(record, of)}\n", encoding="utf-8")
+    files.write_whole(path, f"{svg}\n{_mark(record, of)}\n")
     return path
 
 

@@ -1,26 +1,31 @@
-"""Write a run: its record, and the pages rendered from it."""
+"""Write a run: its record, and the pages that are rendered from it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from mmbench import files
 from mmbench.errors import MissingExtra
 from mmbench.records.files import save_record
 from mmbench.records.provenance import machine_folder
 from mmbench.records.schema import Record
 
 
-def write_run(record: Record, folder: Path) -> tuple[Path, ...]:
-    """Save the record under ``folder/runs/<machine>/`` and render ``folder/<label>.md`` and ``.html`` from it."""
+def write_record_of(record: Record, folder: Path) -> tuple[Path]:
+    """Save the record under ``folder/runs/<machine>/``; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     keep_out_of_git(folder)
-    saved = save_record(record, folder / "runs" / machine_folder(record.machine.model_dump()))
+    return (save_record(record, folder / "runs" / machine_folder(record.machine.model_dump())),)
+
+
+def write_pages_of(record: Record, folder: Path) -> tuple[Path, ...]:
+    """``write_pages``; none, with a line on standard error, where the library for it is not installed."""
     try:
-        return (saved, *write_pages(record, folder))
+        return write_pages(record, folder)
     except MissingExtra as error:
         print(f"mmbench: {error}; the record is kept, and mmbench report renders it later", file=sys.stderr)
-        return (saved,)
+        return ()
 
 
 def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
@@ -41,10 +46,10 @@ def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     )
     for figure in figures:
         (folder / "figures").mkdir(exist_ok=True)
-        (folder / "figures" / file_name(record, figure.name)).write_text(figure.svg + "\n", encoding="utf-8")
+        files.write_whole(folder / "figures" / file_name(record, figure.name), figure.svg + "\n")
     markdown, html = folder / f"{record.stem}.md", folder / f"{record.stem}.html"
-    markdown.write_text(render_markdown(record, figures), encoding="utf-8")
-    html.write_text(render_html(record, figures), encoding="utf-8")
+    files.write_whole(markdown, render_markdown(record, figures))
+    files.write_whole(html, render_html(record, figures))
     return markdown, html
 
 
@@ -60,5 +65,5 @@ def write_latex(record: Record, folder: Path) -> Path:
     from mmbench.report.latex import render_latex
 
     path = folder / f"{record.stem}.tex"
-    path.write_text(render_latex(record), encoding="utf-8")
+    files.write_whole(path, render_latex(record))
     return path

@@ -49,12 +49,16 @@ class SessionGate:
             record, Margins.parse(margins), option("gate_allow_preprocessing"), option("gate_inconclusive") == "pass"
         )
 
-    def decide(self, notes: RunNotes, folder: Path) -> list[Path]:
-        """Compare the cells that the run asked for; write gate.md, gate.json and gate.xml into ``folder``.
+    def decide(self, notes: RunNotes) -> None:
+        """Compare the cells that the run asked for.
 
         A cell that it asked for and did not get (a checkpoint that is not there) keeps the gate from passing.
         """
         self.result = self._compared(notes)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write gate.md, gate.json and gate.xml of what was decided into ``folder``; raises OSError."""
+        assert self.result is not None
         forms = {"markdown": "gate.md", "json": "gate.json", "junit": "gate.xml"}
         return write_gate(self.result, {form: folder / name for form, name in forms.items()})
 

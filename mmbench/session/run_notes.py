@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.records.provenance import commit, machine, versions
 from mmbench.records.schema import SCHEMA, Binding, CeilingPart, LineupPart, Record
+from mmbench.words import printable_within
 
 if TYPE_CHECKING:
     from mmbench.session.run_session import RunSession
@@ -54,7 +55,7 @@ class RunNotes:
 
         lineup = _lineup_part(run) if "measured" in self._evidence() or self.cells or self.lost else None
         head, dirty = commit(folder)
-        self.last = Record.model_validate(
+        found: dict[str, Any] = printable_within(
             {
                 "schema": SCHEMA,
                 "label": lineup.name if lineup else "published",
@@ -62,7 +63,7 @@ class RunNotes:
                 "dirty": dirty,
                 "machine": machine(),
                 "versions": versions(),
-                "lineup": lineup or LineupPart(name="none", note="judged on printed numbers only"),
+                "lineup": (lineup or LineupPart(name="none", note="judged on printed numbers only")).model_dump(),
                 "options": options,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
                 "seconds": round(time.time() - started, 3),
@@ -77,6 +78,7 @@ class RunNotes:
                 "calibration": _calibration(folder / "reports" / "calibration.json"),
             }
         )
+        self.last = Record.model_validate(found)
         return self.last
 
     def _evidence(self) -> set[str]:
@@ -133,9 +135,7 @@ def _content(bound: Any) -> str | None:
 
 
 def _or_none(look: Any) -> Any:
-    from mmbench.errors import MMBenchError
-
     try:
         return look()
-    except MMBenchError:  # what is not on this machine has no digest here; the claims that need it are unmeasured
+    except Exception:  # what is not on this machine has no digest here, and what is broken must not cost the record
         return None

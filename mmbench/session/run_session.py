@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ class RunSession:
     broken: set[Cell] = field(default_factory=set)
     _bench: Bench | None = None
     _known: dict[str, dict[Key, Known]] = field(default_factory=dict)
+    _lacks: dict[str, str] = field(default_factory=dict)
     _claims_ask: Asked | None = None
     _sent_cells: set[Cell] = field(default_factory=set)
     _sent_costs: int = 0
@@ -198,6 +199,37 @@ class RunSession:
             raise
         self.used[cell] = found
         return found
+
+    def roles_of(self, claim: Claim) -> list[str]:
+        """The roles of the claim's measured cells, those of datasets among them."""
+        return _roles(claim)
+
+    def lacking_by_name(self, roles: Iterable[str]) -> str:
+        """What the command line bound to one of the roles and what is not there; empty where all is.
+
+        Who names a model or a dataset wants it measured: a run that skips all of it must not pass.
+        """
+        for role in dict.fromkeys(roles):
+            if role not in self.changed:
+                continue
+            if role not in self._lacks:
+                self._lacks[role] = self._lacking(role)
+            if why := self._lacks[role]:
+                return f"{role} was bound on the command line and is not there: {why}"
+        return ""
+
+    def _lacking(self, role: str) -> str:
+        source = self.bench.source
+        try:
+            if role in self.lineup.models:
+                source.encoder(source.model(role))
+            else:
+                source.dataset(role)
+        except (MissingAsset, MissingExtra) as error:
+            return str(error)
+        except MMBenchError:  # said by the cell itself
+            return ""
+        return ""
 
     def untrained_scores(self, cell: Cell) -> Scores | None:
         """Scores of an untrained network on the cell's protocol and dataset, where this run has planned or stored them.

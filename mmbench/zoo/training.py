@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench.errors import BadSpec, CorruptAsset
 from mmbench.files import atomic
 from mmbench.progress import progress_bar
 from mmbench.zoo import sanity, weight_files
+from mmbench.zoo.fingerprint import recipe_hash
 from mmbench.zoo.frozen.loop import Recipe, Trainer
 from mmbench.zoo.recipes import RECIPES
 from mmbench.zoo.weight_files import save
@@ -37,7 +39,8 @@ def train(
 
     A checkpoint is written every ``every`` steps; with ``resume`` a killed run goes on from the last one and ends in
     the same weights. After each step in ``stages`` the weights so far are kept under ``out/stepNNNN``: unfinished, for
-    trying a gate on them. Raises UnknownName for a recipe that does not exist.
+    trying a gate on them. Raises UnknownName for a recipe that does not exist, BadSpec for a checkpoint that another
+    recipe made, and CorruptAsset for a damaged one.
     """
     import torch
 
@@ -49,8 +52,9 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / f"{recipe.name}.checkpoint.pt"
     trainer, spent = Trainer(recipe, corpus), 0.0
+    made_by = recipe_hash(recipe)
     if resume and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = _read(checkpoint, recipe.name, made_by)
         trainer.restore(saved["state"])
         spent = saved["seconds"]
     started = time.monotonic()
@@ -63,12 +67,26 @@ def train(
                 save(trainer, stage, seconds=spent + time.monotonic() - started)
             if trainer.step % every == 0 or trainer.step == recipe.steps:
                 seconds = spent + time.monotonic() - started
-                write(checkpoint, {"state": trainer.state(), "seconds": seconds})
+                write(checkpoint, {"state": trainer.state(), "seconds": seconds, "recipe": made_by})
     spent += time.monotonic() - started
     written = save(trainer, folder, seconds=spent)
     if corpus is None:  # an ordinary training, whose models can be shown the drawings that they have not seen
         save(trainer, folder, seconds=spent, about=_lost(trainer, written[0]))
     return written
+
+
+def _read(path: Path, name: str, made_by: str) -> dict[str, Any]:
+    """A checkpoint of this recipe as it is now: of another one it would ship old weights under the new hash."""
+    import torch
+
+    way_out = "train anew with --fresh, or into another folder with --out"
+    try:
+        saved = torch.load(path, weights_only=True)
+    except Exception as error:  # what a damaged file makes of the reader
+        raise CorruptAsset(f"checkpoint {path} cannot be read ({type(error).__name__}: {error}); {way_out}") from error
+    if not isinstance(saved, dict) or saved.get("recipe") != made_by:
+        raise BadSpec(f"checkpoint {path} was not made by the recipe {name!r} as it is now; {way_out}")
+    return saved
 
 
 def _lost(trainer: Trainer, path: Path) -> dict[str, str]:

@@ -238,6 +238,18 @@ def test_the_timing_gate_judges_a_ratio(squares, clocked, capsys, ratio, code):
     assert "95 % interval" in out
 
 
+@pytest.mark.parametrize("code", [0, None, 2, "done"])
+def test_a_model_whose_file_ends_the_program_passes_no_timing_gate(squares, monkeypatch, capsys, code):
+    """0 means pass, and 2 inconclusive."""
+    monkeypatch.setattr("mmbench.gate.timed_models.time_models", lambda *given, **how: sys.exit(code))
+    assert exit_code("gate-timing", "random", "zoo:random", "--lineup", squares, "--dataset", "mnist") == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert (
+        said.err == f"mmbench: could not compare: code that was run for a model or dataset called sys.exit({code!r})\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

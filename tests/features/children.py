@@ -27,6 +27,7 @@ from mmbench.features.store import Shelf, Store
 
 ITEMS, BATCH, SHARD = 60, 4, 8
 SPLIT = pictures(range(ITEMS))
+KILLS = 50
 CODE = str(Path(mmbench.features.__file__).parent)
 
 
@@ -102,7 +103,8 @@ def kill(root: str) -> dict[str, Any]:
     _, peace = join(*fork(peaceful))
     assert peace is not None
     dice, rounds = random.Random(2022), []
-    for number in range(6):
+    while sum(found["killed"] for found in rounds) < KILLS and len(rounds) < KILLS:
+        number = len(rounds)
         store, killed, stored = f"{root}/{number}", 0, []
         for _ in range(4):
             line = dice.randrange(1, peace["lines"] // 2)

@@ -51,10 +51,14 @@ def shard_files(store):
 # failures
 
 
-def test_killed_runs_resume_with_an_identical_result(children):
+def test_killed_runs_resume_with_an_identical_result(children, capsys, record_property):
     found = children["kill"]
     rounds = found["rounds"]
-    assert sum(r["killed"] for r in rounds) >= 10  # the runs did die
+    kills = sum(r["killed"] for r in rounds)
+    record_property("kills", kills)
+    with capsys.disabled():
+        print(f"\n{kills} runs were killed with SIGKILL, on {len(rounds)} stores, and each store was finished then")
+    assert kills >= 50
     assert any(0 < r["fresh"] < found["items"] for r in rounds)  # and some died half way
     for r in rounds:
         assert r["same"]
@@ -164,31 +168,45 @@ def test_a_damaged_shard_is_named_and_encoded_again(store, damage, process):
     assert len(shard_files(store)) == 3
 
 
-def test_silent_rot_is_found_when_trust_has_run_out(store, monkeypatch):
+def test_silent_rot_is_found(store):
+    """A failing disk, or a copy that keeps times, changes bytes and leaves size and time of content as they were."""
     split = pictures(range(8))
     extract(image_encoder(), IDENTITY, split, store)
     (victim,) = shard_files(store)
-    status = victim.stat()
-    victim.write_bytes(flipped(victim.read_bytes()))
-    os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))  # same size, same time
-    monkeypatch.setattr(store_module, "_TRUST_SECONDS", 0)
+    rot(victim)
     with pytest.warns(StoreWarning, match="its checksum is"):
         assert extract(image_encoder(), IDENTITY, split, Store(store.root)).census.fresh == 8
 
 
-def test_a_verified_shard_is_not_hashed_again(store, monkeypatch):
-    split = pictures(range(8))
-    extract(image_encoder(), IDENTITY, split, store)
-    monkeypatch.setattr(store_module, "verify", lambda path: pytest.fail("hashed again"))
-    assert extract(image_encoder(), IDENTITY, split, Store(store.root)).census.fresh == 0
+def rot(path):
+    status = path.stat()
+    path.write_bytes(flipped(path.read_bytes()))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', "null"])
-def test_a_damaged_list_of_verified_shards_only_costs_time(store, content):
-    split = pictures(range(8))
+def test_a_verified_shard_is_not_hashed_again_in_the_same_process(store, monkeypatch):
+    split, hashed, verify = pictures(range(8)), [], store_module.verify
+    monkeypatch.setattr(store_module, "verify", lambda path: hashed.append(path) or verify(path))
     extract(image_encoder(), IDENTITY, split, store)
-    next(store.root.rglob("verified.json")).write_text(content)
-    assert extract(image_encoder(), IDENTITY, split, Store(store.root)).census.fresh == 0
+    for _ in range(2):
+        assert extract(image_encoder(), IDENTITY, split, store).census.fresh == 0
+    assert hashed == shard_files(store)
+
+
+def test_scores_fall_with_the_shards_that_they_were_made_from(store):
+    """Also when the damage is found by a later run, and the shard itself has been replaced since."""
+    split, key = pictures(range(8)), "9" * 64
+    shards_of = extract(image_encoder(), IDENTITY, split, store).shards
+    assert shards_of == tuple(f"{path.parent.name}/{path.stem}" for path in shard_files(store))
+    store.save_scores(key, some_scores(provenance={"shards": list(shards_of)}))
+    store.save_scores("8" * 64, some_scores(provenance={"shards": ["0/1"]}))
+    assert store.load_scores(key) is not None
+    rot(store.root / "features" / shards_of[0][:2] / f"{shards_of[0]}.safetensors")
+    with pytest.warns(StoreWarning, match="its checksum is"):
+        extract(image_encoder(), IDENTITY, split, Store(store.root))
+    with pytest.warns(StoreWarning, match=r"were made from features that were found damaged since .*measured again"):
+        assert Store(store.root).load_scores(key) is None
+    assert store.load_scores("8" * 64) is not None
 
 
 def test_a_shard_is_a_safetensors_file(store):
@@ -244,7 +262,6 @@ def test_a_file_system_without_locks(store, monkeypatch):
 def test_a_store_that_can_only_be_read_still_serves(store, monkeypatch):
     split = pictures(range(4))
     before = extract(image_encoder(), IDENTITY, split, store)
-    next(store.root.rglob("verified.json")).unlink()
 
     def refuse(*args, **kwargs):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -55,6 +55,7 @@ def test_an_unrelated_run_loads_the_plugin_and_nothing_heavy(pytester):
         "mmbench.plugin",
         "mmbench.session",
         "mmbench.session.options",
+        "mmbench.words",
     ]
 
 
@@ -128,11 +129,14 @@ def test_help_teaches_the_options(pytester):
         result.stdout.fnmatch_lines([line])
 
 
-def test_a_fixture_outside_a_marked_module_says_what_to_declare(pytester, loaded):
-    pytester.makepyfile("def test_it(claim):\n    pass\n")
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
-    result.stdout.fnmatch_lines(["*pytestmark = pytest.mark.mmbench*"])
-    result.assert_outcomes(errors=1)
+def test_fixtures_of_these_names_belong_to_whoever_has_them(pytester):
+    """Another plugin's ``model``, ``dataset``, ``claim`` and ``features`` are what its tests get."""
+    names = ("model", "dataset", "claim", "features")
+    fixtures = "".join(f"@pytest.fixture\ndef {name}():\n    return 'theirs'\n\n" for name in names)
+    pytester.makepyfile(theirs=f"import pytest\n\n{fixtures}")
+    pytester.makepyfile(f"def test_it({', '.join(names)}):\n    assert {' == '.join(names)} == 'theirs'\n")
+    pytester.syspathinsert()
+    pytester.runpytest_inprocess("-p", "theirs", "-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
 def test_a_users_own_fixtures_of_these_names_win(pytester):

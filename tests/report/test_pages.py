@@ -7,12 +7,16 @@ import pytest
 
 from mmbench.errors import MissingExtra
 from mmbench.records.files import read_record
-from mmbench.report.pages import write_latex, write_pages, write_run
+from mmbench.report.pages import write_latex, write_pages, write_pages_of, write_record_of
 
 from ..made_records import EVIL
 
 REPORTS = Path(__file__).parents[2] / "reports"
 RUNS = sorted((REPORTS / "runs").rglob("[0-9]*.json"))
+
+
+def write_run(record, folder):
+    return (*write_record_of(record, folder), *write_pages_of(record, folder))
 
 
 def test_pages_of_an_evil_label_stay_in_their_folder(make_record, tmp_path):

@@ -42,7 +42,7 @@ class Source:
         return "features of a model"
 
     def dataset_entry(self, role):
-        return SimpleNamespace(task="single", identity=lambda: "content of a dataset")
+        return SimpleNamespace(task="single", identity=lambda: "content of a dataset", load=lambda: None)
 
     def dataset(self, role):
         ids = tuple(map(str, range(len(LABELS))))

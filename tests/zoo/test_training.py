@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mmbench import zoo
-from mmbench.errors import UnknownName
+from mmbench.errors import BadSpec, CorruptAsset, UnknownName
 from mmbench.zoo import weight_files
 from mmbench.zoo.frozen.loop import Trainer, pace
 
@@ -87,6 +87,21 @@ def test_a_killed_run_resumes_to_the_same_weights(tiny_corpus, tmp_path):
     resumed = zoo.train(short("clip"), killed, every=3, threads=1, corpus=tiny_corpus, progress=False)
     assert len(resumed) == 2
     assert all(same(tensors(one), tensors(other)) for one, other in zip(whole, resumed, strict=True))
+
+
+def test_a_checkpoint_of_another_recipe_ships_nothing(tiny_corpus, tmp_path):
+    """Else old weights would be shipped under the hash of the new recipe."""
+    recipe = short("rn50")
+    (first,) = zoo.train(recipe, tmp_path, every=3, threads=1, corpus=tiny_corpus, progress=False)
+    other = dataclasses.replace(recipe, rate=recipe.rate / 2)
+    with pytest.raises(BadSpec, match=r"checkpoint\.pt was not made by the recipe 'rn50' as it is now.*--fresh"):
+        zoo.train(other, tmp_path, every=3, threads=1, corpus=tiny_corpus, progress=False)
+    before = tensors(first)
+    (again,) = zoo.train(other, tmp_path, resume=False, threads=1, corpus=tiny_corpus, progress=False)
+    assert not same(before, tensors(again))
+    (tmp_path / "rn50.checkpoint.pt").write_bytes(b"damaged")
+    with pytest.raises(CorruptAsset, match=r"rn50\.checkpoint\.pt cannot be read"):
+        zoo.train(other, tmp_path, threads=1, corpus=tiny_corpus, progress=False)
 
 
 @pytest.mark.parametrize("name", NAMES)
