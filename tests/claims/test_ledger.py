@@ -57,7 +57,7 @@ def test_a_code_that_is_not_there_is_found_and_a_licence_is_no_code():
 def test_the_codes_are_unbroken():
     numbers = {prefix: [int(e.code[2:4]) for e in LEDGER if e.code[0] == prefix] for prefix in "DT"}
     assert all(re.fullmatch(r"D-\d\d[a-f]?|T-\d\d", entry.code) for entry in LEDGER)
-    assert list(dict.fromkeys(numbers["D"])) == list(range(1, 24))
+    assert list(dict.fromkeys(numbers["D"])) == list(range(1, 25))
     assert numbers["T"] == list(range(1, 37))
 
 
