@@ -99,7 +99,7 @@ def decode_image(source: bytes, name: str, *, rule: Rule = WHITE, max_pixels: in
         ) from None
     except Image.DecompressionBombError:
         raise BadItem(f"{name} has more pixels than the limit of {max_pixels:,}") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
         raise BadItem(f"{name} cannot be decoded ({error}); copy it again or remove it") from error
 
 

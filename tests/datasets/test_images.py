@@ -63,6 +63,23 @@ def test_other_formats_are_refused(kind):
         decode_image(whole, "item 3")
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_damage_anywhere_is_an_image_or_a_bad_item(kind):
+    """Of every format, under every rule; Pillow's decoders raise errors of many classes."""
+    whole, rng = encoded(PICTURE.resize((24, 20)), kind), np.random.default_rng(1)
+    refused = 0
+    for _ in range(60):
+        raw = bytearray(whole)
+        for place in rng.integers(0, len(raw), rng.integers(1, 6)):
+            raw[place] = rng.integers(0, 256)
+        for rule in ("white", "drop", "reference"):
+            try:
+                assert decode_image(bytes(raw[: rng.integers(1, len(raw) + 200)]), "x", rule=rule).mode == "RGB"
+            except BadItem:
+                refused += 1
+    assert refused > 10
+
+
 # -- orientation ---------------------------------------------------------------------------------------------------
 
 
