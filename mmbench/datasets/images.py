@@ -91,15 +91,20 @@ def decode_image(source: bytes, name: str, *, rule: Rule = WHITE, max_pixels: in
                 if width * height > max_pixels:
                     raise BadItem(f"{name} has {width} x {height} pixels, more than the limit of {max_pixels:,}")
                 image.seek(0)
+                of_16_bits = ";16" in str(image.tile)  # colours, of which Pillow takes the upper 8 bits
                 image.load()
-                return image.convert("RGB") if rule == REFERENCE else _upright(_to_rgb(image, name, rule), image)
+                if rule == REFERENCE:
+                    return image.convert("RGB")
+                if of_16_bits and not image.mode.startswith("I"):
+                    _require_white(256 * int(np.asarray(image.convert("RGB")).max(initial=0)) + 255, name)
+                return _upright(_to_rgb(image, name, rule), image)
     except UnidentifiedImageError:
         raise BadItem(
             f"{name} is not a readable image ({', '.join(_formats())}); remove it or convert it to PNG"
         ) from None
     except Image.DecompressionBombError:
         raise BadItem(f"{name} has more pixels than the limit of {max_pixels:,}") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
         raise BadItem(f"{name} cannot be decoded ({error}); copy it again or remove it") from error
 
 
@@ -120,17 +125,21 @@ def _to_rgb(image: Image, name: str, rule: Rule) -> Image:
         raise BadItem(f"{name} holds {kind}, and nothing says which of them is white; convert it to 8 or 16 bits")
     if image.mode.startswith("I"):  # PIL's own conversion would clip 16 bits at 255
         values = np.asarray(image, dtype=np.float64)
-        if 0 < values.max(initial=0) < _FEW_BITS:
-            raise BadItem(
-                f"{name} has 16 bits, and its brightest value is {values.max():.0f} of 65,535: it would come out "
-                "black; scale it to 16 bits, or convert it to 8"
-            )
+        _require_white(int(values.max(initial=0)), name)
         return Images.fromarray(np.rint(np.clip(values / 65535, 0, 1) * 255).astype(np.uint8)).convert("RGB")
     if rule == WHITE and (image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info):
         clear = image.convert("RGBA")
         white = Images.new("RGBA", clear.size, (255, 255, 255, 255))
         return Images.alpha_composite(white, clear).convert("RGB")
     return image.convert("RGB")
+
+
+def _require_white(brightest: int, name: str) -> None:
+    if 0 < brightest < _FEW_BITS:
+        raise BadItem(
+            f"{name} has 16 bits, and its brightest value is at most {brightest:,} of 65,535: it would come out black; "
+            "scale it to 16 bits, or convert it to 8"
+        )
 
 
 def _upright(rgb: Image, image: Image) -> Image:

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import struct
 import subprocess
 import warnings
+import zlib
 from pathlib import Path
 
 import datasets
@@ -61,6 +63,23 @@ def test_other_formats_are_refused(kind):
     whole = encoded(PICTURE.convert("1") if kind in ("MSP", "XBM") else PICTURE, kind)
     with pytest.raises(BadItem, match="item 3 is not a readable image"):
         decode_image(whole, "item 3")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_damage_anywhere_is_an_image_or_a_bad_item(kind):
+    """Of every format, under every rule; Pillow's decoders raise errors of many classes."""
+    whole, rng = encoded(PICTURE.resize((24, 20)), kind), np.random.default_rng(1)
+    refused = 0
+    for _ in range(60):
+        raw = bytearray(whole)
+        for place in rng.integers(0, len(raw), rng.integers(1, 6)):
+            raw[place] = rng.integers(0, 256)
+        for rule in ("white", "drop", "reference"):
+            try:
+                assert decode_image(bytes(raw[: rng.integers(1, len(raw) + 200)]), "x", rule=rule).mode == "RGB"
+            except BadItem:
+                refused += 1
+    assert refused > 10
 
 
 # -- orientation ---------------------------------------------------------------------------------------------------
@@ -178,6 +197,34 @@ def test_sixteen_bits_keep_their_range(kind, top):
     assert [row[0] for row in pixels(decode_image(raw, "x"))[0]] == [0, 4, 128, 255]
 
 
+def colours_of_16_bits(values):
+    """A PNG of 16-bit colours, which Pillow cannot write."""
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_colours_of_sixteen_bits_keep_their_range():
+    values = np.array([[[0, 65535, 32768]], [[256, 4096, 65280]]], np.uint16)
+    assert pixels(decode_image(colours_of_16_bits(values), "x")) == [[[0, 255, 128]], [[1, 16, 255]]]
+    for top in (4095, 255):
+        with pytest.raises(BadItem, match=f"x has 16 bits, and its brightest value is at most {top:,} of 65,535"):
+            decode_image(colours_of_16_bits(np.minimum(values, top)), "x")
+    assert decode_image(colours_of_16_bits(np.minimum(values, 4095)), "x", rule=REFERENCE).getpixel((0, 0)) == (
+        0,
+        15,
+        15,
+    )
+
+
 def test_black_of_sixteen_bits_is_black():
     raw = encoded(Image.fromarray(np.zeros((2, 2), np.uint16)), "PNG")
     assert pixels(decode_image(raw, "x")) == [[[0, 0, 0]] * 2] * 2
@@ -186,8 +233,11 @@ def test_black_of_sixteen_bits_is_black():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.array([[0, 4095]], np.uint16), "x has 16 bits, and its brightest value is 4095 of 65,535: .*scale it"),
-        (np.array([[0, 255]], np.uint16), "x has 16 bits, and its brightest value is 255 of 65,535"),
+        (
+            np.array([[0, 4095]], np.uint16),
+            "x has 16 bits, and its brightest value is at most 4,095 of 65,535: .*scale it",
+        ),
+        (np.array([[0, 255]], np.uint16), "x has 16 bits, and its brightest value is at most 255 of 65,535"),
         (np.array([[0, 255]], np.int32), "x holds 32-bit whole numbers, and nothing says which of them is white"),
         (np.array([[0.0, 1.0]], np.float32), "x holds floating-point values"),
         (np.array([[0.0, np.nan]], np.float32), "x holds floating-point values"),

@@ -218,5 +218,6 @@ def test_what_decides_the_vectors_is_in_their_key(tmp_path):
     key = source.training_key(PAPER, Roles("clip"), "wikipedia")
     assert key != source.training_key(CODE, Roles("clip"), "wikipedia")
     assert key != source.training_key(PAPER, Roles("clip_t"), "wikipedia")
+    other = Source(tmp_path)  # another run: in one run a dataset is found once
     (tmp_path / "corpus.txt").write_text("red green")
-    assert key != source.training_key(PAPER, Roles("clip"), "wikipedia")
+    assert key != other.training_key(PAPER, Roles("clip"), "wikipedia")
