@@ -115,6 +115,9 @@ def _check_files(folder: Path) -> None:
     for path in folder.glob("*.json"):
         if not path.is_file() or path.stat().st_size > _JSON_BYTES:
             raise CorruptAsset(f"{path} is no plain file of at most {_JSON_BYTES:,} bytes; fetch it again")
+    for path in (*folder.glob("*.safetensors"), *folder.glob("*.bin")):
+        if not path.is_file():  # a FIFO would be waited for
+            raise CorruptAsset(f"{path} is no plain file; fetch it again")
     for path in folder.glob("*.safetensors"):
         checkpoints.check_page(path)
         checkpoints.check_header(path)
