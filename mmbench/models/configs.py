@@ -18,7 +18,7 @@ from mmbench.models.sources import ModelSpec
 
 LOCAL, HUB = "local-dir", "hf-hub"  # the schemes under which open_clip and timm write a folder and a repository
 
-MAX_BYTES = 4_000_000  # the largest config of a public model, with 20,000 names of classes, has a fifth of it
+MAX_BYTES = 4_000_000  # names of 20,000 classes, both ways, take about a third of it
 MAX_LAYERS = 4_096
 _DEPTH = re.compile(r"(layers?|depths?|num_(blocks|stages))$")
 

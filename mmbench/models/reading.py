@@ -17,7 +17,7 @@ _SPARE = (_POOLER, "embeddings.position_ids")  # may be missing: a pooler is not
 _HEADS = ("cls.", "lm_head", "classifier.", "qa_outputs.", "vocab_", "pooler.", "score.", "position_ids")
 _HEAD_STARTS = ("layernorm.",)  # BEiT's masked-image head begins with a norm of its own, behind the last hidden state
 _WITH_PROJECTION = "WithProjection"  # transformers' name for one tower of a pair with its last matrix
-_JSON_BYTES = 128_000_000  # the largest tokenizer.json of a public model has a quarter of it
+_JSON_BYTES = 128_000_000  # a tokenizer.json of 250,000 tokens has about a quarter of it
 
 
 @contextlib.contextmanager
@@ -115,6 +115,9 @@ def _check_files(folder: Path) -> None:
     for path in folder.glob("*.json"):
         if not path.is_file() or path.stat().st_size > _JSON_BYTES:
             raise CorruptAsset(f"{path} is no plain file of at most {_JSON_BYTES:,} bytes; fetch it again")
+    for path in (*folder.glob("*.safetensors"), *folder.glob("*.bin")):
+        if not path.is_file():  # a FIFO would be waited for
+            raise CorruptAsset(f"{path} is no plain file; fetch it again")
     for path in folder.glob("*.safetensors"):
         checkpoints.check_page(path)
         checkpoints.check_header(path)

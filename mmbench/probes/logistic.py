@@ -73,7 +73,7 @@ def _one_thread_where_small(arrays: Labelled) -> contextlib.AbstractContextManag
     """Limits BLAS to one thread where a product of features and weights is small.
 
     L-BFGS asks for thousands of such products. On a busy machine threads wait for each other longer than they compute:
-    1,000 rows of 64 columns took 30 s with two threads and 1.2 s with one.
+    one report is of 30 s with two threads and 1.2 s with one.
     """
     from threadpoolctl import threadpool_limits
 

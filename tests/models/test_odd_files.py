@@ -180,6 +180,13 @@ class TestRequestsOfTransformers:
             resolve("transformers:m#image").load()
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "tokenizer.json"])
+    def test_what_is_no_file_is_not_waited_for(self, folder, name):
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+        with pytest.raises(CorruptAsset, match=rf"{name} is no plain file"):
+            resolve("transformers:m#image").load()
+
     def test_a_processor_that_does_more_than_its_settings_say_is_refused(self, folder):
         flipped = {"image_processor_type": "MobileViTImageProcessor", "size": {"shortest_edge": 16}, "crop_size": 16}
         (folder / "preprocessor_config.json").write_text(json.dumps(flipped | {"do_center_crop": True}))
