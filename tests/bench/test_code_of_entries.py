@@ -81,7 +81,7 @@ def test_a_loader_that_others_wrap_counts_with_what_it_wraps(mine, tmp_path):
     assert None not in keys
 
 
-def called(load):
+def called(load, *others):
     return load()
 
 
@@ -141,7 +141,7 @@ def test_what_reads_a_dataset_is_in_the_keys_of_scores_and_trainings(mine, tmp_p
     entry, _ = mine
     known = tiny_lineup().dataset("cifar10").entry
     by_ours = dataclasses.replace(known, load=functools.partial(called, known.load))
-    by_theirs = dataclasses.replace(known, load=functools.partial(called, entry.load))
+    by_theirs = dataclasses.replace(known, load=functools.partial(called, known.load, entry.load))
     sources = [
         LineupSource(tiny_lineup(datasets={"cifar10": each}), Store(tmp_path / "store"), progress=False)
         for each in (by_ours, by_theirs)
