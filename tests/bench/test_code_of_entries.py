@@ -17,11 +17,14 @@ import pytest
 import mmbench
 from mmbench.bench.bench import Bench
 from mmbench.bench.code import ENCODING, MODEL_ROOMS
+from mmbench.bench.keys import cell_key
 from mmbench.bench.lineup_source import LineupSource
+from mmbench.bench.solving import probe_of
 from mmbench.features.store import Store, StoreWarning
+from mmbench.metrics import METRICS
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.program import modules_of
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, Roles
 
 from ..tiny_lineup import tiny_lineup
 
@@ -78,7 +81,7 @@ def test_a_loader_that_others_wrap_counts_with_what_it_wraps(mine, tmp_path):
     assert None not in keys
 
 
-def called(load):
+def called(load, *others):
     return load()
 
 
@@ -87,6 +90,7 @@ import sys
 from mmbench.bench.bench import Bench
 from mmbench.bench.code import ENCODING, MODEL_ROOMS
 from mmbench.features.store import Store
+from mmbench.metrics import METRICS
 from mmbench.probes.prototypes import FEW_SHOT
 from mmbench.program import modules_of
 from mmbench.protocol import Cell
@@ -130,6 +134,23 @@ def test_an_upgrade_changes_the_keys_of_what_it_would_compute_otherwise(keys):
         ({"models/timm.py": "ADDED = 1\n", "models/encoders.py": "# a comment\n"}, (False, False)),
     ):
         assert tuple(a != b for a, b in zip(before, keys(added), strict=True)) == changed, added
+
+
+def test_what_reads_a_dataset_is_in_the_keys_of_scores_and_trainings(mine, tmp_path):
+    """Its identity is a digest of files, and says nothing of how labels are read from them."""
+    entry, _ = mine
+    known = tiny_lineup().dataset("cifar10").entry
+    by_ours = dataclasses.replace(known, load=functools.partial(called, known.load))
+    by_theirs = dataclasses.replace(known, load=functools.partial(called, known.load, entry.load))
+    sources = [
+        LineupSource(tiny_lineup(datasets={"cifar10": each}), Store(tmp_path / "store"), progress=False)
+        for each in (by_ours, by_theirs)
+    ]
+    scores = [cell_key(each, CELL, probe_of(FEW_SHOT), METRICS.get("accuracy")) for each in sources]
+    weights = [each.training_key("linear_map", Roles("clip", "clip_t"), "cifar10") for each in sources]
+    for keys_of in (scores, weights):
+        assert None not in keys_of
+        assert len(set(keys_of)) == 2
 
 
 def test_what_encodes_and_decodes_is_in_the_key():

@@ -37,7 +37,7 @@ def written_as(folder, tensors, **metadata):
 
 def header(**arrays):
     text = json.dumps({"__metadata__": {"seconds": "1.0"}} | arrays).encode()
-    return len(text).to_bytes(8, "little") + text
+    return len(text).to_bytes(8, "little") + text + bytes(96)
 
 
 ITEM = np.full((1, 32), 7, np.uint8)
@@ -50,7 +50,7 @@ FORGED = {
     "endless header": ((1 << 62).to_bytes(8, "little") + b"{}", "its header says that it has"),
     "deep header": ((200_000).to_bytes(8, "little") + b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
     "list": ((2).to_bytes(8, "little") + b"[]", "header cannot be read"),
-    "offsets beyond": (header(rows={"dtype": "F32", "shape": [1, 16], "data_offsets": [32, 96]}, **ARRAYS), "lies at"),
+    "offsets beyond": (header(rows={"dtype": "F32", "shape": [1, 16], "data_offsets": [64, 128]}, **ARRAYS), "lies at"),
     "huge shape": (header(rows={"dtype": "F32", "shape": [1, 1 << 60], "data_offsets": [0, 0]}, **ARRAYS), "lies at"),
     "negative": (header(rows={"dtype": "F32", "shape": [1, -16], "data_offsets": [0, 64]}, **ARRAYS), "-16 where"),
     "other width": ({"rows": np.zeros((1, 3), np.float32), "items": ITEM}, "it has 3 columns and the others have 16"),
