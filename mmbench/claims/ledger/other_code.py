@@ -1,4 +1,4 @@
-"""D-10 to D-23: the other studies against released code, and against the owners of a model or dataset."""
+"""D-10 to D-22 and D-24: the other studies against released code, and against the owners of a model or dataset."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ ENTRIES = (
         "Its role is bert_base everywhere. See also T-08.",
     ),
     Entry(
-        "D-23",
+        "D-24",
         "devillers2021",
         "amount of TSM's training data",
         "section 2, Fig. 1; code of the figure",
