@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmbench.claims._common import NO_GAIN
+from mmbench.claims._common import SLACK_PCT
 from mmbench.forms import POOLED, All, AtMost, Better, Form, On, Operand
 from mmbench.probes.attack_sweep import JUDGED_ATTACKS
 
@@ -26,4 +26,4 @@ def harder_to_attack(one: Operand, other: Operand) -> Form:
 
 def no_harder_to_attack(one: Operand, other: Operand) -> Form:
     """Attacks succeed on ``one`` at least as often as on ``other`` less one point, in each kind of attack."""
-    return in_each_attack(AtMost(other, one, slack=NO_GAIN, each=POOLED))
+    return in_each_attack(AtMost(other, one, slack=SLACK_PCT, each=POOLED))

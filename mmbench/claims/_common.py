@@ -93,8 +93,8 @@ SETTINGS7 = ("mvsa", *BOOK, *TITLED, *PLOTTED)
 
 # Thresholds for the papers' vague words. All are OURS: no paper prints them.
 EQ_PCT, EQ_UNIT = 2.0, 0.02  # "on a level", in points and on a 0-1 scale
-NO_GAIN, NO_GAIN_R = 1.0, 0.01  # "no better": so small a lead is none, in points or of a correlation
 LARGE_PCT, LARGE_UNIT = 5.0, 0.05  # "by a wide margin"
+SLACK_PCT, SLACK_UNIT = 1.0, 0.01  # "not better": above by this at most; without slack a tie is never shown
 USUALLY, OFTEN = 0.75, 0.5  # shares of comparisons
 R_STRONG, R_WEAK = 0.7, 0.5  # correlations
 POOR_RATIO = 0.25  # "poor": a quarter of the reference or less

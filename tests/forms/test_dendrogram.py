@@ -22,6 +22,8 @@ NAMES = tuple("abcdef")
 PAIRS = tuple(Roles(*pair) for pair in itertools.combinations(NAMES, 2))
 SCOPE = Scope((RSA,), ("imagenet",), PAIRS)
 GROUPS = (("a", "b"), ("a", "b", "c"), ("d", "e"))
+# Where two joins tie, scipy's order and ours differ, and both trees are right: as good as never with random numbers.
+WITHOUT_TIES = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).uniform(-0.2, 0.99, 15).tolist())
 CORRELATIONS = st.lists(st.floats(-0.2, 0.99), min_size=15, max_size=15, unique=True)
 
 
@@ -56,7 +58,7 @@ def test_a_group_is_a_cluster_where_scipys_tree_has_it(values):
         assert (leaf.margin(table(values)) > 0) == (frozenset(map(NAMES.index, group)) in sets)
 
 
-@given(CORRELATIONS)
+@given(WITHOUT_TIES)
 def test_the_parts_are_those_of_the_margin(values):
     forms = (
         JoinedBelow(NAMES, ("a", "c", "f"), 0.3),

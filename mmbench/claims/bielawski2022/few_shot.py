@@ -10,8 +10,8 @@ from mmbench.claims._common import (
     EQ_PCT,
     FEW_SHOT3,
     HC_VISION,
-    NO_GAIN,
     POSTERS,
+    SLACK_PCT,
     STANDARD6,
     TASKS5,
     VISION_ONLY,
@@ -33,7 +33,7 @@ _neighbours = partial(claim, exhibit="Fig. 5.3", models=HC_VISION)
 
 def never_above(name: Models, others: Iterable[Models]) -> Form:
     """On each dataset and in each task, above none of the others by more than a point."""
-    return All(tuple(AtMost(name, other, slack=NO_GAIN, each=BY_BOTH) for other in others))
+    return All(tuple(AtMost(name, other, slack=SLACK_PCT, each=BY_BOTH) for other in others))
 
 
 _neighbours(
@@ -43,7 +43,7 @@ _neighbours(
     expect=All(
         (
             On(Best("clip", each=BY_BOTH), ("book_covers", "plotster"), SHOTS),
-            On(AtMost(Top(RIVALS), "clip", slack=NO_GAIN), ("mvsa",), TWEET_SHOTS),
+            On(AtMost(Top(RIVALS), "clip", slack=SLACK_PCT), ("mvsa",), TWEET_SHOTS),
         )
     ),
     protocols=(*SHOTS, *TWEET_SHOTS),
@@ -82,7 +82,7 @@ _neighbours(
         (
             *(AtMost(cell(TEN, v, "mvsa"), _chance, slack=EQ_PCT, each=POOLED) for v in HC_VISION),
             *(Above(cell(HUNDRED, v, "mvsa"), _chance, by=EQ_PCT, each=POOLED) for v in HC_VISION),
-            On(AtMost(Top(RIVALS), "clip", slack=NO_GAIN), ("mvsa",), (HUNDRED,)),
+            On(AtMost(Top(RIVALS), "clip", slack=SLACK_PCT), ("mvsa",), (HUNDRED,)),
         )
     ),
     protocols=(TEN, HUNDRED),
@@ -96,7 +96,7 @@ _neighbours(
     "bielawski2022-fewshot-standard-clip-not-better",
     "Nearest neighbours agree with class means on the six standard sets: CLIP is not above both RN50 and BiT-M.",
     FEW_SHOT,
-    expect=AtMost("clip", Top(RIVALS), slack=NO_GAIN, each=BY_PROTOCOL),
+    expect=AtMost("clip", Top(RIVALS), slack=SLACK_PCT, each=BY_PROTOCOL),
     protocols=(*SHOTS, *FEW_SHOT3),
     datasets=STANDARD6,
     leaves_open="whether CLIP is no better than each of the two, or than the better one; the numbers of samples",

@@ -74,7 +74,7 @@ claim(
     expect=Chain(tuple(printed("training images", name) for name in SIZE_ORDER), each=POOLED),
     published=(TRAINING_SIZES,),
     leaves_open="the size of SIN+IN; whether augmented images count as data for the AR models; TSM counts video clips "
-    "here, and the authors' code for Fig. 1 counts 32 frames a clip, so that TSM has the most (D-23)",
+    "here, and the authors' code for Fig. 1 counts 32 frames a clip, so that TSM has the most (D-24)",
 )
 claim(
     "devillers2021-visual-vocabulary-counts",

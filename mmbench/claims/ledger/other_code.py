@@ -216,16 +216,6 @@ ENTRIES = (
     ),
     Entry(
         "D-23",
-        "devillers2021",
-        "amount of TSM's training data",
-        "section 2, Fig. 1; code of the figure",
-        "TSM was trained on 120 million video clips",
-        "the code that draws the figure counts 32 frames a clip, 3.8 billion images, so that TSM has more than CLIP",
-        "Clips are counted as printed. No form but the order of the sizes rests on it: TSM is among the six models "
-        "with the most data either way.",
-    ),
-    Entry(
-        "D-24",
         _THESIS,
         "distance of nearest neighbours",
         "section 5.2, few-shot learning; scikit-learn's KNeighborsClassifier",
@@ -236,5 +226,15 @@ ENTRIES = (
         "library's Euclidean distance.",
         "neighbours",
         ("metric",),
+    ),
+    Entry(
+        "D-24",
+        "devillers2021",
+        "amount of TSM's training data",
+        "section 2, Fig. 1; code of the figure",
+        "TSM was trained on 120 million video clips",
+        "the code that draws the figure counts 32 frames a clip, 3.8 billion images, so that TSM has more than CLIP",
+        "Clips are counted as printed. No form but the order of the sizes rests on it: TSM is among the six models "
+        "with the most data either way.",
     ),
 )
