@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmbench import files
 from mmbench.errors import BadDataset
+from mmbench.words import printable
 
 MOST_BYTES = 16 << 20  # of a file of names or templates
 MOST_TABLE = 4 << 30  # of a table, which is read line by line
@@ -39,14 +41,9 @@ def read_text(file: Path, most: int = MOST_BYTES) -> str:
     """The whole file, without a byte order mark at its start. Raises as ``require_plain`` does, and for other bytes."""
     require_plain(file, most)
     try:
-        with file.open("rb") as stream:
-            raw = stream.read(most + 1)
+        return files.read_plain(file, most).decode("utf-8-sig")
     except OSError as error:
         raise BadDataset(f"{readable(file)} cannot be read ({_why(error)})") from error
-    if len(raw) > most:
-        raise BadDataset(f"{readable(file)} has more than {most:,} bytes, which is the limit")
-    try:
-        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadDataset(f"{readable(file)} is not UTF-8 text ({error}); convert it") from error
 
@@ -116,11 +113,8 @@ def require_text(text: str, where: str) -> str:
 
 
 def readable(name: Path | str) -> str:
-    """A file's name as text; bytes that are not UTF-8 as ``\\xe9``."""
-    try:
-        return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a surrogate pair that is no byte of a file's name
-        return str(name).encode("utf-8", "backslashreplace").decode()
+    """A file's name in one line of text; bytes that are not UTF-8 as ``\\xe9``."""
+    return printable(str(name))
 
 
 def _why(error: Exception) -> str:

@@ -30,21 +30,18 @@ without one has that of the lineup that it extends.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from mmbench import files
 from mmbench.datasets.entry import DatasetEntry
 from mmbench.errors import BadSpec, UnknownName, Unmeasured
+from mmbench.lineups.file_schema import read_file
 from mmbench.lineups.named import likely_role, require_there
-from mmbench.lineups.roles import DATASET_ROLES, KINDS, MODEL_ROLES
+from mmbench.lineups.roles import DATASET_ROLES, MODEL_ROLES
 from mmbench.lineups.roles import Kind as RoleKind
 from mmbench.models.entry import ModelEntry
 from mmbench.protocol import Protocol
@@ -52,7 +49,6 @@ from mmbench.spec import relative_to
 
 Kind = Literal["model", "dataset"]
 _KNOWN = {"model": MODEL_ROLES, "dataset": DATASET_ROLES}
-MOST_BYTES = 1 << 24  # a larger file is not read
 
 
 @dataclass(frozen=True)
@@ -207,41 +203,6 @@ class Lineup:
         )
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Head(_Strict):
-    name: str = Field(min_length=1)
-    about: str = ""
-    extends: str = ""
-    new_roles: list[str] = []
-
-
-class _Bound(_Strict):
-    spec: str = Field(min_length=1)
-    stand_in_for: str = ""
-    note: str = ""
-
-
-class _BoundModel(_Bound):
-    kind: RoleKind | None = None
-    recipe: str = ""
-
-
-class _Unbound(_Strict):
-    models: dict[str, str] = {}
-    datasets: dict[str, str] = {}
-
-
-class _File(_Strict):
-    lineup: _Head
-    models: dict[str, _BoundModel] = {}
-    datasets: dict[str, _Bound] = {}
-    unbound: _Unbound = _Unbound()
-    reduced: dict[str, dict[str, Annotated[int, Field(ge=1)] | list[float]]] = {}
-
-
 def lineup_names() -> list[str]:
     """The lineups that come with mmbench."""
     return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
@@ -269,7 +230,7 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
     path = _find(name_or_path, base)
     if path in seen:
         raise BadSpec(f"{path}: lineups extend each other in a circle: {' -> '.join(p.name for p in (*seen, path))}")
-    file = _read(path)
+    file = read_file(path)
     parent = _load(file.lineup.extends, path.parent, (*seen, path)) if file.lineup.extends else Lineup("")
     for kind, roles in (
         ("model", [*file.models, *file.unbound.models]),
@@ -326,54 +287,6 @@ def _find(name_or_path: str | Path, base: Path) -> Path:
             f"there is no lineup file {path}; give a path to a TOML file or one of: {', '.join(lineup_names())}"
         )
     raise UnknownName("lineup", text, lineup_names(), hint="Or give the path of a TOML file.")
-
-
-def _read(path: Path) -> _File:
-    try:
-        raw = files.parse_toml(files.read_plain(path, MOST_BYTES))
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise BadSpec(f"{path} is not TOML: {why}") from error
-    try:
-        file = _File.model_validate(raw)
-    except ValidationError as error:
-        raise BadSpec(_first_mistake(path, error)) from None
-    for table, bound, unbound in (
-        ("models", file.models, file.unbound.models),
-        ("datasets", file.datasets, file.unbound.datasets),
-    ):
-        if both := sorted(bound.keys() & unbound.keys()):
-            raise BadSpec(f"{path}: {both[0]!r} stands in [{table}] and in [unbound.{table}]; keep one")
-    return file
-
-
-def _first_mistake(path: Path, error: ValidationError) -> str:
-    first = error.errors()[0]
-    *table, key = [str(step) for step in first["loc"]]
-    where = f"{path}: [{'.'.join(table)}] {key}" if table else f"{path}: {key}"
-    if first["type"] == "extra_forbidden":
-        fields = _fields_at(table)
-        near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(fields)}"
-        return f"{where} is unknown; {hint}"
-    if first["type"] == "missing":
-        return f"{where} is missing"
-    if first["type"] == "literal_error":
-        return f"{where} should be one of {', '.join(KINDS)}, not {first['input']!r}"
-    if first["type"] in ("model_type", "dict_type"):
-        return f"{where} should be a table, not {first['input']!r}"
-    return f"{where}: {first['msg']}, not {first['input']!r}"
-
-
-def _fields_at(table: list[str]) -> list[str]:
-    here: type[BaseModel] = _File
-    if table[:1] == ["lineup"]:
-        here = _Head
-    elif table[:1] == ["unbound"]:
-        here = _Unbound
-    elif table:
-        here = _BoundModel if table[0] == "models" else _Bound
-    return list(here.model_fields)
 
 
 def _mistaken(role: str, kind: str) -> str | None:

@@ -82,7 +82,7 @@ def test_files_with_other_line_ends_are_refused(tmp_path):
 
 def test_no_file_stays_open(tmp_path):
     def opened():
-        return {id(each) for each in gc.get_objects() if isinstance(each, io.FileIO) and not each.closed}
+        return {id(each) for each in gc.get_objects() if type(each) is io.FileIO and not each.closed}
 
     before = opened()
     above = wordnet(paper_words.wordnet(tmp_path))

@@ -173,11 +173,13 @@ class TestExtending:
 
 
 class TestBinding:
-    def test_gives_a_new_lineup_that_says_so(self, small):
+    def test_gives_a_new_lineup_that_says_so(self, small, tmp_path):
         lineup = load_lineup(small)
-        bound = lineup.bind_model("virtex=timm:resnet18@b.pth?size=64")
-        assert bound.model("virtex").spec == "timm:resnet18@b.pth?size=64"
-        assert bound.overrides == ("virtex=timm:resnet18@b.pth?size=64",)
+        weights = tmp_path / "b.pth"
+        weights.write_bytes(b"any")
+        bound = lineup.bind_model(f"virtex=timm:resnet18@{weights}?size=64")
+        assert bound.model("virtex").spec == f"timm:resnet18@{weights}?size=64"
+        assert bound.overrides == (f"virtex=timm:resnet18@{weights}?size=64",)
         assert "virtex" not in bound.unbound_models
         assert lineup.overrides == ()
         with pytest.raises(Unmeasured):
