@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def image_folder(root: Path, declared: Declared | None = None, rule: Rule = WHIT
         lacking = sorted(set(classes) - {name for name, _ in files})
         if lacking:
             named = ", ".join(repr(readable(name)) for name in lacking)
-            raise BadDataset(f"{readable(root / split)} has no images of {named}; every split needs every class")
+            raise BadDataset(
+                f"{readable(root / split)} has no images of {named}; every split needs every class{_twice(classes)}"
+            )
     sizes = Declared(len(classes), {split: len(files) for split, files in found.images.items()})
     return on_disk(
         f"imagefolder:{readable(root)}",
@@ -87,6 +90,16 @@ def _listing(root: Path) -> Found:
                 )
             files.extend((part.name, path) for path in images)
     return found
+
+
+def _twice(classes: Sequence[str]) -> str:
+    """A word on two names that look the same; macOS and Linux may write one letter with an accent in two ways."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        other = seen.setdefault(unicodedata.normalize("NFC", name), name)
+        if other != name:
+            return f". {other!a} and {name!a} are one name in two forms of Unicode; rename one folder"
+    return ""
 
 
 def _splits(root: Path) -> dict[str, Path]:

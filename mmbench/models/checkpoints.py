@@ -73,6 +73,13 @@ def check_header(path: Path) -> None:
         )
 
 
+def _is_safetensors(path: Path) -> bool:
+    """Whether a file under another name begins as safetensors do: the size of a JSON object, and the object."""
+    with path.open("rb") as stream:
+        size, begin = int.from_bytes(stream.read(8), "little"), stream.read(2)
+    return begin == b'{"' and size <= path.stat().st_size
+
+
 def check_digest(path: Path, stated: str, owner: str) -> None:
     """Raise CorruptAsset unless the file's SHA-256 begins with ``stated``; an empty string states nothing."""
     if stated and not (found := file_digest(path)).startswith(stated):
@@ -233,7 +240,7 @@ def _read(path: Path, inside: str) -> Any:
     check_page(path)
     if path.suffix == ".npz":
         raise BadSpec(f"{path} is a NumPy archive; mmbench reads safetensors and PyTorch state dicts, so convert it")
-    if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors" or _is_safetensors(path):
         import safetensors
         import safetensors.torch
 

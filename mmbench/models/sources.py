@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from mmbench.errors import BadSpec
 from mmbench.models.entry import ModelEntry
 from mmbench.registry import Registry
-from mmbench.spec import Value, choice, matching, require_known, whole
+from mmbench.spec import IN_A_PATH, Value, choice, matching, require_known, whole
 
 GROUP = "mmbench.model_sources"
 IMAGE_OPTIONS = frozenset({"size", "resize", "interpolation", "fit", "pixels"})
@@ -106,7 +106,8 @@ class ModelSource:
             return self.entry(spec)
         if spec.tower not in self.options:
             names = " or ".join(f"#{tower}" for tower in self.options if tower) or "no #TOWER"
-            raise BadSpec(f"{owner}: {self.name} takes {names} here, not #{spec.tower}")
+            hint = f"; {IN_A_PATH}" if "/" in spec.tower else ""
+            raise BadSpec(f"{owner}: {self.name} takes {names} here, not #{spec.tower}{hint}")
         require_known(owner, [key for key, _ in spec.options], self.options[spec.tower])
         return self.entry(spec)
 

@@ -22,7 +22,7 @@ from mmbench.models.reading import Read, quiet_reading, read_module
 from mmbench.models.sources import IMAGE_OPTIONS, SOURCES, TEXT_OPTIONS, ModelSource, ModelSpec
 from mmbench.models.spans import SpanLayers
 from mmbench.models.transformers_images import load_image
-from mmbench.spec import choice
+from mmbench.spec import IN_A_PATH, choice
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,10 @@ _TOKENS = 512  # where neither tokenizer nor config states a limit
 def entry(spec: ModelSpec) -> ModelEntry:
     """The entry of a ``transformers:`` specification; see ``mmbench.models.specs`` for its options."""
     if spec.file:
-        raise BadSpec(f"model {str(spec)!r}: name the folder, transformers:DIR; it holds config, weights and tokenizer")
+        raise BadSpec(
+            f"model {str(spec)!r}: name the folder, transformers:DIR; it holds config, weights and tokenizer "
+            f"({IN_A_PATH})"
+        )
     image = spec.tower == "image"
     return specs.entry_of(
         spec,

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import struct
+import unicodedata
 import zlib
 
 import numpy as np
@@ -79,6 +80,13 @@ def test_no_images_are_refused(tmp_path):
 def test_a_class_without_test_images_is_named(root):
     (root / "test" / "dog").rename(root.parent / "moved")
     with pytest.raises(BadDataset, match=r"test has no images of 'dog'; every split needs every class"):
+        image_folder(root)
+
+
+def test_one_name_in_two_forms_of_unicode_is_said(root):
+    for split, form in (("train", "NFC"), ("test", "NFD")):
+        (root / split / "dog").rename(root / split / unicodedata.normalize(form, "caf\u00e9"))
+    with pytest.raises(BadDataset, match=r"'cafe\\u0301' and 'caf\\xe9' are one name in two forms of Unicode"):
         image_folder(root)
 
 

@@ -31,6 +31,8 @@ def changes():
         "std": (0.25, 0.25, 0.2),
         "interpolation": "bilinear",
         "fit": "squash",
+        "rounding": "down",
+        "fill": (9, 9, 9),
     }
     assert set(steps) == {field.name for field in dataclasses.fields(IDENTITY.preprocess)}
     for name, value in steps.items():

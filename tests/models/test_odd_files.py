@@ -317,3 +317,15 @@ class TestConfigsBesideWeights:
             (weights / "d" / name).write_bytes(b"")
         with pytest.raises(BadSpec, match=r"d holds a.safetensors, b.pt; name one: NAME@FILE$"):
             resolve(f"{NAME}@d").load()
+
+
+def test_safetensors_under_another_name_are_read_by_their_content(tmp_path):
+    weights = {"w": torch.arange(6.0).reshape(2, 3)}
+    save_file(weights, tmp_path / "weights.bin")
+    assert torch.equal(checkpoints.read_state_dict(tmp_path / "weights.bin")["w"], weights["w"])
+
+
+@pytest.mark.parametrize(("spec", "mark"), [("timm:resnet10t@a#b/w.pt", "%23"), ("transformers:a@384#image", "%40")])
+def test_marks_in_a_path_are_answered_with_the_way_to_write_them(spec, mark):
+    with pytest.raises(BadSpec, match=mark):
+        resolve(spec)
