@@ -27,15 +27,13 @@ def cells(reading):
 
 @pytest.mark.parametrize("reading", ["paper", "code"])
 def test_every_cell_of_section_5_is_measured_from_the_published_formats(tmp_path, reading):
+    """Of two of the twelve networks; the whole lineup's test has them all."""
     lineup = paper_data.write_datasets(tmp_path / "data")
-    own = {"free_words", "random"}
-    roles = dict.fromkeys(role for cell in cells(reading) for role in cell.models if role not in own)
-    assert len(roles) == 12
-    networks = [f"{role}=zoo:{'clip' if number % 2 else 'rn50'}" for number, role in enumerate(roles)]
-    networks.append("random=zoo:random")
+    networks = ["clip=zoo:clip", "rn50=zoo:rn50", "random=zoo:random"]
     bench = Bench.open(lineup, models=networks, store=tmp_path / "store", progress=False)
-    asked = cells(reading)
-    assert len(asked) > 40
+    asked = [cell for cell in cells(reading) if {*cell.models} <= {"clip", "rn50", "random", "free_words"}]
+    assert {str(cell.models) for cell in asked} >= {"clip", "rn50", "random", "free_words"}
+    assert len(asked) > 8
     for cell in asked:
         scores = bench.scores(cell)
         if cell.protocol.probe != "visual_words":
