@@ -120,7 +120,7 @@ def test_looking_up(asked, codes):
     [
         ("D-03b", "no entry of the ledger named 'D-03b'. Did you mean 'D-03' or 'D-09b' or 'D-08b'?"),
         ("T-37", "no entry of the ledger named 'T-37'. Did you mean 'T-36' or 'T-35' or 'T-34'?"),
-        ("DD-03", "no entry of the ledger named 'DD-03'. Did you mean 'D-03' or 'T-03' or 'D-20'?"),
+        ("DD-03", "no entry of the ledger named 'DD-03'. Did you mean 'D-03' or 'T-03' or 'D-23'?"),
     ],
 )
 def test_a_misspelt_code_is_answered_with_the_nearest(asked, message):
