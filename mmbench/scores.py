@@ -22,6 +22,7 @@ class Scores:
     ``outcomes`` is float32 ``[trials, examples]``, as the metric gives them: scores of single examples within its
     bounds, or pseudo-values of a jackknifed statistic, which may lie outside. ``examples`` is the digest of the ordered
     example ids. Cells with the same ``examples`` are paired by example; with the same number of trials, also by trial.
+    What follows from outcomes is kept, so they must not change afterwards.
     ``chance`` is the mean outcome of the best answer that ignores the input. ``classes`` is the label of each example,
     int ``[examples]``; None where an example has several labels, or none. ``groups`` int ``[examples]`` or
     ``[examples, k]``, ``halves`` float32 ``[halves]`` and ``pool`` say how far outcomes are independent
@@ -90,7 +91,9 @@ class Scores:
     @cached_property
     def by_trial(self) -> NDArray[np.float64]:
         """Mean over examples of each trial, in the metric's unit."""
-        return self.outcomes.mean(axis=1, dtype=np.float64) * self.scale
+        found = self.outcomes.mean(axis=1, dtype=np.float64) * self.scale
+        found.flags.writeable = False  # it is kept
+        return found
 
     @cached_property
     def spread(self) -> float | None:

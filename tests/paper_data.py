@@ -259,6 +259,7 @@ def _lineup(folder: Path) -> Path:
 
     lines = ["[lineup]", 'name = "paper_in_small"', 'extends = "paper"']
     lines += ["[reduced.attack_sweep]", "images = 1", "steps = 1", f"epsilon = {[0.0, *ATTACKED]}"]
+    lines += ["[reduced.attack]", "images = 1"]
     lines += ["[reduced.attack_checks]", "images = 1", "steps = 1", "[reduced.transfer]", "images = 1", "steps = 1"]
     for role, binding in load_lineup("paper").datasets.items():
         if role in WORDS:

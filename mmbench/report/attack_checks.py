@@ -11,6 +11,7 @@ from mmbench.probes.attack_sweep import JUDGED, NOISE, UNTARGETED, at_all
 from mmbench.protocol import Protocol, Roles
 from mmbench.records.schema import CellPart, Record
 
+FALL = 5.0  # points: one attack more or less of the two on each of 16 images is no fall
 SLACK = 0.01  # nats: a mean loss that falls by less is rounding
 ALL = 100.0  # percent
 CLEAN = UNTARGETED.at(norm="linf", epsilon=0.0)  # no attack: the same in both norms
@@ -111,7 +112,7 @@ def _transferred(cells: Cells, model: str, dataset: str) -> CellPart | None:
 
 
 def _warnings(c: AttackCheck) -> Iterator[str]:
-    if any(later < earlier for ladder in c.alone for earlier, later in pairwise(ladder)):
+    if any(later < earlier - FALL for ladder in c.alone for earlier, later in pairwise(ladder)):
         yield "attacks at a larger epsilon, each by itself, break fewer images: gradients may be masked"
     if any(later < earlier - SLACK for earlier, later in pairwise(c.losses)):
         yield "more steps lower the loss: gradients may be masked"

@@ -87,7 +87,9 @@ class Sample:
     @cached_property
     def by_example(self) -> Array:
         """The mean over trials of each example, ``[examples]``, scaled."""
-        return self.scale * self.outcomes.mean(axis=0, dtype=np.float64)
+        found = self.scale * self.outcomes.mean(axis=0, dtype=np.float64)
+        found.flags.writeable = False  # it is kept
+        return np.asarray(found)
 
     @cached_property
     def mean(self) -> float:
