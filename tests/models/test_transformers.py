@@ -68,8 +68,10 @@ def test_text_features_equal_transformers(bert, pool):
 def test_a_class_token_that_is_only_named_is_not_taken(bert):
     """Without a template, the tokenizer has a class token and puts it nowhere: the first token is a word."""
     folder, _ = bert
-    file = folder / "tokenizer.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"post_processor": None}))
+    changes = {"tokenizer.json": {"post_processor": None}}
+    changes["tokenizer_config.json"] = {"tokenizer_class": "PreTrainedTokenizerFast"}  # BERT's own makes its template
+    for name, change in changes.items():
+        (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | change))
     with pytest.raises(BadSpec, match=r"puts no class token in front of a text; use \?pool=mean, last or pooler"):
         resolve("transformers:bert?pool=cls").load()
     resolve("transformers:bert?pool=mean").load()
