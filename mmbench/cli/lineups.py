@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmbench.words import printable
+
 if TYPE_CHECKING:
     from mmbench.lineups import DatasetBinding, ModelBinding
 
@@ -34,14 +36,18 @@ def run_lineup(options: argparse.Namespace) -> int:
 
     if options.lineup is None:
         names = lineup_names()
-        print(json.dumps(names) if options.json else "\n".join(f"{name}: {load_lineup(name).about}" for name in names))
+        print(
+            json.dumps(names)
+            if options.json
+            else "\n".join(printable(f"{name}: {load_lineup(name).about}") for name in names)
+        )
         return 0
     lineup = load_lineup(options.lineup)
     rows = describe(lineup, search=True)
     if options.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return 0
-    print("\n".join([f"{lineup.name}: {lineup.about}", *listing(rows)]))
+    print("\n".join(map(printable, [f"{lineup.name}: {lineup.about}", *listing(rows)])))
     return 0
 
 
@@ -56,18 +62,20 @@ def run_fetch(options: argparse.Namespace) -> int:
     bindings: list[ModelBinding | DatasetBinding] = [*lineup.models.values(), *lineup.datasets.values()]
     for binding in bindings:
         if binding.runs_code:
-            print(f"not run  {binding.role}: {binding.spec} is your own code, whose files are not known here")
+            print(
+                printable(f"not run  {binding.role}: {binding.spec} is your own code, whose files are not known here")
+            )
             continue
         try:
             wanted |= dict.fromkeys(binding.entry.assets)
         except MMBenchError as error:
             failed += 1
-            print(f"mmbench: {binding.role}: {error}", file=sys.stderr)
+            print(printable(f"mmbench: {binding.role}: {error}"), file=sys.stderr)
     for name in wanted:
         if name.startswith("file:"):
             there = Path(name.removeprefix("file:")).exists()
             failed += not there
-            print(f"{'here   ' if there else 'missing'}  {name}")
+            print(printable(f"{'here   ' if there else 'missing'}  {name}"))
             continue
         try:
             asset = ASSETS.get(name)
@@ -77,5 +85,8 @@ def run_fetch(options: argparse.Namespace) -> int:
         except MMBenchError as error:
             failed += 1
             print(f"mmbench: {error}", file=sys.stderr)
-    print(f"{len(wanted)} files for lineup {lineup.name}" + (f", {failed} problems" if failed else ", all verified"))
+    print(
+        printable(f"{len(wanted)} files for lineup {lineup.name}")
+        + (f", {failed} problems" if failed else ", all verified")
+    )
     return 1 if failed else 0

@@ -50,6 +50,7 @@ MOST_BYTES = 1 << 28  # of one encoded image
 LARGEST = 1 << 42  # of a file that is hashed: shards may be large
 _FEW_BITS = 1 << 12  # an image of 12 bits in 16 has values below it, and would come out black
 _ORIENTATION = 0x0112
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for a negative
 _REPLACED = "was replaced after this run read it; start the run again"
 
 
@@ -126,6 +127,8 @@ def _to_rgb(image: Image, name: str, rule: Rule) -> Image:
     if image.mode.startswith("I"):  # PIL's own conversion would clip 16 bits at 255
         values = np.asarray(image, dtype=np.float64)
         _require_white(int(values.max(initial=0)), name)
+        if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            values = 65535 - values  # Pillow itself does so for up to 8 bits
         return Images.fromarray(np.rint(np.clip(values / 65535, 0, 1) * 255).astype(np.uint8)).convert("RGB")
     if rule == WHITE and (image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info):
         clear = image.convert("RGBA")

@@ -41,6 +41,7 @@ from mmbench.spec import FLAG
 
 LAYOUT = "the form that mmbench.datasets.table describes"
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+MISSING = frozenset({"nan", "NaN", "<NA>"})  # how NumPy and pandas write a value that is not there
 MOST_CELL = 10_000_000  # characters
 
 
@@ -174,7 +175,16 @@ def _cell(row: Row, column: str, where: str) -> str:
         )
     if value is None or value != value or not str(value).strip():  # NaN is how some writers leave a cell empty
         raise BadDataset(f"{where} has an empty cell under {column!r}")
+    _require_value(str(value).strip(), column, where)
     return require_text(str(value).strip(), f"{where}, under {column!r},")
+
+
+def _require_value(text: str, column: str, where: str) -> None:
+    if text in MISSING:
+        raise BadDataset(
+            f"{where} has {text!r} under {column!r}, which is how programs write a missing value; leave the row out, "
+            "or write the value in another way"
+        )
 
 
 def _labels(row: Row, wanted: Columns, where: str) -> list[str]:
@@ -198,6 +208,8 @@ def _labels(row: Row, wanted: Columns, where: str) -> list[str]:
     ]
     if not names or not all(names):
         raise BadDataset(f"{where} has an empty label under {wanted.label!r}")
+    for name in names:
+        _require_value(name, wanted.label, where)
     return [require_text(name, f"{where}, under {wanted.label!r},") for name in names]
 
 
@@ -252,7 +264,16 @@ def _check_several(file: Path, wanted: Columns, rows: Sequence[list[str]], *, wr
     """Refuse rows that are vectors of 0 and 1 and, where labels are ``written`` side by side, another sign between."""
     where = f"{readable(file)}, under {wanted.label!r},"
     columns.refuse_multi_hot(rows, where)
-    if written and all(len(row) == 1 for row in rows):
+    if not written:
+        return
+    classes = dict.fromkeys(name for row in rows for name in row)
+    for name, sign in ((name, sign) for name in classes for sign in OTHER_SIGNS if sign != wanted.sep and sign in name):
+        if all(part.strip() in classes for part in name.split(sign)):
+            raise BadDataset(
+                f"{where} has the label {name!r}, and its parts between {sign!r} are labels too: write {wanted.sep!r} "
+                "between the labels of every item, or choose the sign with sep="
+            )
+    if all(len(row) == 1 for row in rows):
         for sign in OTHER_SIGNS:
             if sign != wanted.sep and (divided := [row[0] for row in rows if sign in row[0]]):
                 raise BadDataset(
@@ -260,6 +281,7 @@ def _check_several(file: Path, wanted: Columns, rows: Sequence[list[str]], *, wr
                     f"{divided[0]!r}: name the sign between labels with sep=, or write label={wanted.label} for one "
                     "class an item"
                 )
+    columns.refuse_lists(classes, where, "name the sign between labels with sep=, and write no brackets around them")
 
 
 def _identity(file: Path, wanted: Columns) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -65,12 +66,17 @@ def read_lines(file: Path, most: int = MOST_TABLE, most_line: int = MOST_LINE) -
         raise BadDataset(f"{readable(file)} cannot be read ({_why(error)})") from error
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a file: other signs at which ``str.splitlines`` divides (U+2028, form feed) may stand in a name."""
+    return re.split("\r\n|\r|\n", text)
+
+
 def read_class_names(file: Path) -> tuple[str, ...]:
     """A class name a line; the line's number, from 0, is the label. Raises BadDataset for an empty line before the end.
 
     An empty line would give its number to the name below it.
     """
-    lines = [line.strip() for line in read_text(file).rstrip().splitlines()]
+    lines = [line.strip() for line in lines_of(read_text(file).rstrip())]
     if not all(lines):
         raise BadDataset(
             f"{readable(file)}, line {lines.index('') + 1} is empty: the place of a line is the label, so every class "
@@ -81,7 +87,7 @@ def read_class_names(file: Path) -> tuple[str, ...]:
 
 def read_entries(file: Path) -> tuple[str, ...]:
     """An entry a line, in no order that means anything: empty lines are skipped."""
-    return tuple(line.strip() for line in read_text(file).splitlines() if line.strip())
+    return tuple(line.strip() for line in lines_of(read_text(file)) if line.strip())
 
 
 def parse_json(text: str, where: str) -> Any:

@@ -24,7 +24,7 @@ from mmbench.datasets.declared import need as need_in
 from mmbench.datasets.entry import Dataset, DatasetEntry, ImageSource, Split
 from mmbench.datasets.images import REFERENCE, ArrayImages, FileImages
 from mmbench.datasets.source import SOURCES, DatasetSource
-from mmbench.datasets.text_files import read_text
+from mmbench.datasets.text_files import lines_of, read_text
 from mmbench.errors import BadDataset, BadItem, UnknownName
 
 Part = tuple[ImageSource, NDArray[np.int64], tuple[str, ...]]
@@ -175,7 +175,7 @@ def _cub_home(root: Path) -> Path:
 
 def _table(path: Path) -> dict[str, str]:
     """A file of lines ``key value``."""
-    lines = [line.strip() for line in read_text(need(path)).splitlines() if line.strip()]
+    lines = [line.strip() for line in lines_of(read_text(need(path))) if line.strip()]
     try:
         return dict(line.split(maxsplit=1) for line in lines)
     except ValueError:

@@ -16,7 +16,7 @@ import re
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -292,11 +292,13 @@ def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:
         if not isinstance(loaded, Mapping):
             raise BadSpec(f"{path}: the part {inside!r} is a {type(loaded).__name__} and no state dict")
         return loaded
-    weights = [str(key) for key, value in loaded.items() if _are_weights(value)]
-    if len(weights) > 1:
+    weights = list(_sets_of_weights(loaded))
+    named = [place for place, of_names in weights if of_names]
+    if named and len(weights) > 1:
+        ways = " or ".join(f"?inside={place}" for place in named[:2])
         raise BadSpec(
-            f"{path} holds several sets of weights ({', '.join(weights[:5])}), such as those of the last step and "
-            f"their average; say which with ?inside={weights[0]} or ?inside={weights[1]}"
+            f"{path} holds several sets of weights ({', '.join(place for place, _ in weights[:5])}), such as those of "
+            f"the last step and their average; say which with {ways}"
         )
     for key in _NESTED:
         if isinstance(loaded.get(key), Mapping):
@@ -304,14 +306,33 @@ def _nested(loaded: Any, path: Path, inside: str) -> Mapping[Any, Any]:
     return loaded
 
 
+def _sets_of_weights(part: Mapping[Any, Any], before: str = "", depth: int = 3) -> Iterator[tuple[str, bool]]:
+    """Where a checkpoint has sets of weights, up to ``depth`` keys down, and whether their tensors have names.
+
+    Averages are kept as a list too (``shadow_params``). What an optimiser keeps of each weight is none of them.
+    """
+    for key, value in part.items():
+        place = f"{before}{key}"
+        if not isinstance(key, str) or "optim" in key.lower():
+            continue
+        if _are_weights(value):
+            yield place, True
+        elif isinstance(value, list | tuple):
+            if len(value) > 1 and all(map(_is_tensor, value)) and any(item.ndim > 1 for item in value):
+                yield place, False
+        elif isinstance(value, Mapping) and depth > 1:
+            yield from _sets_of_weights(value, f"{place}.", depth - 1)
+
+
 def _are_weights(value: Any) -> bool:
-    """Whether a part of a checkpoint is a set of named tensors: not an optimiser's, whose names are numbers."""
-    return (
-        isinstance(value, Mapping)
-        and len(value) > 0
-        and all(isinstance(key, str) and _is_tensor(item) for key, item in value.items())
-        and any(item.ndim > 1 for item in value.values())
-    )
+    """Whether a part of a checkpoint is a set of named tensors: not an optimiser's, whose names are numbers.
+
+    A few other values may stand among them, such as the decay of an average.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        return False
+    tensors = [item for item in value.values() if _is_tensor(item)]
+    return 2 * len(tensors) >= len(value) and any(item.ndim > 1 for item in tensors)
 
 
 def _is_tensor(value: Any) -> bool:

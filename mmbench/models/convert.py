@@ -74,6 +74,8 @@ def convert(file: Path, out: Path, inside: str = "", prefix: str = "", *, trust:
     tensors, and for one that cannot be opened without running its code when ``trust`` is not given; CorruptAsset for
     one that cannot be opened at all.
     """
+    if file.exists() and not file.is_file():  # a FIFO would be waited for
+        raise BadSpec(f"{file} is {'a folder' if file.is_dir() else 'a pipe or a device'}, expected a plain file")
     if not file.is_file():
         raise MissingAsset(f"{file} is not there, so it cannot be converted")
     if out.suffix != ".safetensors":

@@ -44,7 +44,12 @@ def preprocess_of(folder: Path, owner: str) -> Preprocess:
         value = getattr(processor, key, None)
         config[key] = value if value is None or isinstance(value, int) else dict(value)
     how = {2: "bilinear", 3: "bicubic"}.get(config.get("resample", 2))
-    if how is None or not config.get("do_resize", True):
+    if not config.get("do_resize", True):
+        raise BadSpec(
+            f"{owner}: {path} resizes no image (do_resize is false), and images here are of any size; state do_resize "
+            "and size in a copy of the folder, or wrap the model with its own preprocessing (python:MODULE:NAME)"
+        )
+    if how is None:
         raise BadSpec(f"{owner}: {path} resizes with resample={config.get('resample')}; only 2 and 3 are read")
     size, resize, fit = _followed(_name(processor), config) or _fit(config, path, owner)
     mean, std = _normalisation(config, path, owner)

@@ -47,6 +47,12 @@ def from_module(
     """
     import torch
 
+    if isinstance(module, torch.jit.ScriptModule):
+        raise BadSpec(
+            f"model {name!r} is a TorchScript module, which PyTorch cannot freeze; keep it as an attribute of a "
+            "torch.nn.Module whose forward calls it, and give that"
+        )
+
     def raw() -> ModelEntry:
         plain = encoders.unnormalised(preprocess)
         return from_module(module, plain, name=f"{name}_raw", version=version, about=about)

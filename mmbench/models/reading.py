@@ -98,6 +98,11 @@ def read_module(folder: Path, owner: str, kind: str = "AutoModel") -> Read:
     if shapes := sorted(str(item[0]) for item in report["mismatched_keys"]):
         raise BadSpec(f"{owner}: {folder} does not fit its config.json: {', '.join(shapes[:3])} differ in shape")
     lost = sorted(report["missing_keys"])
+    if str(stated).endswith("EncoderModel") and any(key.startswith("decoder.") for key in lost):
+        raise BadSpec(
+            f"{owner}: {folder} is of {stated}, the encoder alone of a model that needs a decoder too, and is not "
+            "read; save the whole model in a folder, or wrap the encoder (python:MODULE:NAME)"
+        )
     if missing := [key for key in lost if not key.startswith(_SPARE)]:
         raise CorruptAsset(f"{owner}: {folder} lacks weights that its config.json asks for: {', '.join(missing[:3])}")
     extra = [

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench.errors import BadSpec, MissingAsset, MissingExtra, UnknownName
+from mmbench.errors import BadSpec, MissingAsset, MissingExtra, MMBenchError, UnknownName
 from mmbench.models import bit, checkpoints, encoders, published, specs
 from mmbench.models.configs import HUB, LOCAL, Placed, placed, read_config
 from mmbench.models.entry import Encoder, Identity, ModelEntry, Preprocess
@@ -142,13 +142,32 @@ def _load(spec: ModelSpec) -> Encoder:
     with torch.random.fork_rng(devices=[]):
         if spec.seed is not None:
             torch.manual_seed(spec.seed)
-        module = _built(spec, config, owner)
-    preprocess = specs.adjusted(preprocess_of(module), spec)
+        module, own = _built_as_stated(spec, config, place, owner)
+    preprocess = specs.adjusted(own, spec)
     if path is not None:
         state = _fitted(_state(spec, module, path), module, spec)
         spare = spec.option("spare") == "1"
         load_strictly(module, state, path, f"timm {spec.name}", spare=spare)
     return specs.checked(spec, image_of(spec, module, preprocess))
+
+
+def _built_as_stated(
+    spec: ModelSpec, config: dict[str, Any], place: Placed, owner: str
+) -> tuple[torch.nn.Module, Preprocess]:
+    """The untrained network and its preprocessing; raises BadSpec for settings of another kind than timm writes."""
+    try:
+        module = _built(spec, config, owner)
+        return module, preprocess_of(module)
+    except MMBenchError:
+        raise
+    except (AttributeError, TypeError, ValueError, LookupError, ArithmeticError, AssertionError) as error:
+        if not config:
+            raise
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BadSpec(
+            f"{owner}: {place.config} has settings that timm cannot use ({why[:200]}); fetch it again, or name "
+            "architecture and file"
+        ) from error
 
 
 def _built(spec: ModelSpec, config: dict[str, Any], owner: str) -> Any:
@@ -162,6 +181,9 @@ def _built(spec: ModelSpec, config: dict[str, Any], owner: str) -> Any:
 
         known = PretrainedCfg.__dataclass_fields__
         how["pretrained_cfg"] = {key: value for key, value in config["cfg"].items() if key in known}
+        heads = how["pretrained_cfg"].get("classifier") or ()
+        if not isinstance(heads, str | list) or not all(isinstance(head, str) for head in heads):
+            raise TypeError(f"classifier={heads}")
         name = name if spec.name in (LOCAL, HUB) else spec.name
     if not spec.option("size"):
         return build(name, owner, **how)

@@ -93,7 +93,7 @@ def load_text(
     read = read_module(folder, owner)
     module, tokenizer = read.module, _tokenizer(folder, owner)
     own_pool = _own_pool(read, pool, token, owner)
-    if pool == "cls" and tokenizer.cls_token is None:
+    if pool == "cls" and not _begins_with_class_token(tokenizer):
         raise BadSpec(f"{owner}: the tokenizer puts no class token in front of a text; use ?pool=mean, last or pooler")
     config = getattr(module.config, "text_config", module.config)
     whole = own_pool is None and token is None and not unit
@@ -159,6 +159,12 @@ def _own_pool(read: Read, pool: str, token: int | None, owner: str) -> Callable[
         return found
 
     return pooled
+
+
+def _begins_with_class_token(tokenizer: Any) -> bool:
+    """Whether a class token stands in front of a text: many tokenizers name one that they put elsewhere or nowhere."""
+    ids = tokenizer(["a"])["input_ids"][0]
+    return tokenizer.cls_token_id is not None and ids[:1] == [tokenizer.cls_token_id]
 
 
 def _pooled_of(found: Any) -> torch.Tensor:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 _CLASS_TOKENS = ("cls_token", "class_embedding", "class_token")
+_NEITHER = "class token, and no pooler with weights"
 _FIRST_TOKENS = (*_CLASS_TOKENS, "distillation_token", "register_tokens")
 
 
@@ -72,17 +73,20 @@ def _pooled(read: Read, out: Any, pool: str, owner: str) -> torch.Tensor:
     own = getattr(out, "image_embeds", None)  # of a tower with its last matrix
     if own is None and read.pooler:
         own = getattr(out, "pooler_output", None)
+    first = _first_tokens(read.module) if hidden is not None and hidden.ndim == 3 else {}
+    has_class = bool(set(first) & set(_CLASS_TOKENS))
     if pool == "pooler" and own is None:
-        raise BadSpec(f"{owner}: the model has no pooler, or its file no weights of one; use ?pool=cls or ?pool=mean")
+        ways = "?pool=cls or ?pool=mean" if has_class else "?pool=mean"
+        raise BadSpec(f"{owner}: the model has no pooler, or its file no weights of one; use {ways}")
     if own is not None and pool in ("", "pooler"):
         return own.flatten(1)
     if hidden is None:
         raise BadSpec(f"{owner}: the model gives no last hidden state; it is no encoder of images")
-    first = _first_tokens(read.module) if hidden.ndim == 3 else {}
     if pool == "mean":
         return hidden.mean(dim=(2, 3)) if hidden.ndim == 4 else hidden[:, sum(first.values()) :].mean(dim=1)
-    if not set(first) & set(_CLASS_TOKENS):
-        raise BadSpec(f"{owner}: the model has no class token; use ?pool=pooler or ?pool=mean")
+    if not has_class:
+        lacking, ways = ("class token", "?pool=pooler or ?pool=mean") if own is not None else (_NEITHER, "?pool=mean")
+        raise BadSpec(f"{owner}: the model has no {lacking}; use {ways}")
     return hidden[:, 0]
 
 

@@ -35,3 +35,19 @@ def test_a_models_own_code_is_listed_and_not_run(tmp_path, monkeypatch, capsys):
     assert main(["fetch", str(lineup), "--offline"]) == 0
     assert capsys.readouterr().out.startswith("not run  clip: python:my_models:mine is your own code")
     assert not (tmp_path / "was run").exists()
+
+
+def test_a_listing_shows_control_characters_as_text(tmp_path, capsys):
+    """A terminal would obey them."""
+    sign = "\\u001b[2J"
+    lineup = tmp_path / "mine.toml"
+    lineup.write_text(
+        f'[lineup]\nname = "mine{sign}"\nabout = "of{sign}"\n[unbound.models]\nclip = "not{sign}"\n'
+        f'[datasets.cifar10]\nspec = "categories"\nstand_in_for = "other{sign}"\n'
+    )
+    assert main(["lineup", str(lineup)]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert [text in shown for text in (r"mine\x1b[2J", r"of\x1b[2J", r"not\x1b[2J", r"other\x1b[2J")] == [True] * 4
+    main(["fetch", str(lineup), "--offline"])
+    assert "\x1b" not in capsys.readouterr().out

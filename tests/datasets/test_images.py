@@ -248,6 +248,17 @@ def test_a_depth_without_a_white_is_refused(values, message):
         decode_image(encoded(Image.fromarray(values), "TIFF"), "x")
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_white_may_be_zero(kind):
+    """Photometric 0 of TIFF; Pillow itself turns 8 bits over."""
+    top = np.iinfo(kind).max
+    image = Image.fromarray(np.array([[0, top, top // 5]], kind))
+    black = encoded(image, "TIFF")
+    assert pixels(decode_image(black, "x")) == [[[0] * 3, [255] * 3, [51] * 3]]
+    white = black.replace(struct.pack("<HHII", 262, 3, 1, 1), struct.pack("<HHII", 262, 3, 1, 0))
+    assert pixels(decode_image(white, "x")) == [[[255] * 3, [0] * 3, [204] * 3]]
+
+
 # -- files ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmbench.datasets import columns
+from mmbench.datasets.notes import DatasetWarning
 from mmbench.datasets.specs import read_names, resolve
 from mmbench.errors import BadDataset, BadSpec
 
@@ -24,7 +25,8 @@ PICTURES = RNG.integers(0, 256, (8, 5, 4, 3), dtype=np.uint8)
 @given(st.permutations(["1", "01", "001", "10", "2", "-1", "a", "A", "²", "1" * 5000, "é"]))
 def test_the_order_of_classes_is_one(values):
     """Whatever comes first: numbers by value, those of one value by text, then all others by text."""
-    names, labels = columns.single({"test": values}, "x")
+    with pytest.warns(DatasetWarning, match=r"x: 2 names of classes that differ in .* alone: '2 / ²', 'A / a'$"):
+        names, labels = columns.single({"test": values}, "x")
     assert names == ("-1", "001", "01", "1", "2", "10", "1" * 5000, "A", "a", "²", "é")
     assert [names[label] for label in labels["test"]] == values
 
@@ -47,7 +49,11 @@ def test_a_name_of_two_classes_labels_nothing():
     assert columns.single({"test": ["owl", "owl"]}, "x", ["crane", "owl", "crane"])[1]["test"].tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("value", ["1,0,1", "0 3", "0|1", "[1, 0]", "['cat', 'dog']", '["cat"]', "{'a': 1}", "[ 2 ]"])
+@pytest.mark.parametrize(
+    "value",
+    ["1,0,1", "0 3", "0|1", "[1, 0]", "['cat', 'dog']", '["cat"]', "{'a': 1}", "[ 2 ]", "0. 1. 0."]
+    + [str(np.array(each)) for each in ([0, 1, 0], [0.0, 1.0], [-1, 1], [1e-9, 1.0], [True, False], ["a", "b"])],
+)
 def test_several_values_are_no_class(value):
     with pytest.raises(BadDataset, match="which holds several values; each item has one class here"):
         columns.single({"test": ["cat", value]}, "x")
@@ -58,6 +64,29 @@ def test_several_values_are_no_class(value):
 )
 def test_ordinary_names_are_classes(value):
     assert value in columns.single({"test": ["cat", value]}, "x")[0]
+
+
+@pytest.mark.parametrize("values", [["0100", "0010"], ["110", "011", "001"]])
+def test_a_text_with_a_place_for_each_class_is_no_class(values):
+    with pytest.raises(BadDataset, match=rf"x has labels of 0 and 1, such as '{values[0]}': a number for each class"):
+        columns.single({"test": values}, "x")
+
+
+@pytest.mark.parametrize("values", [["01", "10"], ["000", "001"], ["100", "101"], ["0100", "0020"], ["010", "0100"]])
+def test_numbers_of_zeros_and_ones_are_classes(values):
+    assert columns.single({"test": values}, "x")[0] == tuple(sorted(values, key=int))
+
+
+@pytest.mark.parametrize("other", ["Cat", "ｃａｔ", "cat\u200b", "CAT"])
+def test_names_that_a_reader_takes_for_one_are_named(other):
+    with pytest.warns(DatasetWarning, match="x: 1 names of classes that differ in letter case, blanks or form"):
+        assert len(columns.single({"test": ["cat", other, "dog"]}, "x")[0]) == 3
+    assert columns.single({"test": ["cat"]}, "x", ["cat", other])[0] == ("cat", other)  # a list says what it means
+
+
+def test_names_that_blanks_alone_tell_apart_are_refused():
+    with pytest.raises(BadDataset, match="x has the labels 'cat' and 'cat ', which blanks alone tell apart; write one"):
+        columns.several({"test": [["cat"], ["cat ", "dog"]]}, "x")
 
 
 # -- shards --------------------------------------------------------------------------------------------------------
@@ -102,6 +131,14 @@ def test_a_name_without_items_keeps_its_number(shards):
 def test_a_byte_order_mark_is_no_part_of_a_name(shards):
     (shards / "classnames.txt").write_bytes("\ufeffcrane\r\nowl\r\nswan\r\n\r\n".encode())
     assert resolve(f"webdataset:{shards}").load().classes == ("crane", "owl", "swan")
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"])
+def test_a_name_ends_where_its_line_ends(shards, sign):
+    (shards / "classnames.txt").write_bytes(f"crane{sign}bird\rowl\r\nswan\n".encode())
+    assert resolve(f"webdataset:{shards}").load().classes == (f"crane{sign}bird", "owl", "swan")
+    (shards / "own.txt").write_bytes(f"my{sign}own {{}}\ra {{}}\n".encode())
+    assert resolve(f"webdataset:{shards}?templates={shards}/own.txt").templates == (f"my{sign}own {{}}", "a {}")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +224,18 @@ def rows_of(tmp_path, rows, query, name="t.jsonl"):
         ([[1, 0, 0], [0, 1, 1]], "labels=label", r"has rows of 0 and 1, such as \['1', '0', '0'\]: a number for each"),
         ([[True, False], [False, True]], "labels=label", r"has rows of 0 and 1, such as"),
         (["1|0|0", "0|1|0"], "labels=label", r"has rows of 0 and 1, such as"),
+        ([[-1, 1], [1, -1]], "labels=label", r"has rows of -1 and 1, such as \['-1', '1'\]: a number for each"),
+        ([[0, 1, 0], [1]], "labels=label", r"has rows of 0 and 1, such as \['0', '1', '0'\]: a number for each"),
+        (
+            ["[0 1 0]", "[0 0 1]"],
+            "labels=label",
+            r"has the label '\[0 1 0\]', which holds several values; name the sign",
+        ),
+        (["0 1 0", "0 0 1"], "labels=label", r"has the label '0 1 0', which holds several values; name the sign"),
+        (["0100", "0010"], "labels=label", r"has labels of 0 and 1, such as '0100'"),
+        (["a|b", "c", "a;b"], "labels=label", r"has the label 'a;b', and its parts between ';' are labels too: write"),
+        (["a", "nan"], "label=label", r"line 2 has 'nan' under 'label', which is how programs write a missing value"),
+        (["a|NaN", "a"], "labels=label", r"line 1 has 'NaN' under 'label', which is how programs write"),
         (["a|b", "a"], "label=label", r"line 1 has the label 'a\|b', which '\|' divides; for several .* labels=label"),
         (["a;b", "a"], "labels=label", r"has no label that '\|' divides, and 1 with ';', such as 'a;b': name the sign"),
         ([["a", "b"], ["a"]], "label=label", r"line 1 has a list under 'label'; for several labels .* labels=label"),
@@ -199,7 +248,7 @@ def rows_of(tmp_path, rows, query, name="t.jsonl"):
 )
 def test_labels_that_do_not_say_their_class_are_refused(tmp_path, labels, query, message):
     with pytest.raises(BadDataset, match=message):
-        rows_of(tmp_path, zip(("train", "test"), labels, strict=True), query)
+        rows_of(tmp_path, zip(("train", "test", "test"), labels, strict=False), query)
 
 
 def test_labels_that_say_their_class_are_read(tmp_path):
@@ -207,6 +256,8 @@ def test_labels_that_say_their_class_are_read(tmp_path):
     assert (dataset.classes, dataset.split("test").labels.tolist()) == (("2", "10"), [0, 1])
     dataset = rows_of(tmp_path, [("train", "a|b;c"), ("test", "b;c")], "labels=label")
     assert dataset.classes == ("a", "b;c")
+    dataset = rows_of(tmp_path, [("train", [0, 1]), ("train", [0]), ("test", [1])], "labels=label")
+    assert dataset.split("train").labels.tolist() == [[True, True], [True, False]]
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path):
@@ -296,6 +347,11 @@ def test_numbers_stay_where_every_split_has_one_list(tmp_path):
             ([[1, 0, 0], [0, 1, 1]], datasets.List(names("a", "b", "c"))),
             ([[1, 1, 1], [0, 0, 0]], datasets.List(names("a", "b", "c"))),
             r"has rows of 0 and 1",
+        ),
+        (
+            ([[-1, 1], [1, -1]], datasets.List(datasets.Value("int64"))),
+            ([[1, 1], [-1, 1]], datasets.List(datasets.Value("int64"))),
+            r"has rows of -1 and 1, such as \[-1, 1\]: a number for each class",
         ),
     ],
 )

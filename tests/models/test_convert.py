@@ -246,6 +246,12 @@ class TestRefusals:
         assert not (weights / "o.safetensors").exists()
 
 
+def test_what_is_no_plain_file_is_not_said_to_be_missing(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.pt")
+    assert main(f"{tmp_path / 'pipe.pt'} {tmp_path / 'o.safetensors'} --trust") == 1
+    assert "pipe.pt is a pipe or a device, expected a plain file" in capsys.readouterr().err
+
+
 def test_importing_it_loads_no_torch():
     code = "import sys, mmbench.models.convert; assert not {'torch', 'dill', 'numpy.core'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -48,6 +48,15 @@ class TestFromModule:
             torch.testing.assert_close(encoder.forward(batch), module(batch))
         assert (entry.name, entry.dim, encoder.dim, entry.modality) == ("mine", 4, 4, "image")
 
+    @pytest.mark.filterwarnings("ignore")  # TorchScript as a whole is deprecated
+    def test_torchscript_is_told_with_a_way_out(self):
+        scripted = torch.jit.trace(network(), torch.zeros(1, 3, 8, 8))
+        with pytest.raises(BadSpec, match=r"model 'mine' is a TorchScript module.* whose forward calls it, and give"):
+            from_module(scripted, PLAIN, name="mine")
+        whole = torch.nn.Module()
+        whole.net, whole.forward = scripted, lambda batch: scripted(batch)
+        assert from_module(whole, PLAIN, name="mine").dim == 4
+
     def test_identity_follows_weights_structure_and_version(self):
         same, again = from_module(network(), PLAIN).identity(), from_module(network(), PLAIN).identity()
         assert same == again

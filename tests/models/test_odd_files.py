@@ -60,7 +60,32 @@ class TestSeveralSets:
             resolve(f"{NAME}@c.pt").load()
         assert not torch.equal(features(f"{NAME}@c.pt?inside={one}"), features(f"{NAME}@c.pt?inside={other}"))
 
+    @pytest.mark.parametrize(
+        ("key", "part", "place"),
+        [
+            ("ema", lambda state: {"state_dict": state}, "ema.state_dict"),
+            ("callbacks", lambda state: {"average": {"weights": state}}, "callbacks.average.weights"),
+            ("ema", lambda state: {"decay": 0.99, **state}, "ema"),
+            ("ema_state", lambda state: {"shadow_params": list(state.values())}, "ema_state.shadow_params"),
+        ],
+    )
+    def test_an_averaged_copy_further_down_asks_too(self, weights, state, key, part, place):
+        torch.save({"model": state, key: part(state)}, weights / "c.pt")
+        with pytest.raises(
+            BadSpec, match=rf"several sets of weights \(model, {place}\).*say which with \?inside=model"
+        ):
+            resolve(f"{NAME}@c.pt").load()
+        resolve(f"{NAME}@c.pt?inside=model").load()
+
     def test_an_optimisers_tensors_are_none(self, weights, state):
+        module = torch.nn.Linear(2, 2)
+        optimiser = torch.optim.Adam(module.parameters())
+        module(torch.ones(1, 2)).sum().backward()
+        optimiser.step()
+        named = {"state": {"weight": {"exp_avg": torch.ones(2, 2)}}}
+        rest = {"optimizer": optimiser.state_dict(), "inner": {"state": optimiser.state_dict()}, "optim_state": named}
+        torch.save({"state_dict": state, **rest}, weights / "c.pt")
+        resolve(f"{NAME}@c.pt").load()
         torch.save({"state_dict": state, "scaler": {"scale": torch.tensor(1.0)}, "amp": {}}, weights / "c.pt")
         resolve(f"{NAME}@c.pt").load()
 
@@ -78,6 +103,28 @@ def test_weights_that_are_no_numbers_are_refused(weights, state, value):
 def test_weights_whose_sum_overflows_are_numbers(weights, state):
     save_file(state | {"conv1.0.weight": torch.full_like(state["conv1.0.weight"], 3e38)}, weights / "c.safetensors")
     resolve(f"{NAME}@c.safetensors").load()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pretrained_cfg": [1, 2]},
+        {"pretrained_cfg": "x"},
+        {"model_args": [1]},
+        {"model_args": {"no_such_word": 1}},
+        {"pretrained_cfg": {"input_size": 160}},
+        {"pretrained_cfg": {"crop_pct": "a"}},
+        {"pretrained_cfg": {"crop_pct": 0}},
+        {"pretrained_cfg": {"mean": 0.5}},
+        {"pretrained_cfg": {"classifier": 5}},
+    ],
+    ids=str,
+)
+def test_settings_of_another_kind_beside_timms_weights_are_told(weights, state, change):
+    save_file(state, weights / "model.safetensors")
+    (weights / "config.json").write_text(json.dumps({"architecture": "test_resnet"} | change))
+    with pytest.raises(BadSpec, match=r"config\.json has settings that timm cannot use \(.*\); fetch it again"):
+        resolve(f"{NAME}@model.safetensors").load()
 
 
 class TestReplacedFiles:

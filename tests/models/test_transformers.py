@@ -65,6 +65,36 @@ def test_text_features_equal_transformers(bert, pool):
     assert (encoder.modality, encoder.dim, entry.modality) == ("text", 16, "text")
 
 
+def test_a_class_token_that_is_only_named_is_not_taken(bert):
+    """Without a template, the tokenizer has a class token and puts it nowhere: the first token is a word."""
+    folder, _ = bert
+    changes = {"tokenizer.json": {"post_processor": None}}
+    changes["tokenizer_config.json"] = {"tokenizer_class": "PreTrainedTokenizerFast"}  # BERT's own makes its template
+    for name, change in changes.items():
+        (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | change))
+    with pytest.raises(BadSpec, match=r"puts no class token in front of a text; use \?pool=mean, last or pooler"):
+        resolve("transformers:bert?pool=cls").load()
+    resolve("transformers:bert?pool=mean").load()
+
+
+def test_an_encoder_alone_is_told_with_a_way_out(weights, quiet):
+    config = transformers.T5Config(vocab_size=10, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2)
+    transformers.T5EncoderModel(config).save_pretrained(weights / "t5")
+    with pytest.raises(BadSpec, match=r"is of T5EncoderModel, the encoder alone .*wrap the encoder \(python:MODULE"):
+        resolve("transformers:t5").load()
+
+
+@pytest.mark.parametrize("pool", ["", "?pool=cls", "?pool=pooler"])
+def test_only_poolings_that_a_model_has_are_advised(weights, quiet, pool):
+    vision_folder(weights)
+    words = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.IJepaConfig(**words, image_size=32, patch_size=8)
+    transformers.IJepaModel(config, add_pooling_layer=False).save_pretrained(weights / "vit")
+    with pytest.raises(BadSpec, match=r"the model has no (class token, and no )?pooler.*; use \?pool=mean$"):
+        resolve(f"transformers:vit{pool}#image").load()
+    assert resolve("transformers:vit?pool=mean#image").load().dim == 16
+
+
 def test_mean_is_the_default_and_unit_divides_by_the_length(bert):
     with torch.inference_mode():
         plain, unit = (resolve(f"transformers:bert{options}").load().forward(TEXTS) for options in ("", "?unit=1"))
@@ -248,7 +278,8 @@ def test_another_fit_is_refused(weights, quiet):
     ({"size": {"height": 32, "width": 64}}, r"neither a centre crop nor a squash to a square"),
     ({"size": {"shortest_edge": 40}, "crop_size": {"height": 32, "width": 16}, "do_center_crop": True}, r"crop_size="),
     ({"size": {"shortest_edge": 30}, "crop_size": 32, "do_center_crop": True}, r"resize=30, smaller than the crop of"),
-    ({"do_resize": False}, r"resizes with resample=2"),
+    ({"do_resize": False}, r"resizes no image \(do_resize is false\), .*python:MODULE:NAME"),
+    ({"resample": 1}, r"resizes with resample=1; only 2 and 3 are read"),
 ])  # fmt: skip
 def test_a_wrong_normalisation_or_size_is_told(weights, quiet, processor, words):
     vision_folder(weights, **processor)
