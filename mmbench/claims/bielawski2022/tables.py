@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from mmbench.claims._common import numbers
 from mmbench.claims.claim import Place, Printed, Table
-from mmbench.conditions import constant
+from mmbench.conditions import printed
 from mmbench.forms import Above, All, Form
 from mmbench.probes.mlp import MLP_HEAD
-from mmbench.protocol import PRINTED, Cell, Models, Roles
+from mmbench.protocol import Cell, Models, Roles
 
 SEEDS = 5
 Entry = tuple[float, float] | None  # mean and standard deviation over SEEDS runs
@@ -138,17 +138,20 @@ PRIOR_ART = Table(
             ("best earlier visual", "mangolin_tmdb"): 0.409,
             ("best earlier textual", "mangolin_tmdb"): 0.488,
             ("best earlier bimodal", "mangolin_tmdb"): 0.628,
-        }
+        },
+        exact=True,
     ),
     note="no spread printed",
 )
 
 
 def above_earlier(dataset: str) -> Form:
-    """CLIP, CLIP-T and both are above the best results of others that the thesis quotes: marks, and so constants."""
+    """CLIP, CLIP-T and both are above the best results of others that the thesis quotes.
+
+    These are marks without an error, on the paper's own data: on another dataset in its place they would say nothing.
+    """
     marks = (("clip", "visual"), ("clip_t", "textual"), (Roles("clip", "clip_t"), "bimodal"))
-    quoted = {kind: PRIOR_ART.cells[Cell(PRINTED, f"best earlier {kind}", dataset)] for _, kind in marks}
-    return All(tuple(Above(name, constant(quoted[kind].value)) for name, kind in marks))
+    return All(tuple(Above(name, printed(f"best earlier {kind}", dataset)) for name, kind in marks))
 
 
 RECENT_FILMS = Table(
