@@ -41,9 +41,9 @@ def from_module(
     """An image entry of a plain module that maps ``[batch, 3, size, size]`` to ``[batch, dim]``.
 
     Its identity is a digest of its weights, its printed structure, the program of the files that define its classes (a
-    user's own, not an installed package), the attributes and hooks of its parts and ``version``; change ``version`` when
-    other code changes what ``forward`` gives. A module that keeps what nothing tells from another thing (an open file,
-    a TorchScript module) has no identity without a ``version``, and then nothing is cached. The module is frozen in
+    user's own, not an installed package), the attributes and hooks of its parts and ``version``; change ``version``
+    when other code changes what ``forward`` gives. A module that keeps what nothing tells from another thing (an open
+    file, a TorchScript module) has no identity without a ``version``, and then nothing is cached. It is frozen in
     place: eval mode, float32, no gradients.
     """
     import torch

@@ -48,7 +48,7 @@ _EVERYTHING = frozenset({"globals", "exec", "eval"})  # a function that calls on
 _MOST = 50_000  # objects that are followed for one model
 
 
-class _Unsaid(Exception):  # noqa: N818
+class _Unsaid(Exception):
     """Nothing tells a value from another one."""
 
 
@@ -150,8 +150,7 @@ class Values:
         elif isinstance(value, staticmethod | classmethod):
             self._say(value.__func__)
         elif isinstance(value, property):
-            for each in (value.fget, value.fset):
-                self._say(each)
+            self._say([value.fget, value.fset])
         elif isinstance(value, functools.cached_property):
             self._say(value.func)
         elif isinstance(value, functools._lru_cache_wrapper):

@@ -58,7 +58,7 @@ def one(): Net.scale = 1; return Net()
 def two(): Net.scale = 2; return Net()
 """
 READ = """
-TABLE = json.load(open("table.json"))
+with open("table.json") as file: TABLE = json.load(file)
 class Mine(Net):
     def forward(self, x):
         return x.mean(dim=(2, 3)) * TABLE["scale"]
@@ -137,6 +137,7 @@ def test_data_of_the_module_that_its_code_reads_counts(folder):
     assert one.weights is not None
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("text", [BY_PATH, SCRIPTED, KEEPING])
 def test_what_nothing_tells_from_another_is_not_cached(folder, text):
     assert identity(folder, text).weights is None
