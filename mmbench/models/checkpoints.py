@@ -109,17 +109,26 @@ def folder_digest(files: Collection[Path]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def remember_place(key: str, path: Path) -> None:
-    """Note where a library keeps the weights that ``key`` names, so that they can be found without importing it."""
-    _write_note(_note_path(f"place {key}"), {"path": str(path)})
+def remember_place(key: str, path: Path, repo: str = "", names: Collection[str] = ()) -> None:
+    """Note where a library keeps the weights that ``key`` names, so that they can be found without importing it.
+
+    ``repo`` and ``names`` as ``hub_file`` takes them, where the hub's cache holds the file: its revision may move.
+    """
+    _write_note(_note_path(f"place {key}"), {"path": str(path), "repo": repo, "names": list(names)})
 
 
 def remembered_place(key: str) -> Path | None:
-    """The file noted for ``key`` by an earlier load, if it is still there."""
+    """The file noted for ``key`` by an earlier load, if it is still there.
+
+    Of a repository of the hub it is what the cache gives now, as the library will load it: not the snapshot of then.
+    """
     try:
-        path = Path(json.loads(_note_path(f"place {key}").read_text())["path"])
-    except (OSError, ValueError, KeyError):
+        note = json.loads(_note_path(f"place {key}").read_text())
+        path, repo, names = Path(note["path"]), str(note["repo"]), [str(name) for name in note["names"]]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+    if repo:
+        return hub_file(repo, names)
     return path if path.is_file() else None
 
 
@@ -128,16 +137,18 @@ def weights_identity(
 ) -> str | None:
     """What identifies an encoder's weights, or None when they are not on this machine.
 
-    The digest of ``file``; the seed of untrained weights; else the digest of the file noted for ``key``, or of the
-    one that ``look`` finds, which may import torch unless it is ``light``, and is asked only where that has happened
-    already.
+    The digest of ``file``; the seed of untrained weights; else the digest of the one that ``look`` finds, as a load
+    would now. That may import torch unless it is ``light``, so it is asked only where that has happened already; else,
+    and where it finds none, the file noted for ``key`` by an earlier load counts.
     """
     if seed is not None:
         return f"untrained, seed {seed}"
-    path: Path | None = weights_path(file) if file else remembered_place(key)
+    path: Path | None = weights_path(file) if file else None
     if path is None and (light or "torch" in sys.modules):
         with contextlib.suppress(MMBenchError):
             path = look()
+    if path is None:
+        path = remembered_place(key)
     return file_digest(path) if path is not None and path.is_file() else None
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmbench.errors import BadSpec
 from mmbench.models import encoders
 from mmbench.models.entry import MODELS, Encoder, GeneratorEntry, Identity, Modality, ModelEntry, Preprocess
-from mmbench.models.own_code import bytes_of, described
+from mmbench.models.own_code import bytes_of, described, program_of
 from mmbench.models.sources import SOURCES, ModelSource, ModelSpec
 from mmbench.registry import imported_object, running_code_of, searched
 
@@ -40,9 +41,9 @@ def from_module(
     """An image entry of a plain module that maps ``[batch, 3, size, size]`` to ``[batch, dim]``.
 
     Its identity is a digest of its weights, its printed structure, the program of the files that define its classes (a
-    user's own, not an installed package), the attributes of its parts and ``version``; change ``version`` when other
-    code changes what ``forward`` gives. A class of the user that keeps what nothing tells from another thing (an object
-    of another library) has no identity without a ``version``, and then nothing is cached. The module is frozen in
+    user's own, not an installed package), the attributes and hooks of its parts and ``version``; change ``version``
+    when other code changes what ``forward`` gives. A module that keeps what nothing tells from another thing (an open
+    file, a TorchScript module) has no identity without a ``version``, and then nothing is cached. It is frozen in
     place: eval mode, float32, no gradients.
     """
     import torch
@@ -160,12 +161,26 @@ def imported(spec: ModelSpec) -> ModelEntry:
         offered = imported_object(f"model {str(spec)!r}", module, name)
         tower = cast(Modality, spec.tower) if spec.tower else None
         with running_code_of(f"model {str(spec)!r}"):
-            return _searching(_entry_of(offered, str(spec), f"model {str(spec)!r}", tower), here)
+            made = _entry_of(offered, str(spec), f"model {str(spec)!r}", tower)
+        program, whole = program_of(module)
+        made_by = hashlib.sha256(f"{spec} {program}".encode()).hexdigest()[:16]
+        return _of_file(made, here, made_by if whole else None)
 
 
-def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
-    """``entry``, whose code may import modules of ``folder`` as late as when it is loaded."""
+def _of_file(entry: ModelEntry, folder: Path, made_by: str | None) -> ModelEntry:
+    """``entry``, whose code may import modules of ``folder`` as late as when it is loaded.
+
+    ``made_by`` names the place and the program of the file, which counts whatever the file gives; None says that
+    nothing tells it from another one, and then the model is not cached.
+    """
     load, raw = entry.load, entry.raw
+
+    def of_file(identity: Callable[[], Identity]) -> Identity:
+        with running_code_of(f"model {entry.name!r}"):
+            found = identity()
+        if made_by is None:
+            return dataclasses.replace(found, weights=None)
+        return dataclasses.replace(found, architecture=f"{found.architecture} of {made_by}")
 
     def load_here() -> Encoder:
         with searched(folder), running_code_of(f"model {entry.name!r}"):
@@ -175,9 +190,12 @@ def _searching(entry: ModelEntry, folder: Path) -> ModelEntry:
         with searched(folder), running_code_of(f"model {entry.name!r}"):
             return cast(GeneratorEntry, entry.generator).load()
 
-    writer = entry.generator and GeneratorEntry(write_here, entry.generator.identity)
-    later = raw and (lambda: _searching(raw(), folder))
-    return dataclasses.replace(entry, load=load_here, raw=later, generator=writer)
+    writing = entry.generator
+    writer = writing and GeneratorEntry(write_here, lambda: of_file(writing.identity))
+    later = raw and (lambda: _of_file(raw(), folder, made_by))
+    return dataclasses.replace(
+        entry, load=load_here, identity=lambda: of_file(entry.identity), raw=later, generator=writer
+    )
 
 
 def _entry_of(offered: Any, name: str, owner: str, modality: Modality | None = None) -> ModelEntry:

@@ -255,7 +255,7 @@ def _cached_weights(spec: ModelSpec) -> Path:
             f"model {str(spec)!r}: the weights are not in the local hub cache; {fetch}, or name a file: "
             f"open_clip:{spec.name}:{spec.tag}@FILE"
         )
-    checkpoints.remember_place(_key(spec), path)
+    checkpoints.remember_place(_key(spec), path, repo, names)
     return path
 
 

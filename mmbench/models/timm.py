@@ -263,14 +263,15 @@ def _cached_weights(spec: ModelSpec) -> Path:
     if spec.name in (LOCAL, HUB):
         raise MissingAsset(f"model {str(spec)!r}: its weights are not on this machine")
     repo, named = _repository(spec)
-    path = checkpoints.hub_file(repo, (named,) if named else _HUB_NAMES) if repo else None
-    if path is None:
+    names = (named,) if named else _HUB_NAMES
+    path = checkpoints.hub_file(repo, names) if repo else None
+    if repo is None or path is None:
         fetch = f"fetch them with: hf download {repo} {named or _HUB_NAMES[0]}; or " if repo else ""
         raise MissingAsset(
             f"model {str(spec)!r}: the weights are not in the local hub cache; {fetch}name a file: "
             f"timm:{spec.name}@FILE, or take untrained weights: ?random=SEED"
         )
-    checkpoints.remember_place(_key(spec), path)
+    checkpoints.remember_place(_key(spec), path, repo, names)
     return path
 
 

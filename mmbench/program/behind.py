@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from mmbench.program.digest import is_own_code, program_digest, source_of
@@ -55,6 +55,9 @@ def _behind(thing: Any, met: list[Any]) -> Iterator[str]:
         inner = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
         inner += [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
         inner += [wrapped] if (wrapped := getattr(thing, "__wrapped__", None)) is not None else []
+    elif isinstance(thing, ModuleType):  # given to a loader to say which file made it
+        yield thing.__name__
+        inner = []
     elif isinstance(thing, type):
         yield thing.__module__
         inner = []

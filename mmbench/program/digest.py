@@ -199,7 +199,7 @@ def _beside(starts: frozenset[str], path: tuple[str, ...]) -> frozenset[str]:
     ``path`` is where distributions are looked for. None for mmbench's own modules: they import none of a user's.
     """
     installed = [top for top in starts if top != PACKAGE and top not in sys.stdlib_module_names]
-    if not any(map(_is_installed, installed)):
+    if not any(map(is_installed, installed)):
         return frozenset()
     found = importlib.metadata.packages_distributions()
     owners = {owner for top in installed for owner in found.get(top, ())}
@@ -214,7 +214,8 @@ def is_own_code(top: str) -> bool:
     return bool(places) and not any(map(_INSTALLED.intersection, places))
 
 
-def _is_installed(top: str) -> bool:
+def is_installed(top: str) -> bool:
+    """Whether a package or module stands in a folder of installed packages."""
     return any(map(_INSTALLED.intersection, _places(top)))
 
 

@@ -294,7 +294,10 @@ def test_a_module_of_the_current_folder_is_found_last(code, monkeypatch):
     ("place", "message"),
     [
         ("mine", "'mine' is not MODULE:NAME or FILE.py:NAME"),
-        ("FILE:our", r"cannot be imported \(AttributeError: module 'mmbench_user_my_sets' has no attribute 'our'\)"),
+        (
+            "FILE:our",
+            r"cannot be imported \(AttributeError: module 'mmbench_user_my_sets_\w+' has no attribute 'our'\)",
+        ),
         ("FILE:three", "gives a int, expected a DatasetEntry or a function that returns one"),
         ("FILE:broken", "gives a int, expected a DatasetEntry"),
         ("/nowhere/x.py:a", r"cannot be imported \(FileNotFoundError"),

@@ -146,6 +146,25 @@ class TestPublishedWeights:
         assert entry.identity().weights == checkpoints.file_digest(hub / "model.safetensors")
         assert checkpoints.remembered_place(f"timm {name} {(('timm', timm.__version__),)}") == hub / "model.safetensors"
 
+    def test_a_revision_that_moved_is_other_weights(self, hub, pictures):
+        """A note of where the weights were does not win over where they are."""
+        entry, key = (
+            resolve("timm:test_resnet.r160_in1k"),
+            f"timm test_resnet.r160_in1k {(('timm', timm.__version__),)}",
+        )
+        encode(entry, pictures)
+        before = entry.identity().weights
+        moved = hub.parent / "def"
+        moved.mkdir()
+        torch.manual_seed(1)
+        save_file(timm.create_model("test_resnet").state_dict(), moved / "model.safetensors")
+        (hub.parent.parent / "refs" / "main").write_text("def")
+        assert checkpoints.remembered_place(key) == moved / "model.safetensors"
+        assert resolve("timm:test_resnet.r160_in1k").identity().weights == checkpoints.file_digest(
+            moved / "model.safetensors"
+        )
+        assert checkpoints.file_digest(moved / "model.safetensors") != before
+
     def test_are_never_downloaded(self, weights, monkeypatch):
         import huggingface_hub.constants
 
