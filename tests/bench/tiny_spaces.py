@@ -95,7 +95,7 @@ def run(root: str) -> dict[str, Any]:
 def kill(root: str, rounds: int = 12) -> dict[str, Any]:
     """Kill runs from early to late in their lines of mmbench, in every second round one more; then let one finish.
 
-    With a run left in peace to compare with. Images are encoded in the first lines, so more runs die there.
+    With a run left in peace to compare with. Images are encoded in the first half of the lines, so more runs die there.
     """
     from children import at_line, die, fork, join
 
@@ -110,7 +110,7 @@ def kill(root: str, rounds: int = 12) -> dict[str, Any]:
     found = []
     for number in range(rounds):
         store, killed = f"{root}/{number}", 0
-        for line in (int(peace["lines"] * ((number + dice.random()) / rounds) ** 3), peace["lines"] // 20)[
+        for line in (int(peace["lines"] * ((number + dice.random()) / rounds) ** 1.5), peace["lines"] // 20)[
             : 1 + number % 2
         ]:
 

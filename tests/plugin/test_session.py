@@ -84,7 +84,7 @@ def test_every_claim_is_collected_by_exactly_one_file():
 WORKERS = """
 import pytest
 
-pytestmark = pytest.mark.mmbench(claims=("bielawski2022-mvsa-vision-clip-best", "bielawski2022-new-sota"))
+pytestmark = pytest.mark.mmbench(claims=("bielawski2022-mvsa-vision-clip-best", "planted-liar"))
 
 def test_claim(claim, scoreboard):
     verdict = scoreboard.judge(claim)
@@ -100,7 +100,7 @@ def test_two_workers_leave_one_record_and_one_summary(pytester):
     assert done.stdout.count("claims judged on") == 1
     (path,) = pytester.path.glob(".mmbench/runs/*/*.json")
     verdicts = {v["claim"]: v["outcome"] for v in json.loads(path.read_text())["verdicts"]}
-    assert verdicts == {"bielawski2022-mvsa-vision-clip-best": "supported", "bielawski2022-new-sota": "refuted"}
+    assert verdicts == {"bielawski2022-mvsa-vision-clip-best": "supported", "planted-liar": "refuted"}
 
 
 @pytest.mark.parametrize(
