@@ -11,9 +11,11 @@ from mmbench.errors import BadSpec
 
 CODE = """
 import sys
+from functools import partial
 from mmbench.datasets.entry import DatasetEntry
 def load(): return VALUE
 def made(): return DatasetEntry(name="mine", load=load, identity=lambda: "v1", classes=2)
+def held(): return DatasetEntry(name="mine", load=partial(dict, a=VALUE), identity=lambda: "v1", classes=2)
 def boom(): return DatasetEntry(name="mine", load=lambda: 1 / 0, identity=lambda: {}["x"], classes=2)
 def leaving(): return DatasetEntry(name="mine", load=lambda: sys.exit(0), identity=lambda: "v1", classes=2)
 """
@@ -25,9 +27,10 @@ def entry(folder, value="1", name="made"):
     return resolve(f"python:{folder / 'ds.py'}:{name}")
 
 
-def test_the_file_is_in_the_key(tmp_path):
+@pytest.mark.parametrize("name", ["made", "held"])  # a function of the file, and one of a library that it was given
+def test_the_file_is_in_the_key(tmp_path, name):
     codes = [
-        dataset_code("mine", once_a_run(entry(tmp_path / place, value)).entry.load)
+        dataset_code("mine", once_a_run(entry(tmp_path / place, value, name)).entry.load)
         for place, value in (("a", "1"), ("b", "2"), ("c", "1"), ("a", "2"))
     ]
     assert codes[0] == codes[2] != codes[1] == codes[3]
