@@ -76,7 +76,8 @@ def read_class_names(file: Path) -> tuple[str, ...]:
 
     An empty line would give its number to the name below it.
     """
-    lines = [line.strip() for line in lines_of(read_text(file).rstrip())]
+    text = read_text(file).rstrip()
+    lines = [line.strip() for line in lines_of(text)] if text else []
     if not all(lines):
         raise BadDataset(
             f"{readable(file)}, line {lines.index('') + 1} is empty: the place of a line is the label, so every class "

@@ -62,5 +62,5 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path, spec, own_notes):
 
 
 def test_a_function_of_the_user_that_raises_is_one_line():
-    with pytest.raises(MMBenchError, match=r"'os\.path:join' raised TypeError: join\(\) missing 1 required"):
+    with pytest.raises(MMBenchError, match=r"'python:os\.path:join': its code ended in TypeError: join\(\) missing 1"):
         resolve("python:os.path:join")
