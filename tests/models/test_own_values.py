@@ -72,7 +72,7 @@ def mine():
 """
 SCRIPTED = """
 def mine():
-    made = torch.jit.trace(library(), torch.zeros(1, 3, 8, 8))
+    made = torch.nn.Sequential(torch.jit.trace(library(), torch.zeros(1, 3, 8, 8)))
     made.preprocess = PLAIN
     return made
 """
