@@ -17,6 +17,7 @@ import functools
 import hashlib
 import io
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,13 +87,17 @@ def wordnet(folder: Path) -> Hypernyms:
     if str(folder) not in nltk.data.path:
         nltk.data.path.append(str(folder))  # nltk reads no other folder
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that there are no other languages
-            reader = Reader(str(folder), None)
+        reader = Reader(str(folder), ())  # no reader of other languages; None is warned of
     except (OSError, ValueError, AssertionError) as error:
         raise BadDataset(f"{folder} cannot be read as WordNet: {error}; expected {LAYOUT}") from None
 
+    reading = threading.Lock()  # the reader moves to a place in a file, and then reads there
+
     def above(name: str) -> Iterator[str]:
+        with reading:
+            return iter(list(found(name)))
+
+    def found(name: str) -> Iterator[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             senses = reader.synsets(name.replace(" ", "_"), "n")

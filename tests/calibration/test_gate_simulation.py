@@ -254,7 +254,7 @@ def test_fewer_cells_show_a_loss_of_one_more_often() -> None:
 
 def test_sizes_are_those_of_the_role_with_most_cells() -> None:
     cells = [c for c in RECORD.cells if "bit_m" in c.models and gate_simulation._plain(c)]
-    assert len(SIZES) == len(cells) == 135
+    assert len(SIZES) == len(cells) == 167
     assert {(s.dataset, s.trials, s.examples) for s in SIZES} == {(c.dataset, len(c.trials), c.examples) for c in cells}
     for share in ("mean", "chance", "spread"):
         assert 0 <= min(getattr(s, share) for s in SIZES) < max(getattr(s, share) for s in SIZES) <= 1
@@ -294,7 +294,7 @@ def test_the_page_says_what_a_single_cell_may_hide() -> None:
     page = "\n".join(gate_page.render(gate))
     caught = {row["loss"]: row["fail"] for row in gate["single"]}[2.0]
     assert caught < gate_simulation.CAUGHT
-    assert f"a loss of twice the margin on one cell of 135 is caught in {100 * caught:.3g} %" in page
+    assert f"a loss of twice the margin on one cell of 167 is caught in {100 * caught:.3g} %" in page
     for row in gate["among"]:
         assert f"| {row['cells']} | {100 * row['caught']:.3g} % | {100 * row['unchanged']:.3g} % |" in page
 

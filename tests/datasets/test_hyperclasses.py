@@ -80,6 +80,14 @@ def test_files_with_other_line_ends_are_refused(tmp_path):
         one_word("great white shark", wordnet(folder))
 
 
+def test_reading_warns_of_nothing(tmp_path, monkeypatch):
+    """A filter of warnings holds for all threads, and another thread may lift it."""
+    from nltk.corpus.reader import wordnet as nltk_wordnet
+
+    monkeypatch.setattr(nltk_wordnet.warnings, "warn", lambda *said, **how: pytest.fail(str(said)))
+    assert one_word("great white shark", wordnet(paper_words.wordnet(tmp_path))) == "shark"
+
+
 def test_no_file_stays_open(tmp_path):
     def opened():
         return {id(each) for each in gc.get_objects() if type(each) is io.FileIO and not each.closed}
