@@ -34,7 +34,7 @@ from mmbench.words import listed
 Decided = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05
 # Of a metric's range: 5 points of accuracy. The least margin of a cell, whatever its seeds do: at the embedded lineup's
-# sizes it takes so much to see a loss of twice the margin among 135 cells (reports/calibration.md, "Other margins").
+# sizes it takes so much to see a loss of twice the margin among 167 cells (reports/calibration.md, "Other margins").
 DEFAULT_SHARE = 0.05
 DEFAULT_MARGINS: Mapping[str, float] = {name: DEFAULT_SHARE * METRICS.get(name).width for name in USUAL.values()}
 
