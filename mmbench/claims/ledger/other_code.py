@@ -222,8 +222,7 @@ ENTRIES = (
         "the nearest of all samples decides, by scikit-learn's classifier; its distance is not given, and no code is "
         "released",
         "the classifier takes the Euclidean distance unless told otherwise",
-        "The reading paper takes cosine similarity, as the same section's other probes do; the reading code the "
-        "library's Euclidean distance.",
+        "The reading paper takes cosine similarity, which is ours; the reading code the library's Euclidean distance.",
         "neighbours",
         ("metric",),
     ),
