@@ -134,6 +134,6 @@ class Scores:
         return joint([self]).contrasts([[1.0]])[0].interval(confidence)
 
 
-def joint(scores: Sequence[Scores]) -> stats.Joint:
-    """The cells' means, in printed units, with their joint uncertainty."""
-    return stats.crossed([each.sample for each in scores])
+def joint(scores: Sequence[Scores], kept: stats.Residuals | None = None) -> stats.Joint:
+    """The cells' means, in printed units, with their joint uncertainty; ``kept`` as ``stats.crossed``."""
+    return stats.crossed([each.sample for each in scores], kept)

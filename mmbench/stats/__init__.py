@@ -1,6 +1,6 @@
 """Uncertainty of means and correlations, and several tests at once: numbers in, numbers out."""
 
-from mmbench.stats.crossed import Range, Sample, crossed, crossed_mean
+from mmbench.stats.crossed import Range, Residuals, Sample, crossed, crossed_mean
 from mmbench.stats.estimates import LEVEL, Array, Contrasts, Estimate
 from mmbench.stats.joint import Joint, printed
 from mmbench.stats.levels import Level
@@ -16,6 +16,7 @@ __all__ = [
     "Level",
     "Needed",
     "Range",
+    "Residuals",
     "Sample",
     "crossed",
     "crossed_mean",

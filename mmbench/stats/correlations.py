@@ -19,7 +19,7 @@ clear cases are decided where the true means spread well beyond their noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -110,6 +110,8 @@ class Correlated:
     sign: Literal[1, -1] = 1
     _found: dict[float, float] = field(default_factory=dict, repr=False)
     _lows: dict[float, float] = field(default_factory=dict, repr=False)
+    _doubted: list[tuple[int, bool]] = field(default_factory=list, repr=False)
+    _reached: dict[tuple[int, float], Array | None] = field(default_factory=dict, repr=False)
 
     @cached_property
     def value(self) -> float:
@@ -119,7 +121,7 @@ class Correlated:
     def p_above(self, limit: float = 0.0) -> float:
         """One-sided p-value of "the margin exceeds ``limit``"; at least 0.5 when the margin seen does not."""
         if limit not in self._found:
-            self._found[limit] = max(self._p_values(limit))
+            self._found[limit] = max(self._p_value(*null, limit) for null in self._nulls)
         p = self._found[limit]
         return p if self.value > limit else max(p, 0.5)
 
@@ -153,28 +155,33 @@ class Correlated:
         """Whether no null gives a p-value above ``level``, without more work than that takes."""
         if limit in self._found:
             return self._found[limit] <= level
-        return all(p <= level for p in self._p_values(limit, level))
+        # The null that did not hold at another limit is asked first: likely it does not hold here.
+        for null in sorted(self._nulls, key=lambda null: null not in self._doubted):
+            if self._p_value(*null, limit, level) > level:
+                self._doubted[:] = [null]
+                return False
+        return True
 
-    def _p_values(self, limit: float, enough: float = 1.0) -> Iterator[float]:
-        """The p-value by each of the nulls that may be the true one; above ``enough`` it may be anything above it."""
-        draws = len(self.noise)
-        for way, margins in self._ways:
-            means = self._reach(way, margins, limit)
-            if means is None:  # none near, or none to find: two pairs always correlate perfectly
-                yield share(lambda some: ~(self._margins(self.values, {}, some) > limit), draws, enough)
-                continue
-            for scales in ({}, self._scales(means)):
+    @property
+    def _nulls(self) -> list[tuple[int, bool]]:
+        """The nulls that may be the true one: by which of ``_ways``, and whether with the noise's share taken off."""
+        return [(way, narrow) for way in range(len(self._ways)) for narrow in (False, True)]
 
-                def as_high(
-                    some: slice, means: Array = means, scales: dict[Indices, float] = scales
-                ) -> NDArray[np.bool_]:
-                    return ~(self._margins(means, scales, some) < self.value - DUST)
-
-                yield share(as_high, draws, enough)
+    def _p_value(self, way: int, narrow: bool, limit: float, enough: float = 1.0) -> float:
+        """The p-value by one of the nulls; above ``enough`` it may be anything above it."""
+        if (way, limit) not in self._reached:
+            self._reached[way, limit] = self._reach(*self._ways[way], limit)
+        means, draws = self._reached[way, limit], len(self.noise)
+        if means is None:  # none near, or none to find: two pairs always correlate perfectly
+            if narrow:
+                return 0.0  # the spread seen has said it
+            return share(lambda some: ~(self._margins(self.values, {}, some) > limit), draws, enough)
+        scales = self._scales(means) if narrow else {}
+        return share(lambda some: ~(self._margins(means, scales, some) < self.value - DUST), draws, enough)
 
     @cached_property
     def _mirrored(self) -> Correlated:
-        return replace(self, sign=-1 if self.sign > 0 else 1, _found={}, _lows={})
+        return replace(self, sign=-1 if self.sign > 0 else 1, _found={}, _lows={}, _doubted=[], _reached={})
 
     @cached_property
     def _lists(self) -> tuple[Indices, ...]:
@@ -220,7 +227,8 @@ class Correlated:
             alike = [[terms for terms in self._lists if len(terms) == size] for size in sizes]
             starts.append(self._worst_order(alike, BY_ALL))
             starts.append(self._worst_order([[terms] for terms in self._lists], BY_ONE))
-        ways = [self._way_down(start) for start in starts]
+        different = {start.tobytes(): start for start in starts}.values()
+        ways = [self._way_down(start) for start in different]
         return [(way, self._margins(way)) for way in ways]
 
     def _way_down(self, means: Array) -> Array:
@@ -258,9 +266,14 @@ class Correlated:
         if first == 0:
             return way[0]
         near, far = way[first - 1], way[first]
-        for _ in range(8):
-            middle = (near + far) / 2
-            near, far = (near, middle) if self._margins(middle) <= limit + DUST else (middle, far)
+        for _ in range(2):  # eight halvings: all that four of them may ask for are computed at once
+            at = near + np.arange(17)[:, None] / 16 * (far - near)
+            down = self._margins(at) <= limit + DUST
+            low, high = 0, 16
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if down[middle] else (middle, high)
+            near, far = at[low], at[high]
         return far
 
     def _worst_order(self, together: Sequence[Sequence[Indices]], level: float) -> Array:

@@ -92,6 +92,13 @@ class Sample:
         return np.asarray(found)
 
     @cached_property
+    def by_trial(self) -> Array:
+        """The mean over examples of each trial, ``[trials]``, scaled."""
+        found = self.scale * self.outcomes.mean(axis=1, dtype=np.float64)
+        found.flags.writeable = False  # it is kept
+        return np.asarray(found)
+
+    @cached_property
     def mean(self) -> float:
         """The mean over trials and examples, scaled."""
         return float(self.scale * self.outcomes.mean(dtype=np.float64))
@@ -103,8 +110,8 @@ class Sample:
 
 
 @one_blas_thread()
-def crossed(samples: Sequence[Sample]) -> Joint:
-    """Joint uncertainty of the means of cells.
+def crossed(samples: Sequence[Sample], kept: Residuals | None = None) -> Joint:
+    """Joint uncertainty of the means of cells. With ``kept``, what earlier calls multiplied is not multiplied again.
 
     A cell with one trial adds no trial component, one with one example no example component but the floor: what cannot
     be estimated is left out, and the caller says so.
@@ -116,12 +123,12 @@ def crossed(samples: Sequence[Sample]) -> Joint:
     factors = np.array([s.scale for s in samples], dtype=np.float64)
     widths = np.array([s.range.high - s.range.low for s in samples]) * np.abs(factors)
     pseudo = np.array([s.range.pseudo for s in samples], dtype=bool)
-    blocks = []
+    blocks, kept = [], kept or Residuals()
     for cells in by_block.values():
         at = np.array(cells)
         own = [samples[i] for i in cells]
         shared = _shared_grouping(own)
-        blocks.append(_block(own, factors[at], at, widths[at], pseudo[at], shared))
+        blocks.append(_block(own, factors[at], at, widths[at], pseudo[at], shared, kept))
     ends = np.sort(factors[:, None] * np.array([(s.range.low, s.range.high) for s in samples]).reshape(-1, 2), axis=1)
     limits = np.where(pseudo[:, None], ends, [-np.inf, np.inf]) if pseudo.any() else None
     return Joint(means, tuple(blocks), limits, ends)
@@ -142,10 +149,11 @@ def _block(
     widths: Array,
     pseudo: NDArray[np.bool_],
     shared: Grouping | None,
+    kept: Residuals,
 ) -> Block:
     """Cells on the same examples; ``shared`` says which examples were made from one thing."""
     n = samples[0].outcomes.shape[1]
-    rows, groups = _components(samples, scales, cells, shared)
+    rows, groups = _components(samples, cells, shared, kept)
     share = dict(zip(cells.tolist(), (sample.pool for sample in samples), strict=True))
     groups = tuple(over_fresh_pools(group, [share[int(cell)] for cell in group.cells]) for group in groups)
     centred = rows - rows.mean(axis=1, keepdims=True)
@@ -174,7 +182,7 @@ def _shared_grouping(samples: Sequence[Sample]) -> Grouping | None:
 
 
 def _components(
-    samples: list[Sample], scales: Array, cells: NDArray[np.intp], shared: Grouping | None
+    samples: list[Sample], cells: NDArray[np.intp], shared: Grouping | None, kept: Residuals
 ) -> tuple[Array, tuple[Group, ...]]:
     """Example means ``[cells, examples]``, and the cells' groups by number of trials."""
     groups: dict[int, list[int]] = {}
@@ -183,38 +191,75 @@ def _components(
     example_means = np.empty((len(samples), samples[0].outcomes.shape[1]))
     made = []
     for trials, members in groups.items():
-        group, rows = _group([samples[i] for i in members], scales[members], cells[members], trials, shared)
+        group, rows = _group([samples[i] for i in members], cells[members], trials, shared, kept)
         example_means[members] = rows
         made.append(group)
     return example_means, tuple(made)
 
 
 def _group(
-    samples: list[Sample], scales: Array, cells: NDArray[np.intp], trials: int, shared: Grouping | None
+    samples: list[Sample], cells: NDArray[np.intp], trials: int, shared: Grouping | None, kept: Residuals
 ) -> tuple[Group, Array]:
     """Trial and residual covariances of the cells' means, and their example means ``[cells, examples]``."""
     by_example = np.stack([sample.by_example for sample in samples])
     size, n = by_example.shape
-    means = by_example.mean(axis=1)
-    residual, alone = np.zeros((2, size, size))
-    by_trial = np.empty((size, trials))
+    if trials == 1:
+        return Group(cells, np.zeros((size, size)), np.zeros((size, size)), math.inf), by_example
+    by_trial = np.stack([sample.by_trial for sample in samples])
+    centred = by_trial - by_example.mean(axis=1)[:, None]
+    trial = centred @ centred.T / ((trials - 1) * trials)
+    alone, together = kept.products(samples, shared)
+    alone = alone / ((trials - 1) * max(n - 1, 1) * trials * n)
+    if shared is None:
+        return Group(cells, trial, alone, trials - 1.0), by_example
+    residual = together / ((trials - 1) * trials * n**2)
+    return Group(cells, trial, residual, trials - 1.0, alone), by_example
+
+
+class Residuals:
+    """Sums of products of what is left of outcomes without their trial and example means, by pair of samples.
+
+    They are kept: claims ask for the same cells in other company, and each pair is multiplied once. The samples are
+    held as well, so that one is known again by its identity.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[Hashable, ...], tuple[dict[int, int], list[Sample], Array]] = {}
+
+    def products(self, samples: Sequence[Sample], shared: Grouping | None) -> tuple[Array, Array]:
+        """``[samples, samples]`` over examples by themselves, and over those that ``shared`` says belong together.
+
+        All have the same examples and the same number of trials.
+        """
+        key = (samples[0].examples, samples[0].outcomes.shape, shared is None)
+        place, known, sums = self._of.get(key, ({}, [], np.empty((2, 0, 0))))
+        new = [sample for sample in samples if id(sample) not in place]
+        place.update({id(sample): len(known) + i for i, sample in enumerate(new)})
+        known.extend(new)
+        if new:
+            sums = np.pad(sums, [(0, 0), (0, len(new)), (0, len(new))], constant_values=np.nan)
+        self._of[key] = place, known, sums
+        at = np.array([place[id(sample)] for sample in samples])
+        lacking = np.flatnonzero(np.isnan(sums[0][np.ix_(at, at)]).any(axis=1))
+        if len(lacking):
+            sums[:, at[lacking][:, None], at[lacking]] = _products([samples[i] for i in lacking], shared)
+        alone, together = sums[:, at[:, None], at]
+        return alone, together
+
+
+def _products(samples: Sequence[Sample], shared: Grouping | None) -> Array:
+    """As ``Residuals.products``, ``[2, samples, samples]``; the second is 0 where nothing is shared."""
+    size, (trials, n) = len(samples), samples[0].outcomes.shape
+    out = np.zeros((2, size, size))
+    by_example, scales = np.stack([sample.by_example for sample in samples]), np.array([s.scale for s in samples])
     some = max(TOGETHER // (size * n), 1)
-    for first in range(0, trials if trials > 1 else 0, some):
+    for first in range(0, trials, some):
         part = slice(first, first + some)
         rows = np.stack([sample.outcomes[part] for sample in samples], dtype=np.float64) * scales[:, None, None]
-        by_trial[:, part] = rows.mean(axis=2)
         rows -= by_example[:, None]
         rows -= rows.mean(axis=2, keepdims=True)
         flat = rows.reshape(size, -1)
-        alone += flat @ flat.T
+        out[0] += flat @ flat.T
         if shared is not None:
-            residual += shared.products(rows)
-    if trials == 1:
-        return Group(cells, np.zeros((size, size)), np.zeros((size, size)), math.inf), by_example
-    centred = by_trial - means[:, None]
-    trial = centred @ centred.T / ((trials - 1) * trials)
-    alone /= (trials - 1) * max(n - 1, 1) * trials * n
-    if shared is None:
-        return Group(cells, trial, alone, trials - 1.0), by_example
-    residual /= (trials - 1) * trials * n**2
-    return Group(cells, trial, residual, trials - 1.0, alone), by_example
+            out[1] += shared.products(rows)
+    return out

@@ -121,7 +121,7 @@ class Ranked:
         if most < 0:
             return 0.0
         if most not in self._found:
-            each = [len(self._counts) * max(self._shares(counted, most)) for counted in self._counts]
+            each = [len(self._ways) * max(self._shares(*way, most)) for way in self._ways]
             self._found[most] = min(1.0, *each)
         return self._found[most]
 
@@ -129,8 +129,8 @@ class Ranked:
         """Whether ``_p_more(most)`` is no more than ``level``, without more work than that takes."""
         if most in self._found:
             return self._found[most] <= level
-        ways = len(self._counts)
-        return any(all(ways * p <= level for p in self._shares(c, most, level / ways)) for c in self._counts)
+        ways = len(self._ways)
+        return any(all(ways * p <= level for p in self._shares(*way, most, level / ways)) for way in self._ways)
 
     @cached_property
     def _errors(self) -> Array:
@@ -145,13 +145,14 @@ class Ranked:
         return _comparisons(values, self.first, self.second) / self._errors
 
     @cached_property
-    def _redrawn(self) -> Array:
-        """The scores of the noise, ``[draws, settings, comparisons]``."""
-        return self._scores(self.noise)
+    def _ways(self) -> list[tuple[NDArray[np.intp], Array]]:
+        """Which comparisons count, and their scores of the noise, ``[draws, settings, counted]``."""
+        redrawn = self._scores(self.noise)
+        return [(counted, np.ascontiguousarray(redrawn[..., counted])) for counted in self._counts]
 
-    @cached_property
+    @property
     def _counts(self) -> list[NDArray[np.intp]]:
-        """Which comparisons count: all, or those with third models on one side only."""
+        """All comparisons, or those with third models on one side only."""
         models = np.arange(self.values.shape[1])
         ahead, behind = np.delete(models, self.first) == self.second, np.delete(models, self.second) == self.first
         every = np.ones_like(ahead)
@@ -159,7 +160,7 @@ class Ranked:
             return [np.flatnonzero(np.concatenate([every, every]))]
         return [np.flatnonzero(np.concatenate(way)) for way in ((every, every), (every, behind), (ahead, every))]
 
-    def _shares(self, counted: NDArray[np.intp], most: int, enough: float = 1.0) -> Iterator[float]:
+    def _shares(self, counted: NDArray[np.intp], redrawn: Array, most: int, enough: float = 1.0) -> Iterator[float]:
         """By null, the share of redraws as far away, where comparisons that are not ``counted`` are taken as false.
 
         A share above ``enough`` may be given as anything above it.
@@ -169,13 +170,17 @@ class Ranked:
         if seen <= 0:
             yield 1.0
             return
+        tried: list[NDArray[np.bool_]] = []
         for near in NEAR:
             turned = np.zeros(self._errors.shape, dtype=bool)
             turned[:, counted] = _turned(np.where(scores >= near, scores, 0.0), most) | (np.abs(scores) < near)
+            if any(np.array_equal(turned, same) for same in tried):
+                continue
+            tried.append(turned)
             null = self._scores(self._tied(turned))[:, counted]
 
             def as_far(draws: slice, null: Array = null) -> NDArray[np.bool_]:
-                return distance(self._redrawn[draws, :, counted] + null, most, seen) >= seen - DUST
+                return distance(redrawn[draws] + null, most, seen) >= seen - DUST
 
             yield share(as_far, len(self.noise), enough)
 
@@ -205,12 +210,16 @@ def distance(scores: Array, most: int, enough: float = math.inf) -> Array:
 
     0 where no more are positive. Distances below ``enough`` may be given as anything below it.
     """
-    surplus = np.count_nonzero(scores > 0, axis=(1, 2)) - most
+    true = (scores > 0).reshape(len(scores), -1)
+    surplus = (true.astype(np.float32) @ np.ones(true.shape[1], dtype=np.float32)).astype(np.intp) - most
     out = np.zeros(len(scores))
     rows = np.flatnonzero(surplus > 0)
     if math.isfinite(enough) and len(rows):  # a simple choice: all below a common cost; no distance is larger
-        each = np.where(scores[rows] > 0, scores[rows], np.inf)
+        each = _positive(scores[rows])
         level = np.sort(each.reshape(len(rows), -1), axis=1)[np.arange(len(rows)), surplus[rows] - 1]
+        out[rows] = level * math.sqrt(scores.shape[1])  # in every setting no more than the common cost
+        far = out[rows] >= enough - DUST
+        rows, each, level = rows[far], each[far], level[far]
         largest = np.where(each <= level[:, None, None], each, 0.0).max(axis=2)
         out[rows] = np.sqrt((largest**2).sum(axis=1))
         rows = rows[out[rows] >= enough - DUST]
@@ -221,7 +230,12 @@ def distance(scores: Array, most: int, enough: float = math.inf) -> Array:
 
 def _costs(scores: Array) -> Array:
     """What it costs to turn the k lowest positive scores of a setting round, ``[..., comparisons]``; ascending."""
-    return np.sort(np.where(scores > 0, scores, np.inf), axis=-1) ** 2
+    return np.sort(_positive(scores), axis=-1) ** 2
+
+
+def _positive(scores: Array) -> Array:
+    """The scores above 0, and infinity for others."""
+    return np.where(scores > 0, scores, np.inf)
 
 
 def _least(costs: Array, surplus: NDArray[np.intp]) -> list[Array]:
@@ -247,7 +261,7 @@ def _turned(scores: Array, most: int) -> NDArray[np.bool_]:
     if left <= 0:
         return turned
     steps = _least(costs, np.array([left]))
-    order = np.argsort(np.where(scores > 0, scores, np.inf), axis=1, kind="stable")
+    order = np.argsort(_positive(scores), axis=1, kind="stable")
     for setting in reversed(range(len(scores))):
         each = np.concatenate([[0.0], costs[0, setting]])
         ways = steps[setting][0][np.maximum(left - np.arange(len(each)), 0)] + each

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,12 +88,18 @@ class Redrawn:
         """Upper one-sided bound of the margin."""
         return self._bound(lambda limit: self.p_below(limit) <= level, up=True)
 
+    @cached_property
+    def _by_part(self) -> Array:
+        """The margins, ``[scales, parts, draws]``: numpy counts fastest along the last axis."""
+        return np.ascontiguousarray(np.moveaxis(self.margins, 1, 2))
+
     def _true(self, limit: float) -> Array:
         """How plausible means are at which each part reaches ``limit``, ``[parts]``."""
         from scipy.special import ndtr, ndtri
 
         draws = self.margins.shape[1]
-        inside = (self.margins > limit if self.strict else self.margins >= limit).sum(axis=1)  # [scales, parts]
+        there = self._by_part > limit if self.strict else self._by_part >= limit
+        inside = there.sum(axis=-1, dtype=np.int32)  # [scales, parts]
         share = (inside + 0.5) / (draws + 1)  # never 0 or 1
         z = -SCALES[:, None] * ndtri(share)
         known = np.minimum(inside, draws - inside) >= ENOUGH

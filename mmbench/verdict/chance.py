@@ -14,7 +14,7 @@ import numpy as np
 from mmbench.conditions import Coefficient, Leaf, Margin
 from mmbench.protocol import Cell, Protocol
 from mmbench.scores import Scores, joint
-from mmbench.stats import LEVEL, Joint
+from mmbench.stats import LEVEL, Joint, Residuals
 
 UntrainedOf = Callable[[Cell], Scores | None]
 CHANCE, UNTRAINED = "chance", "the untrained network"
@@ -31,54 +31,68 @@ class Uninformative:
     count: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
+class KnownFloors:
+    """Whether a cell is no better than chance, and than the untrained network; a cell's scores must not change."""
+
+    by_chance: dict[Cell, bool] = field(default_factory=dict)
+    by_untrained: dict[Cell, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Floors:
     """Which cells are not better than chance or than the untrained network, by their one-sided 95 % bounds.
 
     ``joint`` holds the means of ``scores`` in their order. ``untrained`` gives the scores of an untrained network on
-    the cell's protocol and dataset, None where there are none; the two are compared in pairs. What that gives is
-    kept in ``by_untrained``.
+    the cell's protocol and dataset, None where there are none; the two are compared in pairs. What was found is kept
+    in ``known``, which may hold what earlier claims found for the same scores; ``residuals`` as ``scores.joint``.
     """
 
     scores: Mapping[Cell, Scores]
     joint: Joint
     untrained: UntrainedOf | None = None
-    by_untrained: dict[Cell, bool] = field(default_factory=dict, repr=False)
-    _by_chance: dict[Cell, bool] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        signs = np.array([_sign(each) for each in self.scores.values()])
-        chances = np.array([each.chance * each.scale for each in self.scores.values()])
-        p = self.joint.contrasts(np.diag(signs), -signs * chances).p_above() if self.scores else ()
-        known = (_has_chance(each) for each in self.scores.values())
-        self._by_chance = {
-            cell: bool(states and above > LEVEL) for cell, states, above in zip(self.scores, known, p, strict=True)
-        }
+    known: KnownFloors = field(default_factory=KnownFloors, repr=False)
+    residuals: Residuals | None = None
 
     def below(self, cell: Cell) -> str:
         """What the cell is not better than; empty when it is better than both, or was not measured."""
         if cell not in self.scores:
             return ""
-        if self._by_chance[cell]:
+        if cell not in self.known.by_chance:
+            self._compare_with_chance()
+        if self.known.by_chance[cell]:
             return CHANCE
-        if cell not in self.by_untrained:
+        if cell not in self.known.by_untrained:
             self._compare_with_untrained()
-        return UNTRAINED if self.by_untrained[cell] else ""
+        return UNTRAINED if self.known.by_untrained[cell] else ""
+
+    def _compare_with_chance(self) -> None:
+        """Fill ``by_chance`` with the cells that are not in it, all at once."""
+        place = {cell: i for i, cell in enumerate(self.scores) if cell not in self.known.by_chance}
+        new = [self.scores[cell] for cell in place]
+        signs, chances = np.array([(_sign(each), each.chance * each.scale) for each in new]).T
+        rows = np.zeros((len(new), len(self.scores)))
+        rows[np.arange(len(new)), list(place.values())] = signs
+        p = self.joint.contrasts(rows, -signs * chances).p_above()
+        self.known.by_chance.update(
+            {cell: bool(_has_chance(one) and above > LEVEL) for cell, one, above in zip(place, new, p, strict=True)}
+        )
 
     def _compare_with_untrained(self) -> None:
         """Fill ``by_untrained``; cells of one protocol on one dataset at a time, each in a contrast with its twin."""
+        found = self.known.by_untrained
         alike: dict[tuple[Protocol, str], dict[Cell, tuple[Scores, Scores]]] = {}
         for cell, own in self.scores.items():
-            if cell not in self.by_untrained:
-                self.by_untrained[cell] = False
+            if cell not in found:
+                found[cell] = False
                 twin = self.untrained(cell) if self.untrained else None
                 if twin is not None and twin.metric == own.metric:
                     alike.setdefault((cell.protocol, cell.dataset), {})[cell] = own, twin
         for pairs in alike.values():
             owns, twins = zip(*pairs.values(), strict=True)
             signs = np.diag([_sign(own) for own in owns])
-            p = joint([*owns, *twins]).contrasts(np.hstack([signs, -signs])).p_above()
-            self.by_untrained.update({cell: bool(above > LEVEL) for cell, above in zip(pairs, p, strict=True)})
+            p = joint([*owns, *twins], self.residuals).contrasts(np.hstack([signs, -signs])).p_above()
+            found.update({cell: bool(above > LEVEL) for cell, above in zip(pairs, p, strict=True)})
 
 
 def uninformative(leaves: Iterable[Leaf], deciding: Leaf | None, floors: Floors) -> Uninformative:

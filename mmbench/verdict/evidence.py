@@ -12,7 +12,7 @@ from mmbench.errors import BadScores, Unmeasured
 from mmbench.protocol import Cell
 from mmbench.scores import Scores, joint
 from mmbench.verdict.about import About, about_print, about_scores
-from mmbench.verdict.chance import UntrainedOf
+from mmbench.verdict.chance import KnownFloors, UntrainedOf
 from mmbench.verdict.networks import THESE, Meaning, Networks
 from mmbench.verdict.outcome import Row
 from mmbench.verdict.unit import LETTERS, of_metric, of_printed
@@ -33,14 +33,15 @@ class Measured:
     ``networks`` says which networks are played by a training recipe, and how its seeds vary; without it a verdict is
     about these networks alone.
     ``untrained`` gives the scores of an untrained network in the cell's place, None where the run has none. ``floors``
-    keeps, from claim to claim, which cells are not better than it; a cell's scores must not change meanwhile.
+    keeps, from claim to claim, which cells are not better than chance or than it, ``residuals`` their products.
     """
 
     scores_of: Callable[[Cell], Scores]
     networks: Networks | None = None
     kind: EvidenceKind = "measured"
     untrained: UntrainedOf | None = None
-    floors: dict[Cell, bool] = field(default_factory=dict, repr=False, compare=False)
+    floors: KnownFloors = field(default_factory=KnownFloors, repr=False, compare=False)
+    residuals: stats.Residuals = field(default_factory=stats.Residuals, repr=False, compare=False)
 
 
 Evidence = Published | Measured
@@ -106,7 +107,7 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
         if evidence.networks is not None
         else Meaning()
     )
-    known = joint(list(found.values()))
+    known = joint(list(found.values()), evidence.residuals)
     if meant.level is not None:
         known = replace(known, levels=(*known.levels, meant.level))
     note = "; ".join(filter(None, [_measured_note(rows.values()), meant.note]))

@@ -72,7 +72,7 @@ def _qualified(found: Verdict, node: Node, gathered: Gathered, evidence: Evidenc
     found = replace(found, about=about, unit=unit)
     if isinstance(evidence, Published) or gathered.joint is None or found.outcome == "unmeasured":
         return found
-    floors = Floors(gathered.scores, gathered.joint, evidence.untrained, evidence.floors)
+    floors = Floors(gathered.scores, gathered.joint, evidence.untrained, evidence.floors, evidence.residuals)
     nothing = uninformative(node.leaves(), found.deciding, floors)
     return replace(found, uninformative=nothing.why, at_chance=nothing.count)
 
