@@ -178,11 +178,11 @@ class _Lead:
     models: int
 
     def __call__(self, r: Array) -> float:
-        tree = list(joins(1.0 - r))
+        tree = joins(1.0 - r)
         return first_stranger(tree, self.members, self.others).height - together(tree, self.members).height
 
     def gradient(self, r: Array) -> Any:
-        tree = list(joins(1.0 - r))
+        tree = joins(1.0 - r)
         first, complete = first_stranger(tree, self.members, self.others), together(tree, self.members)
         return slope(complete, self.models) - slope(first, self.models)
 

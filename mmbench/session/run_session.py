@@ -174,7 +174,12 @@ class RunSession:
         return role in self.lineup.datasets
 
     def _is_untrained(self, role: str) -> bool:
-        return self._has_model(role) and self.lineup.model(role).kind == "untrained"
+        return role in self._untrained
+
+    @functools.cached_property
+    def _untrained(self) -> tuple[str, ...]:
+        """Roles that untrained networks play."""
+        return tuple(role for role in self.lineup.models if self.lineup.model(role).kind == "untrained")
 
     def _sees(self, role: str) -> bool:
         """Whether the role's encoder takes images."""
@@ -238,7 +243,7 @@ class RunSession:
         """
         if len(cell.models) != 1 or self._is_untrained(cell.models[0]):
             return None
-        twins = [replace(cell, models=Roles(role)) for role in self.lineup.models if self._is_untrained(role)]
+        twins = [replace(cell, models=Roles(role)) for role in self._untrained]
         for twin in twins:
             try:
                 if self.bench.expects(twin) or not self.bench.fresh(twin):

@@ -7,7 +7,7 @@ of a join is the mean distance between the members of its two sides.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,16 +28,22 @@ class Join:
         return self.one | self.other
 
 
-def joins(distances: Array) -> Iterator[Join]:
+def joins(distances: Array) -> tuple[Join, ...]:
     """The joins of ``n`` things from the lowest to the highest. Where two are tied, scipy's order decides."""
+    return _joins(np.ascontiguousarray(distances, dtype=np.float64).tobytes())
+
+
+@functools.lru_cache(maxsize=256)  # several questions are asked of one tree and of those near it
+def _joins(data: bytes) -> tuple[Join, ...]:
     from scipy.cluster.hierarchy import linkage
 
-    n = count_of(distances)
-    sets = [1 << thing for thing in range(n)]
+    distances = np.frombuffer(data)
+    sets, found = [1 << thing for thing in range(count_of(distances))], []
     for first, second, height, _ in linkage(distances, "average").tolist():
         join = Join(sets[int(first)], sets[int(second)], height)
         sets.append(join.all)
-        yield join
+        found.append(join)
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=32)

@@ -217,10 +217,10 @@ def _by_tangent(
 
     biases = np.array([leaf.bias(means, covariance_of) for leaf, _ in tangents])
     found = joint.contrasts(weights, constants - biases)
-    each = (found, found.p_above(), found.p_below(), found.bound(LEVEL), found.bound(1 - LEVEL), biases)
-    for (leaf, tangent), one, p_above, p_below, low, high, bias in zip(tangents, *each, strict=True):
-        judged = _judged_margin(leaf, tangent, one, float(p_above), float(p_below))
-        yield leaf, replace(judged, value=one.value + float(bias), plain=(float(low), float(high)))
+    ps = zip(found.p_above().tolist(), found.p_below().tolist(), strict=True)
+    bounds = zip(found.bound(LEVEL).tolist(), found.bound(1 - LEVEL).tolist(), strict=True)
+    for (leaf, tangent), one, bias, p, plain in zip(tangents, found, biases.tolist(), ps, bounds, strict=True):
+        yield leaf, _judged_margin(leaf, tangent, one, bias, p, plain)
 
 
 def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.Array, stats.Array]:
@@ -232,15 +232,23 @@ def _matrix(terms: Iterable[Linear], place: Mapping[Cell, int]) -> tuple[stats.A
     return weights, np.array([term.constant for term in terms])
 
 
-def _judged_margin(leaf: Leaf, tangent: Linear, estimate: stats.Estimate, p_above: float, p_below: float) -> _Judged:
+def _judged_margin(
+    leaf: Leaf,
+    tangent: Linear,
+    estimate: stats.Estimate,
+    bias: float,
+    p: tuple[float, float],
+    bounds: tuple[float, float],
+) -> _Judged:
+    value = estimate.value + bias
     if not tangent.weights and any(term.weights for term in leaf.terms):
-        return _Judged(leaf, estimate.value)  # a flat tangent says nothing about the spread
+        return _Judged(leaf, value, plain=bounds)  # a flat tangent says nothing about the spread
     if estimate.exact:  # nothing is measured in it: true or false
         holds = estimate.value > DUST if leaf.strict else estimate.value >= -DUST
-        p_above, p_below = (0.0, 1.0) if holds else (1.0, 0.0)
+        p = (0.0, 1.0) if holds else (1.0, 0.0)
     else:  # however small, it is that of a test
-        p_above, p_below = max(p_above, LEAST), max(p_below, LEAST)
-    return _Judged(leaf, estimate.value, p_above, p_below, estimate.z, estimate)
+        p = max(p[0], LEAST), max(p[1], LEAST)
+    return _Judged(leaf, value, *p, estimate.z, estimate, plain=bounds)
 
 
 def _judged_correlation(
