@@ -150,7 +150,7 @@ def difference_covariance(scores: list[list[Scores]], recipes: list[str]) -> np.
     Mean over all pairs of seeds of a recipe, from the crossed components; ``scores`` are by place and network.
     """
     places, networks = len(scores), len(recipes)
-    whole = joint([score for row in scores for score in row]).covariance()
+    whole = joint([score for row in scores for score in row]).covariance
     whole = whole.reshape(places, networks, places, networks)
     pairs = [(a, b) for a in range(networks) for b in range(a) if recipes[a] == recipes[b]]
     out = np.zeros((places, places))

@@ -242,7 +242,7 @@ class Residuals:
         at = np.array([place[id(sample)] for sample in samples])
         lacking = np.flatnonzero(np.isnan(sums[0][np.ix_(at, at)]).any(axis=1))
         if len(lacking):
-            sums[:, at[lacking][:, None], at[lacking]] = _products([samples[i] for i in lacking], shared)
+            sums[:, at[lacking][:, None], at[lacking]] = _products([samples[i] for i in lacking.tolist()], shared)
         alone, together = sums[:, at[:, None], at]
         return alone, together
 

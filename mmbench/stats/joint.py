@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,7 +114,7 @@ class Joint:
             half, at = (high - low) / 2, self.means[bounded]
             inside = np.clip((at - (low + high) / 2) / half, -1 + EDGE, 1 - EDGE)
             slope = half * (1 - inside**2)
-            shared = rows[several] @ self.covariance()[:, bounded]
+            shared = rows[several] @ self.covariance[:, bounded]
             out[several] = 3 * (rows[several][:, bounded] * (-2 * inside * slope) * (shared / slope) ** 2).sum(axis=1)
         return out
 
@@ -135,19 +136,25 @@ class Joint:
         means, ends = self.means[block.cells], self.ends[block.cells]
         return np.clip(np.stack([means - ends[:, 0], ends[:, 1] - means]), 0.0, None)
 
+    @cached_property
+    def _roots(self) -> list[tuple[Array, float]]:
+        """By block, the root of the covariance of its means, and its degrees of freedom."""
+        return [block_root(block) for block in self.blocks]
+
+    @cached_property
     def covariance(self) -> Array:
         """``[cells, cells]`` covariance of the means."""
         out = np.zeros((len(self.means), len(self.means)))
-        for block in self.blocks:
-            root, _ = block_root(block)
+        for block, (root, _) in zip(self.blocks, self._roots, strict=True):
             out[np.ix_(block.cells, block.cells)] = root @ root
-        return out + sum((level.covariance for level in self.levels), np.zeros_like(out))
+        out += sum((level.covariance for level in self.levels), np.zeros_like(out))
+        out.flags.writeable = False  # it is kept
+        return out
 
     def noise(self, count: int, rng: np.random.Generator) -> Array:
         """``[count, cells]`` errors of the means redrawn: this covariance, with the tails of Student's t."""
         out = np.zeros((count, len(self.means)))
-        for block in self.blocks:
-            root, df = block_root(block)
+        for block, (root, df) in zip(self.blocks, self._roots, strict=True):
             noise = rng.standard_normal((count, len(block.cells))) @ root
             if math.isfinite(df):
                 noise *= np.sqrt(df / rng.chisquare(df, (count, 1)))

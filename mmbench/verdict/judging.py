@@ -209,7 +209,7 @@ def _by_tangent(
     if not tangents:
         return
     weights, constants = _matrix((tangent for _, tangent in tangents), place)
-    covariance = joint.covariance() if any(leaf.lists for leaf, _ in tangents) else np.zeros((len(place),) * 2)
+    covariance = joint.covariance if any(leaf.lists for leaf, _ in tangents) else np.zeros((len(place),) * 2)
 
     def covariance_of(terms: Sequence[Linear]) -> stats.Array:
         rows, _ = _matrix(terms, place)
@@ -260,7 +260,7 @@ def _judged_correlation(
     redrawn = Correlated(
         weights @ joint.means + constants,
         noise @ weights.T,
-        weights @ joint.covariance() @ weights.T,
+        weights @ joint.covariance @ weights.T,
         tuple(parts),
         leaf.threshold,
         leaf.sign,
@@ -293,7 +293,7 @@ def _judged_rank(leaf: RankLead, joint: stats.Joint, noise: stats.Array, place: 
     redrawn = Ranked(
         (weights @ joint.means + constants).reshape(shape),
         (noise @ weights.T).reshape(-1, *shape),
-        each @ joint.covariance() @ each.transpose(0, 2, 1),
+        each @ joint.covariance @ each.transpose(0, 2, 1),
         leaf.first,
         leaf.second,
         leaf.by,

@@ -133,9 +133,30 @@ def test_many_contrasts_at_once_are_the_same_as_one_by_one() -> None:
         assert dataclasses.astuple(together[i]) == pytest.approx(dataclasses.astuple(alone), rel=1e-12)
 
 
+@given(
+    companies=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6, unique=True), min_size=2, max_size=5),
+    grouped=st.booleans(),
+)
+def test_what_is_kept_from_other_companies_changes_no_number(companies: list[list[int]], grouped: bool) -> None:
+    """Cells asked for again, beside others and in another order, have the uncertainty that they have alone."""
+    rng = np.random.default_rng(11)
+    groups = rng.integers(0, 9, 30) if grouped else None
+    trials = [4, 4, 4, 2, 2, 1]
+    cells = [stats.Sample(rng.random((t, 30)), 1.0 + i, "x", groups=groups) for i, t in enumerate(trials)]
+    kept = stats.Residuals()
+    for company in companies:
+        asked = [cells[i] for i in company]
+        again, alone = stats.crossed(asked, kept), stats.crossed(asked)
+        np.testing.assert_allclose(again.covariance, alone.covariance, rtol=1e-12, atol=1e-15)
+        rows = np.vstack([np.eye(len(company)), np.ones(len(company))])
+        for name in ("se", "df", "shared"):
+            found, expected = (getattr(joint.contrasts(rows), name) for joint in (again, alone))
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
 def test_noise_and_covariance_are_those_of_the_contrasts() -> None:
     joint = crossed([SCORES, OTHER, SCORES[:, ::-1]], [1.0, 1.0, 100.0], ["x", "x", "y"])
-    noise, covariance = joint.noise(40_000, np.random.default_rng(0)), joint.covariance()
+    noise, covariance = joint.noise(40_000, np.random.default_rng(0)), joint.covariance
     assert noise.mean(axis=0) == pytest.approx([0.0, 0.0, 0.0], abs=0.3)
     assert covariance[:2, 2] == pytest.approx([0.0, 0.0])  # blocks are independent
     for weights in ([1.0, 0.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 1.0]):
@@ -258,7 +279,7 @@ def test_pseudo_values_that_do_not_vary_prove_nothing(width: float) -> None:
     joint = crossed([x, x], [1.0, 1.0], ["x", "x"], [stats.Range(1 - width, 1.0, pseudo=True)] * 2)
     found = joint.contrasts([[1.0, -1.0]])[0]
     assert found.bound(0.95) == pytest.approx(3 * width / 100, rel=0.012)
-    assert joint.covariance()[0, 0] == pytest.approx((blocks.RULE_OF_THREE * width / 100) ** 2)
+    assert joint.covariance[0, 0] == pytest.approx((blocks.RULE_OF_THREE * width / 100) ** 2)
 
 
 def test_one_pseudo_value_alone_says_nothing_of_others() -> None:

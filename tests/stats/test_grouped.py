@@ -105,7 +105,7 @@ def test_where_all_agree_the_rule_of_three_counts_groups(size):
     x = np.ones((1, 40 * size))
     found = stats.crossed([stats.Sample(x, groups=np.repeat(np.arange(40), size))])
     assert found.contrasts([[1.0]])[0].bound(0.05) == pytest.approx(1 - 3 / 40, abs=0.001)
-    assert found.covariance()[0, 0] == pytest.approx((RULE_OF_THREE / 40) ** 2)
+    assert found.covariance[0, 0] == pytest.approx((RULE_OF_THREE / 40) ** 2)
 
 
 def test_the_rule_of_three_leaves_many_groups_that_differ_in_part():
@@ -118,7 +118,7 @@ def test_the_rule_of_three_leaves_many_groups_that_differ_in_part():
 def test_covariance_has_the_variances_of_the_contrasts():
     pairs = RNG.integers(0, 12, (60, 2))
     joint = stats.crossed([stats.Sample(x[:1], examples="x", groups=pairs) for x in (A, B)])
-    np.testing.assert_allclose(np.diag(joint.covariance()), joint.contrasts(np.eye(2)).se ** 2)
+    np.testing.assert_allclose(np.diag(joint.covariance), joint.contrasts(np.eye(2)).se ** 2)
 
 
 def test_groups_that_one_cell_names_hold_for_all_on_its_examples():

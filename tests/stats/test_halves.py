@@ -56,7 +56,7 @@ def test_other_halves_are_not_paired():
 
 def test_covariance_has_the_variances_of_the_cells():
     joint = stats.crossed(SAMPLES)
-    np.testing.assert_allclose(np.diag(joint.covariance()), joint.contrasts(np.eye(3)).se ** 2, rtol=0.02)
+    np.testing.assert_allclose(np.diag(joint.covariance), joint.contrasts(np.eye(3)).se ** 2, rtol=0.02)
 
 
 def test_a_mean_varies_over_halves_as_its_standard_error_says():

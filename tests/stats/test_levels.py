@@ -51,8 +51,8 @@ def test_noise_has_the_covariance_that_is_stated() -> None:
     total = np.array([[4.0, 3.0], [3.0, 4.0]])
     joint = exact([0.0, 0.0], [0.0, 0.0], [Level(total, np.zeros((2, 2)), math.inf)])
     noise = joint.noise(40_000, np.random.default_rng(0))
-    assert np.cov(noise, rowvar=False) == pytest.approx(joint.covariance(), abs=0.15)
-    assert joint.covariance() == pytest.approx(total)
+    assert np.cov(noise, rowvar=False) == pytest.approx(joint.covariance, abs=0.15)
+    assert joint.covariance == pytest.approx(total)
 
 
 @st.composite

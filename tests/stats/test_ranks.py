@@ -211,7 +211,7 @@ def resampled(outcomes: np.ndarray, tied: int, seed: int) -> Ranked:
         samples += [stats.Sample(x, examples=str(setting)) for x in some]
     joint = stats.crossed(samples)
     shape = outcomes.shape[:2]
-    covariance = joint.covariance().reshape(*shape, *shape)
+    covariance = joint.covariance.reshape(*shape, *shape)
     blocks = np.stack([covariance[s, :, s, :] for s in range(shape[0])])
     return Ranked(joint.means.reshape(shape), joint.noise(200, rng).reshape(200, *shape), blocks, 0, 1)
 
