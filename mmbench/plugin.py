@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 # What pytest-benchmark does with timings beyond showing them.
 TIMING_OPTIONS = ("compare_fail", "compare", "json", "save", "autosave", "histogram", "cprofile", "only")
+BEGAN = "mmbench_began"
 ABSENT = "absent"  # the parameter of a test that this run has nothing for; it is deselected, not skipped
 # That features are not stored is said in the summary of warnings, and fails no run where warnings are errors.
 UNSTORED = pytest.mark.filterwarnings("default::mmbench.features.store.StoreWarning")
@@ -90,6 +91,7 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.started = time.time()
+        self.began: int | None = None  # of a run with a gate, as ``files.hashed_afresh`` gives it
         self.problems: list[str] = []
         self.claims: set[str] = set()  # ids of the claims that were collected, before -k
         self.leavings: Leavings | None = None
@@ -161,6 +163,8 @@ class Session:
         """Turn a bad lineup, role, spec, baseline or margin into one clean line before anything is collected."""
         opening = any(map(self.option, ("lineup", "model", "seeds", "dataset", "store", "device", "precision")))
         gating = (self.option("gate") or self.option("margin")) and not self.is_worker
+        if self.option("gate"):
+            self._hash_afresh()
         if not opening and not gating:
             return
         from mmbench.errors import MMBenchError
@@ -174,6 +178,19 @@ class Session:
                 self.gate = SessionGate.asked(self.option)
         except MMBenchError as error:
             raise pytest.UsageError(str(error)) from None
+
+    def _hash_afresh(self) -> None:
+        """A gate says of models and data that they are the same: every file is read in this run, by one worker."""
+        from mmbench.files import hashed_afresh
+
+        until_the_end = contextlib.ExitStack()
+        self.began = until_the_end.enter_context(hashed_afresh(getattr(self.config, "workerinput", {}).get(BEGAN)))
+        self.config.add_cleanup(until_the_end.close)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist when this run began."""
+        node.workerinput[BEGAN] = self.began
 
     # collection
 

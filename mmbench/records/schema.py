@@ -44,6 +44,8 @@ class Binding(_Part):
     (architecture, layer, preprocessing, versions). None where it is unknown. ``kind`` is a model's, as in
     ``mmbench.lineups.roles.KINDS``; empty for datasets, and in records that were written before it was kept.
     ``seed_of`` is the role of which this is a further training, given by ``--mmbench-seeds``.
+    ``hashed``: the run read every file that the digest is of; where False, an earlier process noted the digest of one
+    of them beside its size and times. None where there is no digest, and in older records.
     """
 
     role: str
@@ -56,6 +58,7 @@ class Binding(_Part):
     ceilings: tuple[CeilingPart, ...] = ()
     kind: str = ""
     seed_of: str = ""
+    hashed: bool | None = None
 
 
 class Machine(_Part):

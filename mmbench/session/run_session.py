@@ -349,12 +349,20 @@ class RunSession:
         twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
         broken = [cell_name(cell) for cell in self.broken]
         return {
+            "identities": self._identities(cells),
             "cells": parts,
             "costs": [vars(cost) for cost in costs],
             "lost": lost,
             "broken": broken,
             "twice": twice,
         }
+
+    def _identities(self, cells: Iterable[Cell]) -> dict[str, str]:
+        """The digests of weights and of datasets' content under which the cells were measured, by role."""
+        source = self.bench.source
+        found = {role: source.identity(source.model(role)).weights for cell in cells for role in cell.models}
+        found |= {cell.dataset: source.dataset_entry(cell.dataset).identity() for cell in cells}
+        return {role: digest for role, digest in found.items() if digest is not None}
 
     def _seed_sd(self, cell: Cell) -> float | None:
         try:
