@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.bench import examples
 from mmbench.bench.costs import Cost
 from mmbench.bench.keys import cell_key
 from mmbench.bench.lineup_source import LineupSource
+from mmbench.bench.read_back import ReadBack
 from mmbench.bench.reductions import require_reductions
 from mmbench.bench.schedule import Schedule
 from mmbench.bench.solving import gather, metric_of, probe_of, score
@@ -49,6 +51,7 @@ class Bench:
         self._schedule = Schedule(side_by_side=side_by_side)
         self._known: dict[Cell, Scores] = {}
         self._failed: dict[Cell, MMBenchError] = {}
+        self._read_back = ReadBack(self.source)
 
     @classmethod
     def open(
@@ -141,7 +144,7 @@ class Bench:
             return True
         key = self._key(cell)
         started = time.perf_counter()
-        stored = self.store.load_scores(key) if key else None
+        stored = self.store.load_scores(key, lambda found: self._read_back.fault(cell, found)) if key else None
         if stored is None:
             return False
         self._known[cell] = stored
@@ -172,6 +175,7 @@ class Bench:
                 key = self._key(cell)
                 if key is not None:
                     self.store.save_scores(key, scores)
+                    examples.note(self.source, cell, examples.Examples.of(scores))
                 self._known[cell] = scores
                 self.costs.append(Cost("cell", str(cell), scores.provenance["seconds"], fresh=True))
 

@@ -99,6 +99,15 @@ class LineupSource:
         """The shards of the store that this run has read for these models, also to train on them."""
         return sorted({shard for model in models for shard in self._shards.get(model.name, ())})
 
+    def shards_by_role(self, models: Roles) -> list[list[str]]:
+        """As ``shards_of``, role by role."""
+        return [self.shards_of([self.model(role)]) for role in models]
+
+    def add_shards(self, models: Roles, shards: Sequence[Sequence[str]]) -> None:
+        """Count shards as read, role by role: a training that was read back was made from them."""
+        for role, names in zip(models, shards, strict=False):
+            self._shards.setdefault(self.model(role).name, set()).update(names)
+
     def generator(self, model: ModelEntry) -> Generator:
         if model.name not in self._generators:
             import torch

@@ -178,8 +178,8 @@ def run_gate(options: argparse.Namespace) -> int:
 
 
 def _gated(options: argparse.Namespace) -> Any:
-    from mmbench.gate.comparison import gate_records
     from mmbench.files import hashed_afresh
+    from mmbench.gate.comparison import gate_records
     from mmbench.gate.decision import Margins, printed_units
     from mmbench.gate.reread import reread
     from mmbench.records.files import read_record

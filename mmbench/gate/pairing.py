@@ -185,7 +185,7 @@ def unread(part: CellPart, base: Record, candidate: Record) -> list[str]:
     same = all(a and b and a.digest and _same(a, b) for a, b in pairs)
     found = [b.role for _, b in pairs if b and not b.hashed] if same else []
     was, now = old.get(part.dataset), new.get(part.dataset)
-    return found + [now.role] * bool(was and now and now.hashed is False and was.digest == now.digest)
+    return [*found, part.dataset] if was and now and now.hashed is False and was.digest == now.digest else found
 
 
 def _same(one: Binding, other: Binding) -> bool:

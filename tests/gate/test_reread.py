@@ -133,7 +133,7 @@ def runs(weights, make_run, tmp_path):
 def test_a_candidate_of_other_bytes_than_its_digest_says_is_refused(runs):
     _, made = runs
     base, candidate = made(hashed=True), made(hashed=False)
-    with files.hashed_afresh(), pytest.raises(NotComparable, match="clip .* by the bytes of its files now"):
+    with files.hashed_afresh(), pytest.raises(NotComparable, match=r"clip .* by the bytes of its files now"):
         reread(base, candidate)
 
 
