@@ -195,6 +195,7 @@ def _gated(options: argparse.Namespace) -> Any:
         among=[str(part) for part in candidate.cells] if options.partial else None,
         allow_preprocessing=options.allow_preprocessing,
         losses=losses,
+        reasons={str(part): candidate.lost[str(part)] for part in base.cells if str(part) in candidate.lost},
         base_seeds=[read_record(path) for path in options.base_seeds],
         candidate_seeds=seeds,
     )

@@ -300,6 +300,7 @@ class Record(_Part):
 
     ``encoded`` counts encoded items over all models, ``encoded_twice`` those of them that some model had encoded before
     in the same process (0 unless a stored shard was damaged meanwhile); None in a record that did not count them.
+    ``lost`` are the cells that were asked for and not measured, each with the reason; empty in older records.
     """
 
     schema_version: int = Field(SCHEMA, alias="schema")
@@ -320,6 +321,7 @@ class Record(_Part):
     encoded_twice: int | None = None
     calibration: str | None = None
     code: str | None = None
+    lost: dict[str, str] = Field(default_factory=dict)
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mmbench.session.run_session import RunSession
 
 
+MOST_SAID = 500  # characters of a reason
+
+
 @dataclass
 class RunNotes:
     """Notes by key, so that what two workers both report is kept once.
@@ -85,6 +88,7 @@ class RunNotes:
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
                 "encoded_twice": self.twice,
                 "calibration": _calibration(folder / "reports" / "calibration.json"),
+                "lost": {name: self.lost[name][:MOST_SAID] for name in sorted(self.lost)},
             }
         )
         self.last = Record.model_validate(found)
