@@ -66,11 +66,13 @@ class Bench:
         precision: str = "float32",
         progress: bool = True,
         side_by_side: bool = True,
+        skip_bad_items: bool = False,
     ) -> Bench:
         """The bench of a lineup (a name or a TOML file) with ``ROLE=SPEC`` bindings laid over it.
 
         ``seeds`` are ``ROLE=SPEC,SPEC``: further trainings of the recipe that a role was bound to. Raises BadSpec or
         UnknownName for a lineup, role or spec that cannot be read, and BadSpec for a device that torch does not have.
+        ``skip_bad_items`` leaves out images that cannot be decoded (``mmbench.datasets.bad_items``).
         """
         from mmbench.lineups import load_lineup
         from mmbench.lineups.more_seeds import bind_seeds
@@ -83,6 +85,7 @@ class Bench:
             bound = bind_seeds(bound, option)
         for binding in datasets:
             bound = bound.bind_dataset(binding)
+        bound = bound.skipping_bad_items() if skip_bad_items else bound
         options = {"device": device, "precision": precision}
         return cls(bound, Store(store), progress=progress, side_by_side=side_by_side, **options)
 

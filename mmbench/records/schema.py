@@ -46,6 +46,7 @@ class Binding(_Part):
     ``seed_of`` is the role of which this is a further training, given by ``--mmbench-seeds``.
     ``hashed``: the run read every file that the digest is of; where False, an earlier process noted the digest of one
     of them beside its size and times. None where there is no digest, and in older records.
+    ``left_out`` says how many items of a dataset could not be decoded and were left out.
     """
 
     role: str
@@ -59,6 +60,7 @@ class Binding(_Part):
     kind: str = ""
     seed_of: str = ""
     hashed: bool | None = None
+    left_out: str = ""
 
 
 class Machine(_Part):

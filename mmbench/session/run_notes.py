@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.assets import check_assets
+from mmbench.datasets.bad_items import left_out
 from mmbench.files import asked_for, read_in_this_run
 from mmbench.records.provenance import commit, machine, versions
 from mmbench.records.schema import SCHEMA, Binding, CeilingPart, LineupPart, Record
@@ -145,6 +146,7 @@ def _binding(bound: Any, look: Callable[[Any], tuple[str | None, dict[str, Any] 
         kind=_or_none(lambda: getattr(bound, "kind", "")) or "",
         seed_of=getattr(bound, "seed_of", ""),
         hashed=None if digest is None else hashed,
+        left_out=left_out(digest),
     )
 
 

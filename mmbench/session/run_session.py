@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -359,10 +360,13 @@ class RunSession:
 
     def _identities(self, cells: Iterable[Cell]) -> dict[str, str]:
         """The digests of weights and of datasets' content under which the cells were measured, by role."""
-        source = self.bench.source
-        found = {role: source.identity(source.model(role)).weights for cell in cells for role in cell.models}
-        found |= {cell.dataset: source.dataset_entry(cell.dataset).identity() for cell in cells}
-        return {role: digest for role, digest in found.items() if digest is not None}
+        source, found = self.bench.source, dict[str, str]()
+        for cell in cells:
+            with contextlib.suppress(Exception):  # what is broken must not cost the record
+                digests = {role: source.identity(source.model(role)).weights for role in cell.models}
+                digests[cell.dataset] = source.dataset_entry(cell.dataset).identity()
+                found |= {role: digest for role, digest in digests.items() if digest is not None}
+        return found
 
     def _seed_sd(self, cell: Cell) -> float | None:
         try:
