@@ -1,4 +1,8 @@
-"""Files written whole or not at all, plain files of bounded size, and digests of files that are read once."""
+"""Files written whole or not at all, plain files of bounded size, and digests of files that are read once.
+
+What is noted of a file over processes stands beside its stamp. Before a decision that two things are the same, no such
+note counts (``hashed_afresh``).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,19 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from mmbench.progress import progress_bar
+from mmbench.words import printable
+
 T = TypeVar("T")
 TEMPORARY = ".writing-"
 _JUST_NOW = 200_000_000  # nanoseconds, many ticks of a file system's clock
 _ABANDONED = 24 * 3600.0  # seconds after which a temporary file of another machine is taken for left behind
+BIG = 256 << 20  # bytes of a file whose hashing shows a bar; it takes about a second
+_BLOCK = 1 << 20
 _swept: set[tuple[Path, str]] = set()
+_runs_afresh: list[int] = []  # when the run began, for each ``hashed_afresh`` block that is open in this process
+_asked: list[set[Path]] = []  # the files whose stamp was asked for, for each ``asked_for`` block
+_read: dict[Path, Stamp] = {}  # the files that this process has read whole, as they were
 
 
 class NotPlain(OSError):
@@ -37,6 +49,18 @@ class Stamp(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+
+
+class RunStamp(Stamp):
+    """A stamp taken inside ``hashed_afresh``; what is written down of it says in which run (``run``).
+
+    So no note of an earlier run holds all that it says, and a note of this run holds all that a plain stamp says.
+    """
+
+    run: int
+
+    def _asdict(self) -> dict[str, Any]:
+        return {**super()._asdict(), "run": self.run}
 
 
 @contextlib.contextmanager
@@ -239,7 +263,14 @@ def put(written: Path, path: Path, *, durable: bool = True) -> None:
 def stamp(path: Path, *, follow: bool = True) -> Stamp:
     """The stamp of a file as it lies there now (of a link itself unless ``follow``); raises OSError."""
     status = path.stat(follow_symlinks=follow)
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    for asked in _asked:
+        asked.add(path)
+    parts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    if not _runs_afresh:
+        return Stamp(*parts)
+    found = RunStamp(*parts)
+    found.run = max(_runs_afresh)
+    return found
 
 
 def settled(seen: Stamp) -> bool:
@@ -250,18 +281,59 @@ def settled(seen: Stamp) -> bool:
     return time.time_ns() - max(seen.mtime_ns, seen.ctime_ns) > _JUST_NOW
 
 
+@contextlib.contextmanager
+def hashed_afresh(since: int | None = None) -> Iterator[int]:
+    """Inside this block a file is read before its digest counts, whatever was noted of it; gives when the run began.
+
+    A failing disk, a network drive and an image of a disk may change bytes without another stamp. So a decision that
+    two models or datasets are the same rests on bytes that were read in its own run. ``since`` (nanoseconds since 1970;
+    now by default) is when that run began: what another process of it has read since is not read again.
+    """
+    began = time.time_ns() if since is None else since
+    _runs_afresh.append(began)
+    try:
+        yield began
+    finally:
+        _runs_afresh.remove(began)
+
+
+def counts(noted_ns: int) -> bool:
+    """Whether what was noted at this time (nanoseconds since 1970) counts: not inside ``hashed_afresh``, if before."""
+    return not _runs_afresh or noted_ns >= max(_runs_afresh)
+
+
+@contextlib.contextmanager
+def asked_for() -> Iterator[set[Path]]:
+    """The files whose stamp, and so perhaps whose digest, was asked for in this block."""
+    asked: set[Path] = set()
+    _asked.append(asked)
+    try:
+        yield asked
+    finally:
+        _asked[:] = [each for each in _asked if each is not asked]
+
+
+def read_in_this_run(path: Path) -> bool:
+    """Whether a digest of the file as it lies there is of bytes read in this run, and not noted by an earlier one."""
+    try:
+        return bool(_runs_afresh) or _read.get(path) == stamp(path)
+    except OSError:
+        return False
+
+
 def remembered(read: Callable[[Path], T]) -> Callable[[Path], T]:
     """``read``, called once for a file while the process lives and the file's stamp stays the same."""
-    answers: dict[Path, tuple[Stamp, T]] = {}
+    answers: dict[Path, tuple[Stamp, int, T]] = {}
 
     @functools.wraps(read)
     def asked(path: Path) -> T:
-        seen = stamp(path)
-        if path in answers and answers[path][0] == seen:
-            return answers[path][1]
+        seen, now = stamp(path), time.time_ns()
+        if path in answers and answers[path][0] == seen and counts(answers[path][1]):
+            return answers[path][2]
         answer = read(path)
         if settled(seen):
-            answers[path] = seen, answer
+            answers[path] = seen, now, answer
+            _read[path] = seen
         return answer
 
     return asked
@@ -271,4 +343,12 @@ def remembered(read: Callable[[Path], T]) -> Callable[[Path], T]:
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file; read once, as ``remembered`` says. Raises OSError."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        size = os.fstat(file.fileno()).st_size
+        if size < BIG:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        hasher = hashlib.sha256()
+        with progress_bar(f"reading {printable(path.name)} for its digest", size, unit="bytes") as bar:
+            while block := file.read(_BLOCK):
+                hasher.update(block)
+                bar.advance(len(block))
+        return hasher.hexdigest()

@@ -1,4 +1,4 @@
-"""Whether a module that was imported does what its file says now.
+"""Whether a module that was imported does what its file says now, and which modules users and distributions brought.
 
 Python keeps no text of what it imported, and a constant of a module cannot be told from its functions. So it is noted
 when each module is asked for, which comes before its file is read. A file that was last changed before can have been
@@ -31,6 +31,10 @@ def _start_of_process() -> float:
 # one, and within two hundredths no Python has imported a user's file.
 STARTED = _start_of_process() + 0.02
 ASKED: dict[str, float] = {}
+# The first names of modules: those that a user named for what they hold (``python:MODULE:NAME``), and those of
+# installed distributions that offered an entry which was taken.
+named: set[str] = set()
+offering: set[str] = set()
 
 
 class Noting:

@@ -60,9 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "mmbench(protocols=(), claims=None): what a benchmark module is about: its protocols, and the claims it "
         "collects (those of its protocols' probes; or 'overview', 'printed', 'waiting', 'planted'; or a tuple of ids)",
     )
-    session = Session(config)
     config.addinivalue_line("markers", "timing: times a probe against a reference; needs --mmbench-timings")
-    config.stash[SESSION] = session
+    session = config.stash[SESSION] = Session(config)
     config.pluginmanager.register(session, "mmbench-session")
     session.check_options()
 
@@ -143,6 +142,7 @@ class Session:
                 store=self.option("store"),
                 device=self.option("device") or "cpu",
                 precision=self.option("precision") or "float32",
+                skip_bad_items=self.option("skip_bad_items"),
                 side_by_side=not self.is_worker,  # another worker may be at the next cells already
                 expected=self.config.rootpath / "reports" / "expected",
             )
@@ -159,8 +159,12 @@ class Session:
 
     def check_options(self) -> None:
         """Turn a bad lineup, role, spec, baseline or margin into one clean line before anything is collected."""
-        opening = any(map(self.option, ("lineup", "model", "seeds", "dataset", "store", "device", "precision")))
+        opening = any(map(self.option, "lineup model seeds dataset store device precision".split()))
         gating = (self.option("gate") or self.option("margin")) and not self.is_worker
+        if self.option("gate"):
+            from mmbench.session.afresh import Afresh
+
+            self.config.pluginmanager.register(Afresh(self.config), "mmbench-afresh")
         if not opening and not gating:
             return
         from mmbench.errors import MMBenchError
@@ -267,9 +271,8 @@ class Session:
             self.gate.decide(self.notes)
             with left.writing("the gate's decision"):
                 left.written += self.gate.write(left.folder)
-            if self.gate.failed:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if left.problems and session.exitstatus == pytest.ExitCode.OK:
+        failed = left.problems or (self.gate is not None and self.gate.result is not None and self.gate.failed)
+        if failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _write(self, left: Leavings) -> None:
@@ -296,7 +299,7 @@ class Session:
             terminalreporter.write_line(text, **dict.fromkeys(markup, True))
 
     def _options(self) -> dict[str, Any]:
-        names = "lineup model seeds dataset evidence device precision offline strict retime gate".split()
+        names = "lineup model seeds dataset skip_bad_items evidence device precision offline strict retime gate".split()
         chosen = {name: self.option(name) for name in names if self.option(name)}
         return chosen | {"keyword": self.config.option.keyword} if self.config.option.keyword else chosen
 

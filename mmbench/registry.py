@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from mmbench.errors import BadSpec, BrokenEntryPoint, DuplicateName, MMBenchError, UnknownName
+from mmbench.imports import named, offering
 
 
 class Named(Protocol):
@@ -152,6 +153,7 @@ class Registry(Generic[T]):
             raise DuplicateName(f"{self.kind} {point.name!r} is offered by {both}; uninstall one, names are unique")
         if point not in self._offered:
             words = self._words(point.name, point)
+            offering.add(point.module.partition(".")[0])
             try:
                 offered = point.load()
             except Exception as error:  # whatever another's code raises when it is imported
@@ -189,6 +191,7 @@ def imported_object(owner: str, module: str, name: str) -> Any:
     Inside ``searched(Path.cwd())`` it may be in a user's file in the current folder.
     """
     with running_code_of(owner):
+        named.add(module.partition(".")[0])
         try:
             found: Any = importlib.import_module(module)
             for part in name.split("."):

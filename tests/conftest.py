@@ -16,7 +16,8 @@ def make_run(make_record):
     def make(cells, *, models=(), datasets=(), **weights):
         named = dict.fromkeys(role for part in cells for role in part.models)
         bound = {role: model_role(role, weights.pop(role, "w")) for role in named} | {b.role: b for b in models}
-        data = {part.dataset: Binding(role=part.dataset, spec="flags", digest=f"{part.dataset}-1") for part in cells}
+        names = dict.fromkeys(part.dataset for part in cells)
+        data = {name: Binding(role=name, spec="flags", digest=f"{name}-1", hashed=True) for name in names}
         data |= {b.role: b for b in datasets}
         lineup = LineupPart(name="made", models=tuple(bound.values()), datasets=tuple(data.values()))
         return make_record(cells=tuple(cells), lineup=lineup, verdicts=(), **weights)

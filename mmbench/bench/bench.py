@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.bench import examples
 from mmbench.bench.costs import Cost
 from mmbench.bench.keys import cell_key
 from mmbench.bench.lineup_source import LineupSource
+from mmbench.bench.read_back import ReadBack
 from mmbench.bench.reductions import require_reductions
 from mmbench.bench.schedule import Schedule
 from mmbench.bench.solving import gather, metric_of, probe_of, score
@@ -49,6 +51,7 @@ class Bench:
         self._schedule = Schedule(side_by_side=side_by_side)
         self._known: dict[Cell, Scores] = {}
         self._failed: dict[Cell, MMBenchError] = {}
+        self._read_back = ReadBack(self.source)
 
     @classmethod
     def open(
@@ -63,11 +66,13 @@ class Bench:
         precision: str = "float32",
         progress: bool = True,
         side_by_side: bool = True,
+        skip_bad_items: bool = False,
     ) -> Bench:
         """The bench of a lineup (a name or a TOML file) with ``ROLE=SPEC`` bindings laid over it.
 
         ``seeds`` are ``ROLE=SPEC,SPEC``: further trainings of the recipe that a role was bound to. Raises BadSpec or
         UnknownName for a lineup, role or spec that cannot be read, and BadSpec for a device that torch does not have.
+        ``skip_bad_items`` leaves out images that cannot be decoded (``mmbench.datasets.bad_items``).
         """
         from mmbench.lineups import load_lineup
         from mmbench.lineups.more_seeds import bind_seeds
@@ -80,6 +85,7 @@ class Bench:
             bound = bind_seeds(bound, option)
         for binding in datasets:
             bound = bound.bind_dataset(binding)
+        bound = bound.skipping_bad_items() if skip_bad_items else bound
         options = {"device": device, "precision": precision}
         return cls(bound, Store(store), progress=progress, side_by_side=side_by_side, **options)
 
@@ -141,7 +147,7 @@ class Bench:
             return True
         key = self._key(cell)
         started = time.perf_counter()
-        stored = self.store.load_scores(key) if key else None
+        stored = self.store.load_scores(key, lambda found: self._read_back.fault(cell, found)) if key else None
         if stored is None:
             return False
         self._known[cell] = stored
@@ -172,6 +178,7 @@ class Bench:
                 key = self._key(cell)
                 if key is not None:
                     self.store.save_scores(key, scores)
+                    examples.note(self.source, cell, examples.Examples.of(scores))
                 self._known[cell] = scores
                 self.costs.append(Cost("cell", str(cell), scores.provenance["seconds"], fresh=True))
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench import files
 from mmbench.bench.code import model_code
 from mmbench.bench.costs import Cost
 from mmbench.bench.shared_items import SharedItems
 from mmbench.bench.trainings import kept_work, trained, training_key
-from mmbench.errors import UnknownLayer, Unmeasured
+from mmbench.errors import CorruptAsset, UnknownLayer, Unmeasured
 from mmbench.features.keys import digest_of, feature_key, feature_parts
 from mmbench.features.prepared_images import PreparedImages
 from mmbench.features.store import Store
@@ -50,6 +52,7 @@ class LineupSource:
     _encoders: dict[str, Encoder] = field(default_factory=dict, repr=False)
     _generators: dict[str, Generator] = field(default_factory=dict, repr=False)
     _loaded: dict[str, Dataset] = field(default_factory=dict, repr=False)
+    _began: int = field(default_factory=time.time_ns, repr=False)
     _shared: SharedItems = field(default_factory=SharedItems, repr=False)
     _identities: dict[str, Identity] = field(default_factory=dict, repr=False)
     _prepared: PreparedImages = field(default_factory=PreparedImages, repr=False)
@@ -84,8 +87,23 @@ class LineupSource:
 
     def encoder(self, model: ModelEntry) -> Encoder:
         if model.name not in self._encoders:
-            self._encoders[model.name] = model.load()
+            found = model.load()
+            self._require_same(model.name, self.identity(model), model.identity)
+            self._encoders[model.name] = found
         return self._encoders[model.name]
+
+    def _require_same(self, name: str, known: Identity, identity: Callable[[], Identity]) -> None:
+        """After weights were read: their bytes must be those of the digest that features are stored under.
+
+        An earlier run may have noted the digest; then the files are read for it now. Raises CorruptAsset.
+        """
+        with files.hashed_afresh(self._began):
+            found = identity()
+        if found.weights != known.weights and known.weights is not None:
+            raise CorruptAsset(
+                f"the weights of {name} are not those whose digest was noted ({known.weights[:12]}; their bytes give "
+                f"{str(found.weights)[:12]}): a disk may have changed them, or they were replaced; start the run again"
+            )
 
     def loaded(self, model: ModelEntry) -> Encoder | None:
         """The encoder if this run has loaded it."""
@@ -99,11 +117,23 @@ class LineupSource:
         """The shards of the store that this run has read for these models, also to train on them."""
         return sorted({shard for model in models for shard in self._shards.get(model.name, ())})
 
+    def shards_by_role(self, models: Roles) -> list[list[str]]:
+        """As ``shards_of``, role by role."""
+        return [self.shards_of([self.model(role)]) for role in models]
+
+    def add_shards(self, models: Roles, shards: Sequence[Sequence[str]]) -> None:
+        """Count shards as read, role by role: a training that was read back was made from them."""
+        for role, names in zip(models, shards, strict=False):
+            self._shards.setdefault(self.model(role).name, set()).update(names)
+
     def generator(self, model: ModelEntry) -> Generator:
         if model.name not in self._generators:
             import torch
 
-            found = self._writer(model).load()
+            writer = self._writer(model)
+            found = writer.load()
+            self.generator_key(model)  # notes the identity
+            self._require_same(model.name, self._identities[f"{model.name} as a writer"], writer.identity)
             found.module.to(torch.device(self.device))
             self._generators[model.name] = found
         return self._generators[model.name]

@@ -130,15 +130,34 @@ def outcomes_of(metric: Metric, predicted: NDArray[Any], truth: NDArray[Any]) ->
     return found
 
 
+def labels_of(source: LineupSource, cell: Cell, inputs: Inputs) -> dict[str, Any]:
+    """What scores say of their examples (``examples``, ``chance``, ``classes``, ``groups``, ``grouped_by``)."""
+    test, metric = source.dataset(cell.dataset).split("test"), metric_of(source, cell)
+    count = len(inputs.truth)
+    kept = cell.protocol.settings.counted(count)
+    rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cell).own_truth
+    among = of_rows(groups_of(test, inputs), np.arange(kept)) if metric.over == "rows" else None
+    paired_by = inputs.examples(test)
+    return {
+        "examples": paired_by if kept == count else f"{paired_by}:{kept}",
+        "chance": metric.chance(inputs.truth),
+        "classes": inputs.truth[:kept] if rows_are_labelled else None,
+        "groups": None if among is None else among.of,
+        "grouped_by": "" if among is None else among.kind,
+    }
+
+
+def pool_of(cell: Cell, inputs: Inputs) -> float | None:
+    """The share of its training pool that a trial draws; None for a probe that draws none."""
+    probe = probe_of(cell.protocol)
+    return probe.pool(inputs, cell.protocol.settings) if probe.pool else None
+
+
 def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
     """Turn a group's predictions into scores, with what they are made from."""
-    dataset = source.dataset(cells[0].dataset)
     metric = metric_of(source, cells[0])
-    paired_by = inputs.examples(dataset.split("test"))
-    rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cells[0]).own_truth
     probe = probe_of(cells[0].protocol)
     code = code_digest(probe, metric)
-    groups = groups_of(dataset.split("test"), inputs) if metric.over == "rows" else None
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells), "code": code}
     if left_out := getattr(inputs, "left_out", ""):
         made_of["left_out"] = left_out
@@ -148,18 +167,13 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     for cell in cells:
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
         kept = cell.protocol.settings.counted(len(inputs.truth))
-        among = of_rows(groups, np.arange(kept))
         scores[cell] = Scores(
             outcomes_of(metric, predicted, inputs.truth)[:, :kept],
             metric.name,
-            examples=paired_by if kept == len(inputs.truth) else f"{paired_by}:{kept}",
-            chance=metric.chance(inputs.truth),
+            **labels_of(source, cell, inputs),
             provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
-            classes=inputs.truth[:kept] if rows_are_labelled else None,
-            groups=None if among is None else among.of,
-            grouped_by="" if among is None else among.kind,
             halves=_on_halves(cell, metric, inputs, solved, kept) if solved.halves else None,
-            pool=probe.pool(inputs, cell.protocol.settings) if probe.pool else None,
+            pool=pool_of(cell, inputs),
         )
     return scores
 

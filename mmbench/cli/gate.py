@@ -178,12 +178,16 @@ def run_gate(options: argparse.Namespace) -> int:
 
 
 def _gated(options: argparse.Namespace) -> Any:
+    from mmbench.files import hashed_afresh
     from mmbench.gate.comparison import gate_records
     from mmbench.gate.decision import Margins, printed_units
+    from mmbench.gate.reread import reread
     from mmbench.records.files import read_record
 
     margins, losses = Margins.parse(options.margin), printed_units(options.inject)
-    base, candidate = read_record(options.base), read_record(options.candidate)
+    base = read_record(options.base)
+    with hashed_afresh():
+        candidate, *seeds = (reread(base, read_record(path)) for path in (options.candidate, *options.seeds))
     return gate_records(
         base,
         candidate,
@@ -191,8 +195,9 @@ def _gated(options: argparse.Namespace) -> Any:
         among=[str(part) for part in candidate.cells] if options.partial else None,
         allow_preprocessing=options.allow_preprocessing,
         losses=losses,
+        reasons={str(part): candidate.lost[str(part)] for part in base.cells if str(part) in candidate.lost},
         base_seeds=[read_record(path) for path in options.base_seeds],
-        candidate_seeds=[read_record(path) for path in options.seeds],
+        candidate_seeds=seeds,
     )
 
 

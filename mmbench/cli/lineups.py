@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,9 +55,10 @@ def run_lineup(options: argparse.Namespace) -> int:
 def run_fetch(options: argparse.Namespace) -> int:
     from mmbench.assets import ASSETS, cached, fetch
     from mmbench.errors import MMBenchError
+    from mmbench.files import hashed_afresh
     from mmbench.lineups import load_lineup
 
-    lineup = load_lineup(options.lineup)
+    lineup, began = load_lineup(options.lineup), time.time_ns()
     wanted: dict[str, None] = {}
     failed = 0
     bindings: list[ModelBinding | DatasetBinding] = [*lineup.models.values(), *lineup.datasets.values()]
@@ -79,7 +81,8 @@ def run_fetch(options: argparse.Namespace) -> int:
             continue
         try:
             asset = ASSETS.get(name)
-            state = "here   " if cached(asset) else "fetched"
+            with hashed_afresh(began):  # "verified" is said of bytes that were read
+                state = "here   " if cached(asset) else "fetched"
             path = fetch(asset, offline=options.offline or None)
             print(f"{state}  {name}  {path.stat().st_size / 1e6:.1f} MB")
         except MMBenchError as error:

@@ -61,6 +61,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from mmbench.files import hashed_afresh
     from mmbench.lineups import load_lineup
     from mmbench.lineups.reader import table_path
     from mmbench.lineups.seed_table import read_seeds
@@ -70,7 +71,8 @@ def _check(options: argparse.Namespace) -> int:
     if path is None:
         raise BadSpec(f"there is no table {table_path(options.lineup)}; measure it: mmbench seeds {options.lineup}")
     table = read_seeds(path)
-    misfits = table.misfits(lineup)
+    with hashed_afresh():
+        misfits = table.misfits(lineup)
     for misfit in misfits:
         print(f"mmbench: {path.name}: {misfit}", file=sys.stderr)
     names = ", ".join(f"{name} ({len(members)})" for name, members in table.recipes.items())

@@ -87,6 +87,18 @@ def refuse_lists(values: Iterable[str], where: str, way_out: str) -> None:
         raise BadDataset(f"{where} has labels of 0 and 1, such as {found[0]!r}: a number for each class. {_NO_NAMES}")
 
 
+def is_list(text: str) -> bool:
+    """Whether a text stands in brackets as a whole, as Python, JSON and NumPy write lists: ``[a]|[b]`` does not."""
+    text = text.strip()
+    closing = {"[": "]", "{": "}", "(": ")"}.get(text[:1])
+    depth = 0
+    for place, sign in enumerate(text if closing else ""):
+        depth += (sign == text[0]) - (sign == closing)
+        if depth == 0:
+            return place == len(text) - 1
+    return False
+
+
 _NO_NAMES = "They do not say which class is which; write the names of each item's classes"
 _MINUS = frozenset({"-1", "-1.0"})
 _BITS = frozenset({"0", "1", "0.0", "1.0", "False", "True"}) | _MINUS

@@ -18,7 +18,7 @@ from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.datasets.images import file_digest
 from mmbench.datasets.text_files import readable
 from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset
-from mmbench.files import Stamp, atomic, settled, stamp
+from mmbench.files import Stamp, atomic, counts, settled, stamp
 
 SPLITS = ("train", "valid", "test")
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -123,8 +123,9 @@ def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) ->
     """Hex SHA-256 over ``what`` and every file's name below ``root`` and content, in the order given.
 
     Cached by all names and stamps (``mmbench.files``), so that thousands of images are not read in every run; files
-    that changed this very moment are not, since they may change again under the same stamp. Raises MissingAsset for the
-    first file that does not exist, and BadDataset for one that is replaced while it is read.
+    that changed this very moment are not, since they may change again under the same stamp. Inside ``hashed_afresh`` of
+    ``mmbench.files`` every file is read. Raises MissingAsset for the first file that does not exist, and BadDataset for
+    one that is replaced while it is read.
     """
     files = [need(path, layout) for path in paths]
     names = [os.path.relpath(path, root) for path in files]
@@ -133,7 +134,7 @@ def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) ->
     key = hashlib.sha256(json.dumps([what, str(root.resolve()), seen]).encode()).hexdigest()
     note = cache_dir() / "datasets" / f"{key[:32]}.txt"
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        if _DIGEST.fullmatch(kept := note.read_text()):
+        if counts(note.stat().st_mtime_ns) and _DIGEST.fullmatch(kept := note.read_text()):
             return kept
     hasher = hashlib.sha256(what.encode())
     for name, path in zip(names, files, strict=True):

@@ -201,7 +201,7 @@ def _labels(row: Row, wanted: Columns, where: str) -> list[str]:
                 f"labels={wanted.label}, or name with sep= a sign that no class name has"
             )
         return [found]
-    parts = value if isinstance(value, list) else _cell(row, wanted.label, where).split(wanted.sep)
+    parts = value if isinstance(value, list) else _divided(_cell(row, wanted.label, where), wanted.label, wanted, where)
     names = [
         _label({wanted.label: part}, wanted.label, where) if not isinstance(part, str) else part.strip()
         for part in parts
@@ -211,6 +211,17 @@ def _labels(row: Row, wanted: Columns, where: str) -> list[str]:
     for name in names:
         _require_value(name, wanted.label, where)
     return [require_text(name, f"{where}, under {wanted.label!r},") for name in names]
+
+
+def _divided(cell: str, column: str, wanted: Columns, where: str) -> list[str]:
+    """The parts of a cell between the signs. Raises BadDataset where a sign stands within the brackets of a list."""
+    parts = cell.split(wanted.sep)
+    if len(parts) > 1 and columns.is_list(cell):
+        raise BadDataset(
+            f"{where} has {cell!r} under {column!r}, a list in brackets, which {wanted.sep!r} would divide into "
+            f"{parts[0]!r} and {parts[1]!r}: write no brackets, or a list in a JSONL file"
+        )
+    return parts
 
 
 def _label(row: Row, column: str, where: str) -> str:
@@ -229,7 +240,7 @@ def _things(row: Row, wanted: Columns, where: str) -> list[str] | None:
     if wanted.group and column not in row:
         raise BadDataset(f"{where} has no column {column!r}; it has {', '.join(map(repr, row))}")
     value = row.get(column)
-    found = value if isinstance(value, list) else str("" if value is None else value).split(wanted.sep)
+    found = value if isinstance(value, list) else _divided("" if value is None else str(value), column, wanted, where)
     if isinstance(value, dict) or any(isinstance(thing, list | dict) for thing in found):
         raise BadDataset(f"{where} has {value!r} under {column!r}, expected one name or a list of names")
     names = (require_text(str(thing).strip(), f"{where}, under {column!r},") for thing in found)

@@ -105,7 +105,7 @@ class Job:
         message = (
             f"{self.name} cannot encode item {self.split.ids[row]!r} (row {row} of {len(self.split)}): "
             f"{self.bad[row]}; {self.fresh} items encoded before it stay in the store. Repair or remove the file, "
-            "or leave such items out with extract(..., on_bad='exclude')"
+            "or leave such items out with --mmbench-skip-bad-items (in Python: extract(..., on_bad='exclude'))"
         )
         raise UnreadableItem(message, self.census())
 

@@ -49,7 +49,7 @@ def packed(key: str, scores: Scores) -> bytes:
     for name, kind in _PARTS.items():
         if (part := getattr(scores, name)) is not None:
             arrays[name] = np.ascontiguousarray(part, kind)
-    metadata = {"record": text, "sha256": _digest(key, text, arrays)}
+    metadata = {"record": text, "sha256": digest_of_arrays(key, text, arrays)}
     return save(arrays, metadata=metadata)
 
 
@@ -63,9 +63,11 @@ def read(path: Path, key: str) -> Scores:
 
     try:
         data = files.read_plain(path, MOST_BYTES)
-        metadata, arrays = _metadata(data), load(data)
+        metadata, arrays = metadata_of(data), load(data)
+        if not metadata:
+            raise DamagedFile("it says nothing of what it holds")
         text = metadata["record"]
-        if metadata["sha256"] != _digest(key, text, arrays):
+        if metadata["sha256"] != digest_of_arrays(key, text, arrays):
             raise DamagedFile("its checksum is not the recorded one")
         return _scores(_record(text), arrays)
     except (FileNotFoundError, DamagedFile):
@@ -83,13 +85,16 @@ def _record(text: str) -> Any:
         raise DamagedFile(f"its record is no JSON: {error}") from error
 
 
-def _metadata(data: bytes) -> dict[str, Any]:
-    """What ``save`` was given beside the arrays; the library's own reader of bytes leaves it out."""
+def metadata_of(data: bytes) -> dict[str, Any]:
+    """What ``save`` was given beside the arrays, empty for nothing; the library's own reader of bytes leaves it out.
+
+    Raises DamagedFile.
+    """
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise DamagedFile("its header is longer than the file")
     header = files.parse_json(data[8 : 8 + length])
-    found = header.get("__metadata__") if isinstance(header, dict) else None
+    found = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(found, dict):
         raise DamagedFile("it says nothing of what it holds")
     return found
@@ -115,7 +120,8 @@ def _scores(record: Any, arrays: Mapping[str, NDArray[Any]]) -> Scores:
         raise BadScores(str(error)) from error
 
 
-def _digest(key: str, record: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+def digest_of_arrays(key: str, record: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """The checksum of a file: hex SHA-256 over its key, what it says of its arrays, and these."""
     hasher = hashlib.sha256(f"{key}\0{record}\0".encode())
     for name in sorted(arrays):
         hasher.update(f"{name} {arrays[name].shape}\0".encode())

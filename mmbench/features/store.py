@@ -24,7 +24,7 @@ import os
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +126,11 @@ class Store:
         """Store a cell's scores; raises StoreError when the disk is full, TypeError when provenance is not JSON."""
         self.write(self._score_path(key), score_files.packed(key, scores), f"scores {key[:12]}")
 
-    def load_scores(self, key: str) -> Scores | None:
+    def load_scores(self, key: str, fault: Callable[[Scores], str] = lambda scores: "") -> Scores | None:
         """The scores stored under ``key``, or None. Damaged ones are named in a StoreWarning and set aside.
 
-        So are scores that were made from features which were found damaged later.
+        So are scores that were made from features which were found damaged later, and those of which ``fault`` says
+        why they are not what is asked for.
         """
         path = self._score_path(key)
         try:
@@ -139,16 +140,17 @@ class Store:
         except DamagedFile as error:
             why = f"are damaged: {error}"
         else:
-            fallen = [name for name in _shards_of(found) if self._is_damaged(name)]
-            if not fallen:
+            fallen = [name for name in _shards_of(found) if self.is_damaged(name)]
+            why = f"were made from features that were found damaged since ({words.listed(fallen)})" if fallen else ""
+            why = why or fault(found)
+            if not why:
                 return found
-            why = f"were made from features that were found damaged since ({words.listed(fallen)})"
         with contextlib.suppress(OSError):
             files.set_aside(path)
         warnings.warn(f"stored scores {path} {why}; they are measured again", StoreWarning, 2)
         return None
 
-    def _is_damaged(self, shard: str) -> bool:
+    def is_damaged(self, shard: str) -> bool:
         """Whether a run found damage in the shard ``KEY/SHA256``; the mark of it stays when the shard is gone."""
         key, _, name = shard.partition("/")
         return os.path.lexists(self.root / "features" / key[:2] / key / f"{name}{DAMAGED}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmbench.gate.decision import DEFAULT_SHARE, LEVEL, Decision, Margins, decide
-from mmbench.gate.pairing import Pairing, pair, same_models
+from mmbench.gate.pairing import Pairing, pair, same_models, unread
 from mmbench.gate.seed_margins import with_seeds
 from mmbench.records.comparing import Change, code_differs, compare
 from mmbench.records.schema import Record
@@ -86,6 +86,7 @@ def gate_records(
         notes=(
             *_notes(paired, base, candidate, losses),
             *_drift(() if losses else moved),
+            *_unread(paired, base, candidate),
             *_seed_notes(paired, same, margins),
         ),
         reasons=reasons,
@@ -129,6 +130,17 @@ def _notes(paired: Pairing, base: Record, candidate: Record, losses: Mapping[str
     differing = [f"{name} {was} and {now}" for name, was, now in pairs if was != now]
     if differing:
         yield f"versions differ: {', '.join(differing)}"
+
+
+def _unread(paired: Pairing, base: Record, candidate: Record) -> Iterable[str]:
+    """Roles whose files nobody has read again, so that they may not be what the digests say."""
+    roles = dict.fromkeys(role for part, _ in paired.parts for role in unread(part, base, candidate))
+    if roles:
+        yield (
+            f"{len(roles)} roles have the base's digests, which the candidate's run did not take from the bytes of the "
+            f"files ({listed(roles)}): models among them are not set apart as the same; run the candidate with "
+            "--mmbench-gate to have them read"
+        )
 
 
 def _seed_notes(paired: Pairing, same: Collection[str], margins: Margins) -> Iterable[str]:

@@ -9,7 +9,7 @@ from mmbench.errors import BadSpec
 from mmbench.gate.decision import NotComparable, check_comparable, inject
 from mmbench.records.cells import scores_of
 from mmbench.records.comparing import bindings, preprocessing_differs
-from mmbench.records.schema import BadRecord, CellPart, Record
+from mmbench.records.schema import BadRecord, Binding, CellPart, Record
 from mmbench.scores import Scores
 from mmbench.words import listed
 
@@ -166,10 +166,30 @@ def check_outcomes(record: Record, name: str) -> None:
 
 
 def same_models(part: CellPart, base: Record, candidate: Record) -> bool:
-    """Whether the weights of the cell's roles are known in both records, and the models are the same."""
+    """Whether the weights of the cell's roles are known in both records, and the models are the same.
+
+    The candidate's digests must be of bytes that its run read: one noted earlier may be that of other weights.
+    """
     old, new = bindings(base), bindings(candidate)
     pairs = [(old.get(role), new.get(role)) for role in part.models]
-    return all(a and b and a.digest and (a.digest, a.identity) == (b.digest, b.identity) for a, b in pairs)
+    return all(a and b and b.hashed and a.digest and _same(a, b) for a, b in pairs)
+
+
+def unread(part: CellPart, base: Record, candidate: Record) -> list[str]:
+    """The cell's roles by whose digests alone it is of the same models, or of the same dataset.
+
+    They are digests that the candidate's run did not take from the bytes; older records say that of no dataset.
+    """
+    old, new = bindings(base), bindings(candidate)
+    pairs = [(old.get(role), new.get(role)) for role in part.models]
+    same = all(a and b and a.digest and _same(a, b) for a, b in pairs)
+    found = [b.role for _, b in pairs if b and not b.hashed] if same else []
+    was, now = old.get(part.dataset), new.get(part.dataset)
+    return [*found, part.dataset] if was and now and now.hashed is False and was.digest == now.digest else found
+
+
+def _same(one: Binding, other: Binding) -> bool:
+    return (one.digest, one.identity) == (other.digest, other.identity)
 
 
 def _nothing_common(base: Record, candidate: Record, among: Collection[str] | None) -> str:

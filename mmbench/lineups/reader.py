@@ -107,13 +107,19 @@ class ModelBinding(Binding):
 
 @dataclass(frozen=True)
 class DatasetBinding(Binding):
+    """A dataset's role; ``skips_bad``: without its items that cannot be decoded."""
+
+    skips_bad: bool = False
+
     @cached_property
     def entry(self) -> DatasetEntry:
         """The entry, resolved on first use; raises BadSpec or UnknownName with role and place added."""
+        from mmbench.datasets.bad_items import without_bad_items
         from mmbench.datasets.specs import resolve
 
         with _located(self), relative_to(self.folder):
-            return resolve(os.path.expandvars(self.spec))
+            found = resolve(os.path.expandvars(self.spec))
+        return without_bad_items(found) if self.skips_bad else found
 
 
 @dataclass(frozen=True)
@@ -191,6 +197,10 @@ class Lineup:
             unbound_datasets=without,
             overrides=(*self.overrides, option),
         )
+
+    def skipping_bad_items(self) -> Lineup:
+        """This lineup with datasets that leave out the items that cannot be decoded."""
+        return replace(self, datasets={role: replace(b, skips_bad=True) for role, b in self.datasets.items()})
 
     def _absent(self, kind: Kind, role: str, bound: Mapping[str, Any], unbound: Mapping[str, str]) -> Exception:
         known = {*_KNOWN[kind].names(), *bound, *unbound}

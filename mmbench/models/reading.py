@@ -16,6 +16,7 @@ _POOLER = "pooler."
 _SPARE = (_POOLER, "embeddings.position_ids")  # may be missing: a pooler is not used then
 _HEADS = ("cls.", "lm_head", "classifier.", "qa_outputs.", "vocab_", "pooler.", "score.", "position_ids")
 _HEAD_STARTS = ("layernorm.",)  # BEiT's masked-image head begins with a norm of its own, behind the last hidden state
+_ENCODER, _WITH_DECODER = "EncoderModel", ("ForConditionalGeneration", "Model")  # ends of its names: T5EncoderModel
 _WITH_PROJECTION = "WithProjection"  # transformers' name for one tower of a pair with its last matrix
 _JSON_BYTES = 128_000_000  # a tokenizer.json of 250,000 tokens has about a quarter of it
 
@@ -67,16 +68,21 @@ def quiet_reading(place: Path, owner: str, extra: str = "embedded") -> Iterator[
 
 @dataclass(frozen=True)
 class Read:
-    """A model of transformers with all its weights; ``pooler`` says that those of its pooler were in the file too."""
+    """A model of transformers with all its weights; ``pooler`` says that those of its pooler were in the file too.
+
+    ``encoder`` says that it is the encoder of a model that has a decoder too (T5), which pools nothing itself.
+    """
 
     module: Any
     pooler: bool
+    encoder: bool = False
 
 
 def read_module(folder: Path, owner: str, kind: str = "AutoModel") -> Read:
     """The model in ``folder`` with every one of its weights found.
 
-    ``kind`` is transformers' class: the base model, whose file may hold heads besides, or a model with its head. Raises
+    ``kind`` is transformers' class: the base model, whose file may hold heads besides, or a model with its head. Of an
+    encoder and a decoder for which transformers has the encoder alone (``T5EncoderModel``), that is read. Raises
     CorruptAsset naming the first weight that is missing or left over, and BadSpec for a config that asks for what is
     not done here: foreign code, quantised weights, weights of other shapes.
     """
@@ -88,6 +94,11 @@ def read_module(folder: Path, owner: str, kind: str = "AutoModel") -> Read:
 
         if kind == "AutoModel" and str(stated).endswith(_WITH_PROJECTION) and hasattr(transformers, str(stated)):
             kind = str(stated)
+        alone = _encoder_of(str(stated)) if kind == "AutoModel" else ""
+        found = getattr(transformers, alone, None) if alone else None
+        if found is None or hasattr(found, "get_text_features"):  # "DualEncoder": two towers
+            alone = ""
+        kind = alone or kind
         module, report = getattr(transformers, kind).from_pretrained(
             folder,
             local_files_only=True,
@@ -98,21 +109,25 @@ def read_module(folder: Path, owner: str, kind: str = "AutoModel") -> Read:
     if shapes := sorted(str(item[0]) for item in report["mismatched_keys"]):
         raise BadSpec(f"{owner}: {folder} does not fit its config.json: {', '.join(shapes[:3])} differ in shape")
     lost = sorted(report["missing_keys"])
-    if str(stated).endswith("EncoderModel") and any(key.startswith("decoder.") for key in lost):
-        raise BadSpec(
-            f"{owner}: {folder} is of {stated}, the encoder alone of a model that needs a decoder too, and is not "
-            "read; save the whole model in a folder, or wrap the encoder (python:MODULE:NAME)"
-        )
     if missing := [key for key in lost if not key.startswith(_SPARE)]:
         raise CorruptAsset(f"{owner}: {folder} lacks weights that its config.json asks for: {', '.join(missing[:3])}")
     extra = [
         key
         for key in sorted(report["unexpected_keys"])
         if not any(head in key for head in _HEADS) and not key.startswith(_HEAD_STARTS)
+        if not (kind == alone and key.startswith("decoder."))
     ]
     if extra:
         raise CorruptAsset(f"{owner}: {folder} has weights that its config.json does not use: {', '.join(extra[:3])}")
-    return Read(module, pooler=not any(key.startswith(_POOLER) for key in lost))
+    return Read(module, pooler=not any(key.startswith(_POOLER) for key in lost), encoder=kind == alone)
+
+
+def _encoder_of(stated: str) -> str:
+    """transformers' name of the encoder alone of what a config calls its architecture: ``T5EncoderModel``."""
+    if stated.endswith(_ENCODER):
+        return stated
+    name = next((stated.removesuffix(end) for end in _WITH_DECODER if stated.endswith(end)), "")
+    return f"{name}{_ENCODER}" if name else ""
 
 
 def _check_files(folder: Path) -> None:

@@ -82,7 +82,8 @@ def load_text(
 
     ``pool`` is ``mean`` over tokens, ``cls`` (the first token, where the tokenizer puts a class token there), ``last``,
     or ``pooler``: what the library returns as pooled output, and for a model of two towers (CLIP, SigLIP) its
-    ``get_text_features``. Empty means ``pooler`` for such models and for their text towers alone, else ``mean``.
+    ``get_text_features``. Empty means ``pooler`` for such models and for their text towers alone, else ``mean``; of the
+    encoder of a T5, which pools nothing itself, it must be named.
     ``token`` takes one token of the text instead, counted from 0 behind the marks at the front (reading D-08b of
     devillers2021: 4 in "a photo of a tench"). Texts are cut at ``max_length`` tokens (0: the tokenizer's own limit).
     ``unit`` divides each row by its length. Where tokens are pooled here, and with a tokenizer that knows their
@@ -92,6 +93,11 @@ def load_text(
 
     read = read_module(folder, owner)
     module, tokenizer = read.module, _tokenizer(folder, owner)
+    if read.encoder and not pool and token is None:
+        raise BadSpec(
+            f"{owner}: {folder} is the encoder of a {type(module).__name__.removesuffix('EncoderModel')}, which pools "
+            "no text itself; name the pooling: ?pool=mean, as Sentence-T5 takes it, or last"
+        )
     own_pool = _own_pool(read, pool, token, owner)
     if pool == "cls" and not _begins_with_class_token(tokenizer):
         raise BadSpec(f"{owner}: the tokenizer puts no class token in front of a text; use ?pool=mean, last or pooler")

@@ -1,5 +1,7 @@
 """The code behind an entry: the modules of the functions that load it, and of what these were given.
 
+Modules of mmbench count, a user's own, and those of a distribution that offers entries to mmbench.
+
 An entry's loader is often a ``functools.partial`` or a function inside another one, whose own module says little. Other
 entries that it was given (the parents of a derived dataset) are followed to their loaders. Values are not said here:
 they are part of an entry's identity.
@@ -13,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
+from mmbench.imports import offering
 from mmbench.program.digest import is_own_code, program_digest, source_of
 from mmbench.program.text import PACKAGE
 
@@ -90,4 +93,4 @@ def _counts(module: str) -> bool:
     top = module.partition(".")[0]
     if top == PACKAGE:
         return source_of(module) is not None
-    return is_own_code(top)
+    return is_own_code(top) or (top in offering and source_of(module) is not None)

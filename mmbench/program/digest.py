@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmbench.errors import MissingAsset, UnknownCode
-from mmbench.imports import last_change, require_as_imported
+from mmbench.imports import last_change, named, require_as_imported
 from mmbench.program.kept import Kept
 from mmbench.program.text import PACKAGE, Template, parsed, template
 
@@ -189,7 +189,9 @@ def _imported(text: str) -> frozenset[str]:
 
 def _is_followed(top: str, starts: Collection[str]) -> bool:
     """Whether what a module outside of mmbench does counts for a program that starts in modules of ``starts``."""
-    return top in starts or is_own_code(top) or top in _beside(frozenset(starts), tuple(sys.path))
+    if top in starts or is_own_code(top):
+        return True
+    return top in _beside(frozenset(starts), tuple(sys.path)) or _is_loose(top, starts)
 
 
 @functools.lru_cache(maxsize=256)
@@ -199,23 +201,51 @@ def _beside(starts: frozenset[str], path: tuple[str, ...]) -> frozenset[str]:
     ``path`` is where distributions are looked for. None for mmbench's own modules: they import none of a user's.
     """
     installed = [top for top in starts if top != PACKAGE and top not in sys.stdlib_module_names]
-    if not any(map(is_installed, installed)):
+    if not any(map(_stands_installed, installed)):
         return frozenset()
     found = importlib.metadata.packages_distributions()
     owners = {owner for top in installed for owner in found.get(top, ())}
     return frozenset(top for top, by in found.items() if owners & set(by))
 
 
+def _is_loose(top: str, starts: Collection[str]) -> bool:
+    """Whether a module stands among installed packages and belongs to none of them, as one of ``starts`` does."""
+    if not any(start in named and _stands_installed(start) for start in starts):
+        return False
+    return top not in sys.stdlib_module_names and _stands_installed(top) and top not in _owned(tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=8)
+def _owned(path: tuple[str, ...]) -> frozenset[str]:
+    """The first names of the modules that some distribution installed."""
+    return frozenset(importlib.metadata.packages_distributions())
+
+
 def is_own_code(top: str) -> bool:
-    """Whether a package or module stands on the path and in no folder of installed packages: a user's own files."""
+    """Whether a package or module is a user's own.
+
+    It stands on the path and in no folder of installed packages, or is one file there that the user named as a model.
+    """
     if top in sys.stdlib_module_names or top == PACKAGE:
         return False
+    if _is_named_file(top):
+        return True
     places = _places(top)
     return bool(places) and not any(map(_INSTALLED.intersection, places))
 
 
 def is_installed(top: str) -> bool:
-    """Whether a package or module stands in a folder of installed packages."""
+    """Whether a package or module stands in a folder of installed packages, and is no file that the user named."""
+    return _stands_installed(top) and not _is_named_file(top)
+
+
+def _is_named_file(top: str) -> bool:
+    """Whether the user named the module (``python:MODULE:NAME``), and it is one file and no package."""
+    places = _places(top) if top in named else []
+    return bool(places) and all(place[-1].endswith(".py") for place in places)
+
+
+def _stands_installed(top: str) -> bool:
     return any(map(_INSTALLED.intersection, _places(top)))
 
 

@@ -44,6 +44,9 @@ class Binding(_Part):
     (architecture, layer, preprocessing, versions). None where it is unknown. ``kind`` is a model's, as in
     ``mmbench.lineups.roles.KINDS``; empty for datasets, and in records that were written before it was kept.
     ``seed_of`` is the role of which this is a further training, given by ``--mmbench-seeds``.
+    ``hashed``: the run read every file that the digest is of; where False, an earlier process noted the digest of one
+    of them beside its size and times. None where there is no digest, and in older records.
+    ``left_out`` says how many items of a dataset could not be decoded and were left out.
     """
 
     role: str
@@ -56,6 +59,8 @@ class Binding(_Part):
     ceilings: tuple[CeilingPart, ...] = ()
     kind: str = ""
     seed_of: str = ""
+    hashed: bool | None = None
+    left_out: str = ""
 
 
 class Machine(_Part):
@@ -297,6 +302,7 @@ class Record(_Part):
 
     ``encoded`` counts encoded items over all models, ``encoded_twice`` those of them that some model had encoded before
     in the same process (0 unless a stored shard was damaged meanwhile); None in a record that did not count them.
+    ``lost`` are the cells that were asked for and not measured, each with the reason; empty in older records.
     """
 
     schema_version: int = Field(SCHEMA, alias="schema")
@@ -317,6 +323,7 @@ class Record(_Part):
     encoded_twice: int | None = None
     calibration: str | None = None
     code: str | None = None
+    lost: dict[str, str] = Field(default_factory=dict)
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 

@@ -92,5 +92,5 @@ def _floor(binding: Binding, cells: Iterable[CellPart], untrained: Container[str
         first.unit if first else "",
         tuple((cell.protocol, cell.mean) for cell in own if cell.model in untrained),
         first.examples if first else None,
-        str(first.made_of.get("left_out", "")) if first else "",
+        "; ".join(filter(None, (str(first.made_of.get("left_out", "")) if first else "", binding.left_out))),
     )

@@ -20,6 +20,7 @@ from mmbench.records.files import read_record
 from mmbench.records.schema import Record
 from mmbench.report.summary import Line
 from mmbench.session.run_notes import RunNotes
+from mmbench.words import listed
 
 
 @dataclass
@@ -69,6 +70,8 @@ class SessionGate:
             return Refused(f"{notes.lost[broken[0]]} ({len(broken)} cells of the baseline)", "fail")
         if record is None:
             return Refused("this run measured no cell, so there is nothing to gate")
+        if notes.moved:
+            return Refused(f"files of {listed(notes.moved)} were replaced during this run; start the run again", "fail")
         try:
             return gate_records(
                 self.baseline,

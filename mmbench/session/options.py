@@ -25,6 +25,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "append",
         "help": "bind a dataset role anew, e.g. cub=imagefolder:/data/cub; repeatable",
     },
+    "--mmbench-skip-bad-items": {
+        "action": "store_true",
+        "help": "leave out images that cannot be decoded, for every model, and name them; else the run stops at one",
+    },
     "--mmbench-evidence": {
         "choices": ("published", "measured", "both"),
         "help": "judge on the papers' printed tables (seconds, no model), on measured cells, or on both (default)",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench.assets import check_assets
+from mmbench.datasets.bad_items import left_out
+from mmbench.files import asked_for, read_in_this_run
 from mmbench.records.provenance import commit, machine, versions
 from mmbench.records.schema import SCHEMA, Binding, CeilingPart, LineupPart, Record
 from mmbench.words import printable_within
@@ -16,12 +20,16 @@ if TYPE_CHECKING:
     from mmbench.session.run_session import RunSession
 
 
+MOST_SAID = 500  # characters of a reason
+
+
 @dataclass
 class RunNotes:
     """Notes by key, so that what two workers both report is kept once.
 
     ``lost`` is why a cell is unavailable, ``broken`` names those whose model gives no numbers; ``twice`` counts items
-    that were encoded again under a key.
+    that were encoded again under a key. ``identities`` are by role the digests of weights or content under which cells
+    were measured, ``moved`` the roles whose files had others when the run ended.
     """
 
     verdicts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -31,6 +39,8 @@ class RunNotes:
     lost: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     twice: int = 0
+    identities: dict[str, set[str]] = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
     last: Record | None = None
 
     def take(self, note: dict[str, Any]) -> None:
@@ -48,12 +58,15 @@ class RunNotes:
         self.lost |= note.get("lost", {})
         self.broken |= set(note.get("broken", ()))
         self.twice += note.get("twice", 0)
+        for role, digest in note.get("identities", {}).items():
+            self.identities.setdefault(role, set()).add(digest)
 
     def record(self, run: RunSession, *, started: float, options: dict[str, Any], folder: Path) -> Record:
         """The run's record; verdicts carry p-values adjusted over their study and evidence (Holm)."""
         from mmbench.records.verdicts import adjusted
 
         lineup = _lineup_part(run) if "measured" in self._evidence() or self.cells or self.lost else None
+        lineup = None if lineup is None else self._as_measured(lineup)
         head, dirty = commit(folder)
         found: dict[str, Any] = printable_within(
             {
@@ -76,10 +89,24 @@ class RunNotes:
                 "encoded": sum(cost["items"] for cost in self.costs if cost["kind"] == "features"),
                 "encoded_twice": self.twice,
                 "calibration": _calibration(folder / "reports" / "calibration.json"),
+                "lost": {name: self.lost[name][:MOST_SAID] for name in sorted(self.lost)},
             }
         )
         self.last = Record.model_validate(found)
         return self.last
+
+    def _as_measured(self, lineup: LineupPart) -> LineupPart:
+        """The lineup with the digests that cells were measured under, where a file was replaced since."""
+
+        def placed(bound: Binding) -> Binding:
+            known = self.identities.get(bound.role, set())
+            if known <= {bound.digest}:
+                return bound
+            self.moved += (bound.role,)
+            return bound.model_copy(update={"digest": min(known), "hashed": False})
+
+        models, datasets = (tuple(map(placed, bound)) for bound in (lineup.models, lineup.datasets))
+        return lineup.model_copy(update={"models": models, "datasets": datasets})
 
     def _evidence(self) -> set[str]:
         return {evidence for _, evidence in self.verdicts}
@@ -95,14 +122,18 @@ def _lineup_part(run: RunSession) -> LineupPart:
     return LineupPart(
         name=lineup.name,
         note=lineup.about,
-        models=tuple(_binding(bound, *_model(bound)) for bound in lineup.models.values()),
-        datasets=tuple(_binding(bound, _content(bound), None) for bound in lineup.datasets.values()),
+        models=tuple(_binding(bound, _model) for bound in lineup.models.values()),
+        datasets=tuple(_binding(bound, _content) for bound in lineup.datasets.values()),
         reduced={probe: dict(settings) for probe, settings in lineup.reduced.items()},
         changed=tuple(sorted(run.changed)),
     )
 
 
-def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) -> Binding:
+def _binding(bound: Any, look: Callable[[Any], tuple[str | None, dict[str, Any] | None]]) -> Binding:
+    with asked_for() as files:
+        digest, identity = look(bound)
+        sound = _or_none(lambda: check_assets(bound.entry.assets))
+    hashed = sound is not None and all(map(read_in_this_run, files))
     return Binding(
         role=bound.role,
         spec=bound.spec,
@@ -114,6 +145,8 @@ def _binding(bound: Any, digest: str | None, identity: dict[str, Any] | None) ->
         ceilings=_or_none(lambda: _ceilings(bound.entry)) or (),
         kind=_or_none(lambda: getattr(bound, "kind", "")) or "",
         seed_of=getattr(bound, "seed_of", ""),
+        hashed=None if digest is None else hashed,
+        left_out=left_out(digest),
     )
 
 
@@ -130,8 +163,8 @@ def _model(bound: Any) -> tuple[str | None, dict[str, Any] | None]:
     return (None, None) if found is None else (found.pop("weights"), found)
 
 
-def _content(bound: Any) -> str | None:
-    return _or_none(lambda: bound.entry.identity())
+def _content(bound: Any) -> tuple[str | None, None]:
+    return _or_none(lambda: bound.entry.identity()), None
 
 
 def _or_none(look: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -354,12 +355,23 @@ class RunSession:
         twice = self._newly_twice() if any(cost.kind == "features" for cost in costs) else 0
         broken = [cell_name(cell) for cell in self.broken]
         return {
+            "identities": self._identities(cells),
             "cells": parts,
             "costs": [vars(cost) for cost in costs],
             "lost": lost,
             "broken": broken,
             "twice": twice,
         }
+
+    def _identities(self, cells: Iterable[Cell]) -> dict[str, str]:
+        """The digests of weights and of datasets' content under which the cells were measured, by role."""
+        source, found = self.bench.source, dict[str, str]()
+        for cell in cells:
+            with contextlib.suppress(Exception):  # what is broken must not cost the record
+                digests = {role: source.identity(source.model(role)).weights for role in cell.models}
+                digests[cell.dataset] = source.dataset_entry(cell.dataset).identity()
+                found |= {role: digest for role, digest in digests.items() if digest is not None}
+        return found
 
     def _seed_sd(self, cell: Cell) -> float | None:
         try:

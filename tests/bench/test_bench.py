@@ -1,14 +1,17 @@
 """A cell is measured once, from features encoded once, and says what is missing when it cannot be measured."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
+from mmbench import files
 from mmbench.bench.bench import Bench
-from mmbench.errors import BadFeatures, BadScores, BadSpec, NotEnoughShots, UnknownLayer, Unmeasured
+from mmbench.errors import BadFeatures, BadScores, BadSpec, CorruptAsset, NotEnoughShots, UnknownLayer, Unmeasured
 from mmbench.features.store import Store, StoreWarning
 from mmbench.metrics import METRICS, Metric
+from mmbench.models import checkpoints
 from mmbench.probes.logistic import LOGISTIC
 from mmbench.probes.mlp import MLP_HEAD
 from mmbench.probes.neighbours import NEIGHBOURS
@@ -56,12 +59,33 @@ def test_scores_of_draws_hold_the_share_of_the_training_pool_and_others_none(ben
 
 
 def test_a_model_is_asked_once_who_it_is(bench):
-    """Its answer is read from files, and wanted with every cell."""
+    """Its answer is read from files, and wanted with every cell; once more when its weights were loaded."""
     entry, asked = colours()[0], []
     once = bench({"clip": dataclasses.replace(entry, identity=lambda: asked.append("clip") or entry.identity())})
     for protocol in (*FEW_SHOT.over(shots=(1, 5)), LOGISTIC):
         once.scores(Cell(protocol, "clip", "cifar10"))
+    assert asked == ["clip", "clip"]
+    asked.clear()
+    again = bench({"clip": dataclasses.replace(entry, identity=lambda: asked.append("clip") or entry.identity())})
+    again.scores(Cell(LOGISTIC, "clip", "cifar10"))
     assert asked == ["clip"]
+
+
+def test_features_are_never_stored_under_the_digest_of_other_weights(bench, tmp_path, monkeypatch):
+    """A digest that an earlier process noted, of a file that a disk changed since."""
+    path, note = tmp_path / "weights", tmp_path / "note.json"
+    path.write_bytes(b"one")
+    monkeypatch.setattr(files, "_JUST_NOW", -1)
+    monkeypatch.setattr(checkpoints, "_note_path", lambda key: note)
+    note.write_text(json.dumps({**files.stamp(path)._asdict(), "sha256": "0" * 64}))
+    entry = colours()[0]
+    by_file = lambda: dataclasses.replace(entry.identity(), weights=checkpoints.file_digest(path))  # noqa: E731
+    cell = Cell(LOGISTIC, "clip", "cifar10")
+    with pytest.raises(CorruptAsset, match=r"weights of colours are not those whose digest was noted \(000000000000; "):
+        bench({"clip": dataclasses.replace(entry, identity=by_file)}).scores(cell)
+    assert not (tmp_path / "store" / "scores").exists()
+    found = bench({"clip": dataclasses.replace(entry, identity=by_file)}).scores(cell)
+    assert found.provenance["models"] == {"colours": checkpoints.file_digest(path)}
 
 
 def test_planned_cells_are_solved_together_and_equal_those_solved_alone(bench, tmp_path):

@@ -91,6 +91,54 @@ def test_a_damaged_file_is_named_and_fitted_again(source):
     np.testing.assert_array_equal(found["weight"], first["weight"])
 
 
+def weights_of(source, seed=7):
+    (path,) = Path(source.store.root).rglob(f"trainings/**/{seed}.safetensors")
+    return path
+
+
+def test_weights_name_the_shards_that_they_were_made_from_and_fall_with_them(source):
+    first = source.trained("linear_map", PAIR, "cifar10", 7)
+    shards = source.shards_by_role(PAIR)
+    assert all(shards)
+    second = again(source)
+    second.trained("linear_map", PAIR, "cifar10", 7)
+    assert second.shards_by_role(PAIR) == shards  # so that the scores made with them name them too
+    assert [cost.kind for cost in second.costs] == ["training"]
+    key, _, name = shards[1][0].partition("/")
+    (source.store.shelf(key).folder / f"{name}.damaged").touch()
+    with pytest.warns(StoreWarning, match="was made from features that were found damaged since.*fitted again"):
+        found = again(source).trained("linear_map", PAIR, "cifar10", 7)
+    np.testing.assert_array_equal(found["weight"], first["weight"])
+
+
+def test_weights_of_another_seed_or_of_a_flipped_bit_are_fitted_again(source):
+    wanted = source.trained("linear_map", PAIR, "cifar10", 7)
+    source.trained("linear_map", PAIR, "cifar10", 8)
+    path, honest = weights_of(source), weights_of(source).read_bytes()
+    for forged in (weights_of(source, 8).read_bytes(), honest[:-1] + bytes([honest[-1] ^ 1])):
+        path.write_bytes(forged)
+        with pytest.warns(StoreWarning, match="its checksum is not the recorded one; it is fitted again"):
+            found = again(source).trained("linear_map", PAIR, "cifar10", 7)
+        np.testing.assert_array_equal(found["weight"], wanted["weight"])
+    third = again(source)
+    third.trained("linear_map", PAIR, "cifar10", 7)
+    assert not any(cost.fresh for cost in third.costs)
+
+
+def test_weights_of_an_earlier_version_are_read_unless_they_are_not_finite(source):
+    from safetensors.numpy import load_file, save_file
+
+    wanted = source.trained("linear_map", PAIR, "cifar10", 7)
+    plain = load_file(weights_of(source))
+    save_file(plain, weights_of(source))
+    second = again(source)
+    np.testing.assert_array_equal(second.trained("linear_map", PAIR, "cifar10", 7)["weight"], wanted["weight"])
+    assert not any(cost.fresh for cost in second.costs)
+    save_file(plain | {"weight": plain["weight"] * np.nan}, weights_of(source))
+    with pytest.warns(StoreWarning, match="is damaged: .*not finite.*fitted again"):
+        again(source).trained("linear_map", PAIR, "cifar10", 7)
+
+
 def test_one_model_alone_is_refused(source):
     with pytest.raises(BadSpec, match=r"training 'linear_map' on cifar10 takes an image encoder and a text encoder"):
         source.trained("linear_map", Roles("clip"), "cifar10", 0)

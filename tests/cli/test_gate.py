@@ -82,6 +82,20 @@ def test_part_of_the_cells_is_compared_when_asked(saved, make_run, tmp_path, cap
     assert exit_code("gate", base, part, "--partial") == 0
 
 
+def test_a_missing_cell_comes_with_the_reason_that_the_candidates_run_gave(saved, make_run, tmp_path, capsys):
+    base = saved(weights="base")
+    why = "clip needs next.pt; the file is not there"
+    lost = {"few_shot[bit_m, cub]": why, "few_shot[vit, cub]": "of no concern here"}
+    run = make_run([measured("clip", "cub", 0.7)], clip="next", lost=lost)
+    assert exit_code("gate", base, str(save_record(run, tmp_path))) == 2
+    out = capsys.readouterr().out
+    assert f"  missing       few_shot[bit_m, cub]: {why}\n" in out
+    assert "of no concern" not in out
+    none = make_run([measured("vit", "cub")], lost={"few_shot[vit, cub]": "of no concern here"})
+    assert exit_code("gate", base, str(save_record(none, tmp_path))) == 3
+    assert "have no cell in common" in capsys.readouterr().err
+
+
 def test_preprocessing_is_refused_unless_allowed(saved, capsys):
     other = saved(0.7, models=[model_role("clip", "next", preprocess=PREPROCESS | {"size": 96})])
     assert exit_code("gate", saved(weights="base"), other) == 3

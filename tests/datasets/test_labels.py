@@ -251,6 +251,24 @@ def test_labels_that_do_not_say_their_class_are_refused(tmp_path, labels, query,
         rows_of(tmp_path, zip(("train", "test", "test"), labels, strict=False), query)
 
 
+@pytest.mark.parametrize(
+    ("cell", "sep"),
+    [("[1,2]", ","), ("['cat', 'dog']", ","), ("(1, 2)", ","), ("{1,2}", ","), ("[1 2]", " "), ("[[1],[2]]", ",")],
+)
+def test_a_list_in_brackets_is_not_divided(tmp_path, cell, sep):
+    """Its first and last class would be called ``[1`` and ``2]``."""
+    message = r"t\.csv, line 2 has .* under 'label', a list in brackets, which .* would divide into .*no brackets"
+    for query in (f"labels=label&sep={sep}", f"label=name&group=label&sep={sep}"):
+        (tmp_path / "t.csv").write_text(f'split,text,name,label\ntrain,x,a,"{cell}"\ntest,y,b,"{cell}"\n')
+        with pytest.raises(BadDataset, match=message):
+            resolve(f"table:{tmp_path / 't.csv'}?text=text&{query}").load()
+
+
+def test_brackets_around_single_names_are_part_of_them(tmp_path):
+    dataset = rows_of(tmp_path, [("train", "(a)|(b)"), ("test", "(b)"), ("test", "c (d)|(a)")], "labels=label")
+    assert dataset.classes == ("(a)", "(b)", "c (d)")
+
+
 def test_labels_that_say_their_class_are_read(tmp_path):
     dataset = rows_of(tmp_path, [("train", 2), ("train", 10.0), ("test", "2"), ("test", 10)], "label=label")
     assert (dataset.classes, dataset.split("test").labels.tolist()) == (("2", "10"), [0, 1])

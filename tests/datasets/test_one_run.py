@@ -181,3 +181,21 @@ def test_a_damaged_note_is_not_believed(tmp_path, own_notes, monkeypatch):
     for damaged in (b"", first[:63].encode(), b"\xff" * 64):
         noted.write_bytes(damaged)
         assert files_identity("x", [tmp_path / "a"], tmp_path, "a layout") == first
+
+
+def test_files_are_read_again_before_a_decision(tmp_path, own_notes, monkeypatch):
+    path = tmp_path / "item"
+    path.write_bytes(b"one")
+    monkeypatch.setattr(files, "_JUST_NOW", -1)
+    first, status = files_identity("things", [path], tmp_path, ""), path.stat()
+    path.write_bytes(b"two")
+    real = type(path).stat
+    monkeypatch.setattr(type(path), "stat", lambda self, **o: status if self == path else real(self, **o))
+    monkeypatch.setattr(files, "sha256_of", files.remembered(files.sha256_of.__wrapped__))  # another process
+    assert files_identity("things", [path], tmp_path, "") == first  # by its stamp
+    with files.hashed_afresh():
+        second = files_identity("things", [path], tmp_path, "")
+        assert second != first
+        monkeypatch.setattr(files.hashlib, "file_digest", None)  # read once in a run
+        assert files_identity("things", [path], tmp_path, "") == second
+    assert files_identity("things", [path], tmp_path, "") == second  # the note is mended

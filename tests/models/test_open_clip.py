@@ -14,6 +14,7 @@ from mmbench.errors import BadSpec, CorruptAsset, MissingAsset, UnknownName
 from mmbench.models import checkpoints
 from mmbench.models import open_clip as ours
 from mmbench.models import open_clip_settings as settings
+from mmbench.models.reading import hub_offline
 from mmbench.models.specs import parse, resolve
 
 with warnings.catch_warnings():
@@ -233,3 +234,94 @@ def test_published_weights_are_found_in_the_hub_cache(weights, monkeypatch, pict
     encoder = entry.load()
     assert encoder.prepare.preprocess.mean == (0.5, 0.5, 0.5)  # the tag's own
     assert entry.identity().weights == checkpoints.file_digest(weights / "c.safetensors")
+
+
+class TestHub:
+    """``hf-hub:REPOSITORY`` is read from the local hub cache alone."""
+
+    COMMIT = "c0ffee" * 6 + "c0ff"
+    CONFIG = {  # noqa: RUF012
+        "model_cfg": {"embed_dim": 12, "quick_gelu": True, "vision_cfg": VIT, "text_cfg": TEXT},
+        "preprocess_cfg": {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4], "interpolation": "bilinear"},
+    }
+
+    @pytest.fixture
+    def hub(self, weights, monkeypatch):
+        """An empty hub cache; whoever asks for a connection fails the test."""
+        import huggingface_hub.constants
+
+        def refused(*given, **how):
+            pytest.fail("a connection was asked for")
+
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(weights / "hub"))
+        monkeypatch.setattr("socket.socket.connect", refused)
+        monkeypatch.setattr("socket.getaddrinfo", refused)
+        return weights / "hub"
+
+    def snapshot(self, hub, config=CONFIG, name="open_clip_model.safetensors"):
+        """The layout of the cache: a reference by name, and a folder of each revision."""
+        home = hub / "models--org--tiny"
+        at = home / "snapshots" / self.COMMIT
+        at.mkdir(parents=True)
+        (home / "refs").mkdir()
+        (home / "refs" / "main").write_text(self.COMMIT)
+        model, _ = reference("tiny-vit-quickgelu")
+        (save_file if name.endswith("safetensors") else torch.save)(model.state_dict(), at / name)
+        if config is not None:
+            (at / "open_clip_config.json").write_text(json.dumps(config))
+        return model
+
+    @pytest.mark.parametrize("name", ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
+    def test_both_towers_equal_open_clips(self, hub, pictures, name):
+        model = self.snapshot(hub, name=name)
+        with settings.without_root_log(), hub_offline():
+            _, _, transform = open_clip.create_model_and_transforms("hf-hub:org/tiny", load_weights=False)
+        entry = resolve("open_clip:hf-hub:org/tiny")
+        image, text = entry.load(), resolve("open_clip:hf-hub:org/tiny#text").load()
+        words = ["a photo of a cat", "two dogs"]
+        with torch.inference_mode():
+            batch = torch.stack([image.prepare(picture) for picture in pictures])
+            assert torch.equal(batch, torch.stack([transform(picture) for picture in pictures]))
+            torch.testing.assert_close(image.forward(batch), model.encode_image(batch), rtol=1e-4, atol=1e-5)
+            wanted = model.encode_text(open_clip.get_tokenizer("tiny-vit-quickgelu")(words))
+            torch.testing.assert_close(text.forward(words), wanted, rtol=1e-4, atol=1e-5)
+        at = hub / "models--org--tiny" / "snapshots" / self.COMMIT
+        assert entry.identity().weights == checkpoints.file_digest(at / name)
+        assert checkpoints.file_digest(at / "open_clip_config.json")[:16] in entry.identity().architecture
+
+    def test_what_is_not_in_the_cache_is_refused_with_the_command_that_fetches_it(self, hub):
+        entry = resolve("open_clip:hf-hub:org/tiny")
+        assert entry.identity().weights is None
+        with pytest.raises(MissingAsset, match=r"open_clip_config.json is not in the .* with: hf download org/tiny$"):
+            entry.load()
+        self.snapshot(hub, config=None)
+        with pytest.raises(MissingAsset, match=r"open_clip_config.json is not in the .* with: hf download org/tiny$"):
+            entry.load()
+
+    def test_a_config_without_weights_is_refused(self, hub):
+        self.snapshot(hub)
+        (weights,) = hub.rglob("open_clip_model.safetensors")
+        weights.unlink()
+        entry = resolve("open_clip:hf-hub:org/tiny")
+        assert entry.identity().weights is None
+        with pytest.raises(MissingAsset, match=r"open_clip_model.safetensors is not in the .*: hf download org/tiny$"):
+            entry.load()
+
+    def test_a_moved_revision_is_another_model(self, hub):
+        self.snapshot(hub)
+        before = resolve("open_clip:hf-hub:org/tiny").identity()
+        home = hub / "models--org--tiny"
+        (home / "snapshots" / "f00d").mkdir()
+        state = {key: value + 1 for key, value in reference("tiny-vit-quickgelu")[0].state_dict().items()}
+        save_file(state, home / "snapshots" / "f00d" / "open_clip_model.safetensors")
+        (home / "snapshots" / "f00d" / "open_clip_config.json").write_text(json.dumps(self.CONFIG))
+        (home / "refs" / "main").write_text("f00d")
+        after = resolve("open_clip:hf-hub:org/tiny").identity()
+        assert after.weights is not None
+        assert after.weights != before.weights
+
+    def test_a_config_that_asks_for_foreign_code_is_refused(self, hub):
+        text = TEXT | {"tokenizer_kwargs": {"trust_remote_code": True}}
+        self.snapshot(hub, {"model_cfg": self.CONFIG["model_cfg"] | {"text_cfg": text}})
+        with pytest.raises(BadSpec, match="asks for trust_remote_code, and foreign code is never run"):
+            resolve("open_clip:hf-hub:org/tiny").load()

@@ -77,11 +77,67 @@ def test_a_class_token_that_is_only_named_is_not_taken(bert):
     resolve("transformers:bert?pool=mean").load()
 
 
-def test_an_encoder_alone_is_told_with_a_way_out(weights, quiet):
-    config = transformers.T5Config(vocab_size=10, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2)
-    transformers.T5EncoderModel(config).save_pretrained(weights / "t5")
-    with pytest.raises(BadSpec, match=r"is of T5EncoderModel, the encoder alone .*wrap the encoder \(python:MODULE"):
+@pytest.fixture
+def t5(weights, quiet):
+    """``t5(kind)``: a folder of the encoder alone, or of the whole model, and the encoder; as transformers saves it."""
+
+    def make(kind="T5EncoderModel"):
+        import tokenizers
+
+        folder = weights / "t5"
+        torch.manual_seed(0)
+        sizes = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0}
+        config = getattr(transformers, f"{kind.partition('T5')[0]}T5Config")(vocab_size=len(WORDS), **sizes)
+        whole = getattr(transformers, kind)(config).eval()
+        whole.save_pretrained(folder)
+        words = tokenizers.Tokenizer(tokenizers.models.WordLevel(dict(zip(WORDS, range(10), strict=True)), "[UNK]"))
+        words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+        words.post_processor = tokenizers.processors.TemplateProcessing(
+            single="$A [SEP]", special_tokens=[("[SEP]", 3)]
+        )
+        transformers.PreTrainedTokenizerFast(
+            tokenizer_object=words, pad_token="[PAD]", eos_token="[SEP]", unk_token="[UNK]"
+        ).save_pretrained(folder)
+        return folder, whole.get_encoder()
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["T5EncoderModel", "T5Model", "T5ForConditionalGeneration", "UMT5EncoderModel"])
+@pytest.mark.parametrize("pool", ["mean", "last"])
+def test_the_encoder_of_a_t5_equals_transformers(t5, kind, pool):
+    folder, model = t5(kind)
+    encoder = resolve(f"transformers:t5?pool={pool}").load()
+    with torch.inference_mode():
+        found = encoder.forward(TEXTS)
+    for text, row in zip(TEXTS, found, strict=True):
+        states, _ = hidden(folder, model, [text])
+        wanted = states[0].mean(dim=0) if pool == "mean" else states[0, -1]
+        torch.testing.assert_close(row, wanted, rtol=1e-4, atol=1e-5)
+    assert (encoder.modality, encoder.dim) == ("text", 16)
+    assert type(encoder.module).__name__.endswith("EncoderModel")
+
+
+def test_the_pooling_of_a_t5_must_be_named(t5):
+    t5()
+    with pytest.raises(BadSpec, match=r"is the encoder of a T5, which pools no text itself; name the pooling: \?pool="):
         resolve("transformers:t5").load()
+    with pytest.raises(BadSpec, match=r"has no pooled output of its own; use \?pool=mean"):
+        resolve("transformers:t5?pool=pooler").load()
+    with pytest.raises(BadSpec, match="puts no class token in front of a text"):
+        resolve("transformers:t5?pool=cls").load()
+    assert resolve("transformers:t5?token=1").load().dim == 16
+
+
+def test_an_encoder_of_a_t5_that_lacks_weights_is_refused(t5):
+    from safetensors.torch import load_file, save_file
+
+    folder, _ = t5()
+    state = load_file(folder / "model.safetensors")
+    lost = next(key for key in state if key.startswith("encoder.block.1."))
+    save_file({k: v for k, v in state.items() if k != lost}, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CorruptAsset, match=r"lacks weights that its config.json asks for: encoder\.block\.1\."):
+        resolve("transformers:t5?pool=mean").load()
 
 
 @pytest.mark.parametrize("pool", ["", "?pool=cls", "?pool=pooler"])

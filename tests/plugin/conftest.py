@@ -53,6 +53,16 @@ class StagedBench:
         self.lineup = Lineup("staged", "planted accuracies", models, {"cub": DatasetBinding("cub", "staged:cub")})
         data = DatasetEntry("staged", lambda: None, lambda: "sha", 10, credit="drawn by nobody")
         self.lineup.datasets["cub"].__dict__["entry"] = data
+        self.source = self  # what identifies models and datasets
+
+    def model(self, role):
+        return self.lineup.model(role).entry
+
+    def identity(self, model):
+        return model.identity()
+
+    def dataset_entry(self, role):
+        return self.lineup.dataset(role).entry
 
     def plan(self, cells):
         self.planned += cells

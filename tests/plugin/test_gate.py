@@ -1,15 +1,18 @@
 """The gate under pytest: the baseline is a record of an earlier run, the run as a whole passes or fails."""
 
+import hashlib
 import json
 import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
 
 import pytest
 
+from mmbench import files
 from mmbench.bench.bench import Bench
 from mmbench.errors import MissingAsset, NotEnoughShots, NotFinite
 from mmbench.lineups import Lineup
 from mmbench.lineups.more_seeds import bind_seeds
+from mmbench.models.checkpoints import file_digest
 from mmbench.models.entry import Identity, ModelEntry, Preprocess
 
 CELLS = ("-k", "test_cell")
@@ -58,6 +61,63 @@ def test_the_same_models_pass(gated):
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["gate: pass", "cells: 3 the same model with the same outcomes"])
     assert (said(gated)["decided"], said(gated)["exit_code"]) == ("pass", 0)
+
+
+def of_file(stage, role, path):
+    """A model whose weights are identified by the digest of a file, as every source of models does."""
+    entry = ModelEntry(
+        f"staged-{role}", "image", 4, lambda: None, lambda: Identity(file_digest(path), "staged", "last", PREPROCESS)
+    )
+    stage.bench.lineup.models[role].__dict__["entry"] = entry
+
+
+def test_weights_are_read_again_before_they_are_called_the_same(gated, tmp_path, monkeypatch):
+    path, note = tmp_path / "weights", tmp_path / "note.json"
+    path.write_bytes(b"one")
+    monkeypatch.setattr(files, "_JUST_NOW", -1)  # as if it had lain there for a while
+    note.write_text(
+        json.dumps({**files.stamp(path)._asdict(), "sha256": "clip-before"})
+    )  # what an earlier process noted
+    monkeypatch.setattr("mmbench.models.checkpoints._note_path", lambda key: note)
+    of_file(gated.stage, "clip", path)
+    assert file_digest(path) == "clip-before"
+    result = gated.run(*CELLS)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["gate: pass", "cells: 1 not worse, 2 the same model with the same outcomes"])
+    clip = json.loads(records(gated.stage)[-1].read_text())["lineup"]["models"][0]
+    assert (clip["digest"], clip["hashed"]) == (hashlib.sha256(b"one").hexdigest(), True)
+    assert file_digest(path) == hashlib.sha256(b"one").hexdigest()  # the note is mended for runs without a gate
+
+
+def test_a_run_without_a_gate_says_that_a_digest_was_noted_earlier(gated, tmp_path, monkeypatch):
+    path, note = tmp_path / "weights", tmp_path / "note.json"
+    path.write_bytes(b"one")
+    note.write_text(json.dumps({**files.stamp(path)._asdict(), "sha256": "clip-before"}))
+    monkeypatch.setattr("mmbench.models.checkpoints._note_path", lambda key: note)
+    of_file(gated.stage, "clip", path)
+    gated.stage.run(*CELLS)
+    bound = {b["role"]: b["hashed"] for b in json.loads(records(gated.stage)[-1].read_text())["lineup"]["models"]}
+    assert bound == {"clip": False, "bit_m": True, "rn50": True}
+
+
+def test_weights_replaced_during_the_run_decide_nothing(gated, tmp_path):
+    path = tmp_path / "weights"
+    path.write_bytes(b"one")
+    of_file(gated.stage, "clip", path)
+    asked = gated.stage.bench.scores
+
+    def replaced(cell):
+        known = gated.stage.bench.identity(gated.stage.bench.model("clip"))
+        path.write_bytes(b"two")
+        gated.stage.monkeypatch.setattr(gated.stage.bench, "identity", lambda model: known)
+        return asked(cell)
+
+    gated.stage.monkeypatch.setattr(gated.stage.bench, "scores", replaced)
+    result = gated.run("-k", "test_cell and clip")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stderr.no_fnmatch_line("*Traceback*")
+    assert said(gated)["decided"] == "fail"
+    assert "files of clip were replaced during this run" in json.dumps(said(gated))
 
 
 def test_a_better_candidate_passes(gated):

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mmbench.bench.code import model_code
 from mmbench.datasets import digits
 from mmbench.models import zoo
+from mmbench.models.entry import ModelEntry
 from mmbench.program.behind import behind_digest, modules_behind
+from mmbench.registry import Registry
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from distributions import write_distribution
 
 
 def inner() -> None: ...
@@ -66,3 +74,28 @@ def test_what_is_behind_decides_the_digest_and_values_do_not() -> None:
     assert one != two
     assert behind_digest(closed_over(3), rooms) == behind_digest(closed_over("4"), rooms)
     assert behind_digest(inner, rooms, ("mmbench.features.encode",)) != behind_digest(inner, rooms)
+
+
+OFFERED = """
+from mmbench.models.entry import Identity, ModelEntry
+SCALE = {scale}
+def load():
+    return SCALE
+entry = ModelEntry("{name}", "image", 3, load, lambda: Identity("w", "theirs", "last"))
+"""
+
+
+def test_what_an_installed_distribution_offers_has_its_source_in_the_key(tmp_path: Any, monkeypatch: Any) -> None:
+    place = tmp_path / "site-packages"
+    place.mkdir()
+    scales = {"offered_one": 1, "offered_two": 2}
+    for name, scale in scales.items():
+        source = OFFERED.format(scale=scale, name="offered")
+        write_distribution(place, name, {"mmbench.models": {name: f"{name}:entry"}}, {name: source})
+    monkeypatch.syspath_prepend(place)
+    models: Registry[ModelEntry] = Registry(
+        "model", group="mmbench.models", convert=lambda offered, name, words: offered
+    )
+    one, two = (model_code(name, models.get(name).load) for name in scales)
+    assert None not in (one, two)
+    assert one != two

@@ -13,7 +13,8 @@ import pytest
 from mmbench import imports
 from mmbench.errors import MissingAsset, UnknownCode
 from mmbench.program import canonical, code_of, modules_of, program_digest
-from mmbench.program.digest import Source, digest_of, programs
+from mmbench.program.digest import Source, digest_of, is_installed, is_own_code, programs
+from mmbench.registry import imported_object
 from mmbench.words import listed
 
 ROOMS = {"probes", "stats"}
@@ -304,3 +305,28 @@ def test_modules_of_one_installed_distribution_are_followed(folder, monkeypatch)
     assert digest_of(["ours_probe"], ROOMS) == before
     (place / "ours_helper.py").write_text("SCALE = 2")
     assert digest_of(["ours_probe"], ROOMS) != before
+
+
+def test_a_file_in_site_packages_that_a_user_names_is_the_users_own(folder, monkeypatch):
+    """And so are the files beside it that no distribution brought."""
+    place = folder / "site-packages"
+    about = place / "other-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (about / "RECORD").write_text("loose_not.py,,\n")
+    for name in ("loose_not", "loose_helper"):
+        (place / f"{name}.py").write_text("SCALE = 1")
+    (place / "loose_model.py").write_text("from loose_helper import SCALE\nimport loose_not\nMINE = 2")
+    monkeypatch.syspath_prepend(place)
+    assert (is_own_code("loose_model"), is_installed("loose_model")) == (False, True)
+    monkeypatch.setattr("mmbench.program.digest.named", mine := set())
+    monkeypatch.setattr("mmbench.registry.named", mine)
+    assert imported_object("a model", "loose_model", "MINE") == 2
+    assert (is_own_code("loose_model"), is_installed("loose_model")) == (True, False)
+    assert is_installed("loose_helper")
+    assert set(modules_of("loose_model", ROOMS)) == {"loose_model", "loose_helper"}
+
+
+def test_a_library_that_a_user_names_stays_a_library(monkeypatch):
+    monkeypatch.setattr("mmbench.program.digest.named", {"numpy"})
+    assert (is_own_code("numpy"), is_installed("numpy")) == (False, True)
