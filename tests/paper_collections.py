@@ -4,15 +4,18 @@ import csv
 import pickle
 
 import numpy as np
-import paper_data
+from PIL import Image
 
 GENRE_IDS = {"Action": 28, "Drama": 18, "Western": 37, "Comedy": 35}
 RNG = np.random.default_rng(0)
 
 
-def picture(path, shade=None):
-    pixels = RNG.integers(0, 256, (9, 6, 3), dtype=np.uint8) if shade is None else np.full((9, 6, 3), shade, np.uint8)
-    paper_data.save(pixels, path)
+def picture(path, shade=None, *, of=None):
+    """A picture of noise, drawn anew, or always the same one ``of`` a number; or of one shade of grey."""
+    rng = RNG if of is None else np.random.default_rng([of, 0])
+    pixels = rng.integers(0, 256, (9, 6, 3), dtype=np.uint8) if shade is None else np.full((9, 6, 3), shade, np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
 
 
 def mvsa(root, rows, tweets=None):
@@ -84,3 +87,57 @@ def second_crawl(root, rows, ids=None):
         picture(home / f"poster_AC_{row['id']}.jpg")
     if ids is not None:
         (root / "list_clear_id_test_after_CLIP.txt").write_bytes(pickle.dumps(list(ids), protocol=3))
+
+
+# -- for the whole lineup: few pictures and texts, many items ------------------------------------------------------
+
+
+def mvsa_in_small(root, shots):
+    """Four times ``shots`` tweets and thirty more, of three sentiments by turns."""
+    words = ("negative", "neutral", "positive")
+    (root / "data").mkdir(parents=True)
+    lines = ["\t".join(["ID", *["text,image"] * 3])]
+    for number in range(4 * shots + 30):
+        lines.append("\t".join([str(number), *[f"{words[number % 3]},{words[number % 3]}"] * 3]))
+        picture(root / "data" / f"{number}.jpg", of=number // 3 % 3)
+        (root / "data" / f"{number}.txt").write_text(f"tweet {number // 3 % 5}")
+    (root / "labelResultAll.txt").write_text("\n".join(lines))
+
+
+def books_in_small(root, shots, tests):
+    """Books of all thirty classes: ``shots`` of each in train and ``tests`` in test."""
+    books = {
+        split: [(f"{split}{number}.jpg", b"A Book of %d" % (number % 5), number % 30) for number in range(30 * each)]
+        for split, each in (("train", shots), ("test", tests))
+    }
+    book_covers(root, books, folders=())
+    for shade, folder in enumerate(("covers", "covers_without_text")):
+        for rows in books.values():
+            for row, (file, _, _) in enumerate(rows):
+                picture(root / folder / file, of=10 + 3 * shade + row % 3)
+
+
+def films_in_small(root, counts):
+    """Films of one genre or two, the lists of their ids, a second crawl, and a list of all ids as that of others."""
+    from mmbench.datasets.plotster import GENRES
+
+    GENRE_IDS.update({name: number for number, name in GENRES.items()})
+    names, ids = list(GENRES.values()), iter(range(1, 10**6))
+    lists = {split: [str(next(ids)) for _ in range(count)] for split, count in counts.items()}
+    later = [str(next(ids)) for _ in range(counts["test"])]
+
+    def row(item):
+        number = int(item)
+        genres = {names[number % 19], names[(number + number % 2) % 19]}
+        text = {"title": f"The Film {number % 5}", "plot": f"In {number % 5}, someone meets someone."}
+        return film(item, sorted(genres), **text, released="2021-06-07")
+
+    everything = [item for items in lists.values() for item in items]
+    plotster(root, [row(item) for item in everything], lists, folders=())
+    second_crawl(root, [row(item) for item in later])
+    for shade, folder in enumerate(("posters", "posters_without_text")):
+        for item in everything:
+            picture(root / folder / f"poster_{item}.jpg", of=20 + 3 * shade + int(item) % 3)
+    for item in later:
+        picture(root / "poster_after_CLIP" / "posters" / f"poster_AC_{item}.jpg", of=20 + int(item) % 3)
+    (root / "mangolin_ids.txt").write_text("\n".join(everything))

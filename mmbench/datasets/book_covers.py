@@ -121,6 +121,8 @@ def book_covers(name: str, root: Path, choices: Choices, declared: Declared | No
     """A version of Book Covers as an entry; its files are looked for when it is loaded. Counts are the published."""
     count = len(choices.classes)
     books = len(choices.place)
+    kind = "book30-listing-{}.csv" if choices.text else "bookcover30-labels-{}.txt"
+    needed = [root / kind.format(split) for split in EACH]
     return on_disk(
         f"book_covers:{name}",
         functools.partial(_load, name, root, choices),
@@ -132,7 +134,7 @@ def book_covers(name: str, root: Path, choices: Choices, declared: Declared | No
         credit="BookCover30 (Iwana et al. 2016), https://github.com/uchidalab/book-dataset",
         licence="covers are copyright of their publishers; for research",
         about=f"Covers{' and titles' * choices.text} of books in {count} genres, read from {root}{_words(choices)}.",
-        assets=(f"file:{root}",),
+        assets=tuple(f"file:{path}" for path in (*needed, root / choices.images)),
     )
 
 

@@ -117,6 +117,7 @@ def plotster(name: str, root: Path, choices: Choices | None = None, declared: De
         raise UnknownName("set of Plotster", name, NAMES)
     chosen = choices or Choices(after=AFTER_CLIP if name == "recent" else "")
     tested = "its test list" if name == "films" else "films of the second crawl"
+    needed = [*([root / LATER] if name == "recent" else []), root / "posters" / "movie_data"]
     return on_disk(
         f"plotster:{name}",
         functools.partial(_load, name, root, chosen),
@@ -130,7 +131,7 @@ def plotster(name: str, root: Path, choices: Choices | None = None, declared: De
         licence="TMDb's terms of use; may not be distributed",
         about=f"Film posters by genre, read from {root}, tested on {tested}"
         + (f" released after {chosen.after}." if chosen.after else "."),
-        assets=(f"file:{root}",),
+        assets=tuple(f"file:{path}" for path in dict.fromkeys([*needed, root / chosen.images])),
     )
 
 
