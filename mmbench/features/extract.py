@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
+from mmbench.datasets.notes import note
 from mmbench.errors import BadDataset, BadSpec
 from mmbench.features.encode import check_ready
 from mmbench.features.items import item_digests
@@ -43,6 +45,8 @@ def extract(
 
     Each (model, layer, item) is encoded once, also when splits share the item: one forward pass gives all layers, and
     an item is encoded when a layer lacks it.
+
+    Texts that are cut, since they are longer than the encoder reads, are counted and named in a DatasetWarning.
 
     ``encoder`` may be a function that loads it: it is called only when something must be encoded, so that a run with
     everything in the store imports no torch. ``workers`` are decoding threads. An item that cannot be read stops the
@@ -109,7 +113,17 @@ def _fill(job: Job, encoder: Encoder | Callable[[], Encoder], modality: Modality
         if len(missing):
             what = f"{job.name}: {len(missing):,} of {len(job.split):,} items"
             with progress_bar(what, len(missing), wanted=progress) as bar:
-                job.encode(loaded or _load(encoder, modality, job), missing, bar.advance)
+                loaded = loaded or _load(encoder, modality, job)
+                _tell_cut(loaded, job, missing)
+                job.encode(loaded, missing, bar.advance)
+
+
+def _tell_cut(encoder: Encoder, job: Job, rows: NDArray[np.int64]) -> None:
+    """A warning that counts and names the texts which the encoder does not read to their end."""
+    if encoder.cuts is not None and job.split.texts is not None and encoder.modality == "text":
+        texts = [str(job.split.texts[row]) for row in rows]
+        cut = np.flatnonzero(encoder.cuts(texts))
+        note(job.name, "texts are longer than it reads, and cut", [job.split.ids[rows[place]] for place in cut])
 
 
 def _load(encoder: Encoder | Callable[[], Encoder], modality: Modality, job: Job) -> Encoder:
