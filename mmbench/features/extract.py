@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmbench.datasets.entry import Split
 from mmbench.datasets.notes import note
@@ -114,16 +113,16 @@ def _fill(job: Job, encoder: Encoder | Callable[[], Encoder], modality: Modality
             what = f"{job.name}: {len(missing):,} of {len(job.split):,} items"
             with progress_bar(what, len(missing), wanted=progress) as bar:
                 loaded = loaded or _load(encoder, modality, job)
-                _tell_cut(loaded, job, missing)
+                _tell_cut(loaded, job)
                 job.encode(loaded, missing, bar.advance)
 
 
-def _tell_cut(encoder: Encoder, job: Job, rows: NDArray[np.int64]) -> None:
-    """A warning that counts and names the texts which the encoder does not read to their end."""
-    if encoder.cuts is not None and job.split.texts is not None and encoder.modality == "text":
-        texts = [str(job.split.texts[row]) for row in rows]
-        cut = np.flatnonzero(encoder.cuts(texts))
-        note(job.name, "texts are longer than it reads, and cut", [job.split.ids[rows[place]] for place in cut])
+def _tell_cut(encoder: Encoder, job: Job) -> None:
+    """A warning that counts and names the items of the split whose text the encoder does not read to its end."""
+    if encoder.cuts is not None and job.split.texts is not None:
+        cut = encoder.cuts(list(map(str, job.split.texts)))
+        named = [item for item, is_cut in zip(job.split.ids, cut, strict=True) if is_cut]
+        note(job.name, f"of {len(cut):,} texts are longer than it reads, and cut", named)
 
 
 def _load(encoder: Encoder | Callable[[], Encoder], modality: Modality, job: Job) -> Encoder:

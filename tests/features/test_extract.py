@@ -257,5 +257,5 @@ def test_texts_that_are_cut_are_counted_when_they_are_encoded(store):
         extract(encoder, TEXT, split, store, modality="text", name="letters on films")
     shown = ", ".join(map(repr, split.ids[:3]))
     (line,) = (str(each.message) for each in told)
-    assert line == f"letters on films: 4 texts are longer than it reads, and cut: {shown} and 1 more"
+    assert line == f"letters on films: 4 of 12 texts are longer than it reads, and cut: {shown} and 1 more"
     extract(encoder, TEXT, split, store, modality="text")  # stored, so nothing is said again: warnings are errors here
