@@ -63,6 +63,15 @@ def test_a_pickle_of_something_else_is_refused(tmp_path, thing):
         read_ids(tmp_path / "ids")
 
 
+@pytest.mark.parametrize(
+    "raw", [b"\x80\x03.", b"\x80\x03](X\x01\x00\x00\x00a.", b"\x80\x03]X\x01\x00\x00\x00a.", b"\x80\x03]]a."]
+)
+def test_a_pickle_that_ends_with_something_else_is_refused(tmp_path, raw):
+    (tmp_path / "ids").write_bytes(raw)
+    with pytest.raises(BadDataset, match="something else than a list of texts"):
+        read_ids(tmp_path / "ids")
+
+
 def test_a_list_in_itself_is_refused(tmp_path):
     ids = ["603"]
     ids.append(ids)
