@@ -168,8 +168,27 @@ class Cell:
         # as that of a protocol, and without another call: claims look cells up by the hundred thousand
         return hash((self.protocol.name, self.models, self.dataset))
 
+    @property
+    def measured(self) -> Cell:
+        """The cell that must be measured to know this one's number."""
+        return self
+
     def __str__(self) -> str:
         return f"{self.protocol.name}[{self.models}, {self.dataset}]"
+
+
+class ChanceCell(Cell):
+    """The chance level of a cell: what the best answer that ignores the input scores, in the cell's metric and unit.
+
+    It is known with the cell's scores (``Scores.chance``), and taken as fixed, as the labels of the test are.
+    """
+
+    @property
+    def measured(self) -> Cell:
+        return Cell(self.protocol, self.models, self.dataset)
+
+    def __str__(self) -> str:
+        return f"chance of {self.measured}"
 
 
 PROTOCOLS: Registry[Protocol] = Registry("protocol", package="mmbench.probes", group="mmbench.protocols", order=by_name)

@@ -24,6 +24,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import paper_collections as collections
 import paper_words as words
 
 Parts = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]
@@ -158,16 +159,16 @@ SHOTS, TEST = 10, 2  # items a class in train and test: claims draw ten
 TWEETS = 100  # shots that claims about MVSA draw
 FEW = 3  # classes, where the layout lets a copy have fewer
 COMPARED = 5  # classes of ImageNet: a correlation over classes needs four
-GENRES = ("Action", "Drama", "Western")
 WHOLE = {"classes": 10, "train": 10 * SHOTS, "test": 10 * TEST}
 PART = {"classes": FEW, "train": FEW * SHOTS, "test": FEW * TEST}
 SIZES = {
     **dict.fromkeys(("mnist", "fashion_mnist", "svhn"), WHOLE),
     **dict.fromkeys(("cifar10", "cifar100", "cub"), PART),
     "imagenet": {"classes": COMPARED, "test": COMPARED * TEST},
-    "mvsa": {"classes": 3, "train": 3 * TWEETS, "test": 30},
+    "mvsa": {"train": 4 * TWEETS, "test": 30},
+    **{role: {"train": 29 * SHOTS, "test": 29 * TEST} for role in ("book_covers", "book_covers_masked")},
 }
-FILMS = {"classes": FEW, "train": 60, "valid": 12, "test": 24}
+FILMS = {"train": 240, "valid": 12, "test": 24}
 
 
 # Specifications of roles that are made of several files, with ``{}`` for the folder; the rest as in the paper lineup.
@@ -178,7 +179,10 @@ WORDS = {
     "analogies_morphology": "analogies:morphology?file={0}/questions.txt",
     "wordsim353": "word_pairs:wordsim353?file={0}/pairs.tsv",
     "simlex999": "word_pairs:simlex999?file={0}/pairs.tsv",
+    "mangolin_tmdb": "subset:(plotster:films?root={0}/plotster&text=plot&lists=own)?ids={0}/plotster/mangolin_ids.txt",
 }
+# What the small copies need besides the paper lineup's options.
+OWN_OPTIONS = {"mvsa": ["held_out=7"], "plotster": ["lists=own"]}
 
 
 def write_datasets(folder: Path) -> Path:
@@ -196,11 +200,9 @@ def write_datasets(folder: Path) -> Path:
     cifar100(folder, pictures(FEW, 32, seed=1), names)
     cub(folder, pictures(FEW, 60, seed=5), FEW)
     imagenet(folder / "imagenet", pictures(COMPARED, 60, seed=5))
-    _tweets(folder / "mvsa")
-    _films(folder / "book_covers", "books.csv", "genre", ("covers", "covers_without_text"), seed=7)
-    _films(folder / "plotster", "posters.csv", "genres", ("posters", "posters_without_text"), seed=8)
-    _films(folder / "plotster", "recent.csv", "genres", ("posters",), seed=9)
-    _films(folder / "plotster", "mangolin.csv", "genres", ("posters",), seed=10)
+    collections.mvsa_in_small(folder / "mvsa", TWEETS)
+    collections.books_in_small(folder / "book_covers", SHOTS, TEST)
+    collections.films_in_small(folder / "plotster", FILMS)
     words.write(folder)
     return _lineup(folder)
 
@@ -217,37 +219,6 @@ def pictures(classes: int, side: int, seed: int) -> Parts:
         "train": (train, np.repeat(labels, SHOTS)),
         "test": (made[:, 1:].reshape(-1, side, side, 3), np.repeat(labels, TEST)),
     }
-
-
-def _tweets(home: Path) -> None:
-    rng = np.random.default_rng(6)
-    moods, files = ("negative", "neutral", "positive"), [f"{number}.jpg" for number in range(3)]
-    for file in files:
-        save(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8), home / "data" / file)
-    rows = [
-        {"id": str(n), "split": split, "image": files[n // 3 % 3], "text": f"tweet {n // 3 % 5}", "label": moods[n % 3]}
-        for split, count in (("train", 3 * TWEETS), ("test", 30))
-        for n in range(count)
-    ]
-    table(home / "mvsa.csv", rows)
-
-
-def _films(home: Path, file: str, label: str, folders: Sequence[str], seed: int) -> None:
-    """A table of films with one or two genres (one, where the column is ``genre``), a poster in each of the folders."""
-    rng = np.random.default_rng(seed)
-    posters = [f"{Path(file).stem}_{number}.jpg" for number in range(3)]
-    for poster in posters:
-        picture = rng.integers(0, 256, (60, 40, 3), dtype=np.uint8)
-        for shade, folder in enumerate(folders):
-            save(picture // (shade + 1), home / folder / poster)
-    rows = []
-    for split in ("train", "valid", "test"):
-        for number in range(FILMS[split]):
-            genres = [GENRES[number % 3]] + ([GENRES[(number + 1) % 3]] if number % 2 and label == "genres" else [])
-            told = {"title": f"The Film {number // 3 % 5}", "plot": f"In {number // 3 % 5}, someone meets someone."}
-            row = {"id": f"{split}-{number}", "split": split, "image": posters[number // 3 % 3], **told}
-            rows.append(row | {label: "|".join(genres)})
-    table(home / file, rows)
 
 
 ATTACKED = (0.001, 0.01, 0.05, 0.25, 0.75, 2.0)  # the epsilons that claims ask for
@@ -271,6 +242,7 @@ def _lineup(folder: Path) -> Path:
             continue
         name, _, query = binding.spec.replace("$MMBENCH_DATA", str(folder)).partition("?")
         kept = [option for option in query.split("&") if option.partition("=")[0] not in specs.SIZES]
+        kept += OWN_OPTIONS.get(binding.spec.partition(":")[0], [])
         sizes = [f"{key}={value}" for key, value in SIZES.get(role, FILMS).items()]
         lines += [f"[datasets.{role}]", f'spec = "{name}?{"&".join(kept + sizes)}"', 'note = "a few items, for a test"']
     path = folder / "paper_in_small.toml"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mmbench.conditions import Leaf, Linear, Node, Quorum, cells_of
 from mmbench.errors import BadSpec
 from mmbench.metrics import METRICS
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, ChanceCell
 from mmbench.scores import Scores
 
 Bounds = Callable[[Cell], tuple[float, float]]
@@ -63,7 +63,8 @@ def planted_scores(
     A latent normal score is the sum of an example's difficulty, a trial's luck and the cell's own noise, with the given
     shares of variance; the outcome says whether it falls below the quantile of the mean. Difficulty and luck are shared
     by all cells of the dataset but for the part ``own``. ``metric`` names the metric of each cell, whose outcomes must
-    lie in [0, 1]; of a mean below 0, which a correlation may have, they are 0 or -1.
+    lie in [0, 1]; of a mean below 0, which a correlation may have, they are 0 or -1. The mean of a chance level becomes
+    the chance level of its cell's scores.
     """
     from scipy.special import ndtri
 
@@ -76,13 +77,16 @@ def planted_scores(
     shared: dict[str, NDArray[np.float64]] = {}
     out = {}
     for cell, mean in means.items():
+        if isinstance(cell, ChanceCell):
+            continue
         if cell.dataset not in shared:
             shared[cell.dataset] = effects(1 - own)
         latent = shared[cell.dataset] + (effects(own) if own else 0.0)
         latent += rng.standard_normal((trials, examples), np.float32) * np.sqrt(1 - example_share - trial_share)
         name = metric(cell)
+        level = means.get(ChanceCell(cell.protocol, cell.models, cell.dataset), 0.0) / METRICS.get(name).scale
         hit = latent < ndtri(np.clip(abs(mean) / METRICS.get(name).scale, 0.0, 1.0))
-        out[cell] = Scores(np.copysign(hit, mean, dtype=np.float32), name, f"planted {cell.dataset}", chance=0.0)
+        out[cell] = Scores(np.copysign(hit, mean, dtype=np.float32), name, f"planted {cell.dataset}", level)
     return out
 
 

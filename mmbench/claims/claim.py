@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from mmbench.conditions import Node, cells_of, with_cells
+from mmbench.conditions import Node, cells_of, measured_cells_of, with_cells
 from mmbench.errors import BadScores
 from mmbench.forms import Form, Scope
 from mmbench.protocol import Cell, Models, Protocol, Reading
@@ -161,9 +161,12 @@ class Claim:
 
     @functools.cached_property
     def cells(self) -> Mapping[EvidenceKind, tuple[Cell, ...]]:
-        """The cells that the claim rests on under the paper's reading; none when it has no form yet."""
+        """The cells that the claim rests on under the paper's reading; none when it has no form yet.
+
+        Of a chance level, the cell that it is the chance level of.
+        """
         nodes = {kind: self.condition(kind) for kind in get_args(EvidenceKind)}
-        return {kind: () if node is None else cells_of(node) for kind, node in nodes.items()}
+        return {kind: () if node is None else measured_cells_of(node) for kind, node in nodes.items()}
 
     def printed(self) -> dict[Cell, Printed]:
         """Every printed number of the claim's tables by cell."""

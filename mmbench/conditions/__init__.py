@@ -11,13 +11,15 @@ A new kind of leaf is one class that fills in the methods of ``leaves.Leaf``.
 
 from mmbench.conditions.curved import Curved
 from mmbench.conditions.leaves import Coefficient, Correlation, Leaf, Margin, MeanCorrelation
-from mmbench.conditions.nodes import Node, Quorum, all_of, any_of, cells_of, positive, with_cells
+from mmbench.conditions.nodes import Node, Quorum, all_of, any_of, cells_of, measured_cells_of, positive, with_cells
 from mmbench.conditions.quantities import (
     DUST,
+    Change,
     Extreme,
     Linear,
     Term,
     cell,
+    chance,
     constant,
     largest,
     mean,
@@ -28,6 +30,7 @@ from mmbench.conditions.ranked import RankLead
 
 __all__ = [
     "DUST",
+    "Change",
     "Coefficient",
     "Correlation",
     "Curved",
@@ -44,9 +47,11 @@ __all__ = [
     "any_of",
     "cell",
     "cells_of",
+    "chance",
     "constant",
     "largest",
     "mean",
+    "measured_cells_of",
     "positive",
     "printed",
     "smallest",

@@ -10,7 +10,7 @@ from typing import Literal, Self
 import numpy as np
 
 from mmbench.conditions.leaves import Array, Leaf, ValueOf
-from mmbench.conditions.quantities import Linear
+from mmbench.conditions.quantities import Change, Linear
 from mmbench.protocol import Cell
 
 STEP = 1e-5  # of the numerical gradient, relative to the value
@@ -103,7 +103,7 @@ class Curved(Leaf):
             found = float((ends - 2 * float(self.function(at))).sum() / 2)
         return self.sign * found if math.isfinite(found) else 0.0
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Self:
+    def with_cells(self, change: Change) -> Self:
         return replace(self, of=tuple(term.with_cells(change) for term in self.of))
 
     def negated(self) -> Curved:

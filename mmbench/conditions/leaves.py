@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.conditions.quantities import DUST, Linear
+from mmbench.conditions.quantities import DUST, Change, Linear
 from mmbench.protocol import Cell
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ class Leaf:
         """How far on the true side it is where each quantity has this value; None where that is not defined."""
         raise NotImplementedError
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Self:
+    def with_cells(self, change: Change) -> Self:
         """The same comparison over other cells."""
         raise NotImplementedError
 
@@ -100,7 +100,7 @@ class Margin(Leaf):
     def margin_of(self, value: ValueOf) -> float | None:
         return value(self.term)
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Self:
+    def with_cells(self, change: Change) -> Self:
         return replace(self, term=self.term.with_cells(change))
 
     def negated(self) -> Margin:
@@ -211,7 +211,7 @@ class Correlation(Coefficient):
         r = float(measure(np.array(xs, dtype=float), np.array(ys, dtype=float)))
         return None if np.isnan(r) else r
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Self:
+    def with_cells(self, change: Change) -> Self:
         xs, ys = (tuple(term.with_cells(change) for term in terms) for terms in (self.xs, self.ys))
         return replace(self, xs=xs, ys=ys)
 
@@ -230,7 +230,7 @@ class MeanCorrelation(Coefficient):
     threshold: float
     sign: Literal[1, -1] = 1
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Self:
+    def with_cells(self, change: Change) -> Self:
         return replace(self, parts=tuple(part.with_cells(change) for part in self.parts))
 
     def negated(self) -> MeanCorrelation:

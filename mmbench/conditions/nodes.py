@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from mmbench.conditions.leaves import Leaf, Margin
-from mmbench.conditions.quantities import Linear, Term
+from mmbench.conditions.quantities import Change, Linear, Term
 from mmbench.protocol import Cell
 
 
@@ -29,7 +29,7 @@ class Quorum:
         for part in self.parts:
             yield from part.leaves()
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Quorum:
+    def with_cells(self, change: Change) -> Quorum:
         return replace(self, parts=tuple(part.with_cells(change) for part in self.parts))
 
     def negated(self) -> Quorum:
@@ -73,6 +73,14 @@ def cells_of(node: Node) -> tuple[Cell, ...]:
     return tuple(seen)
 
 
-def with_cells(node: Node, change: Callable[[Cell], Cell]) -> Node:
-    """The same condition over other cells: how a claim is read again under another protocol or lineup."""
+def measured_cells_of(node: Node) -> tuple[Cell, ...]:
+    """Every cell that must be measured to judge the condition: as ``cells_of``, a chance level by the cell it is of."""
+    return tuple(dict.fromkeys(cell.measured for cell in cells_of(node)))
+
+
+def with_cells(node: Node, change: Change) -> Node:
+    """The same condition over other cells: how a claim is read again under another protocol or lineup.
+
+    Where ``change`` gives a number, the cell becomes part of a constant.
+    """
     return node.with_cells(change)

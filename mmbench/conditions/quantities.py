@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mmbench.protocol import PRINTED, Cell, Models, Protocol
+from mmbench.protocol import PRINTED, Cell, ChanceCell, Models, Protocol
 
+Change = Callable[[Cell], Cell | float]
 DUST = 1e-9  # sums of printed decimals are not exact in binary
 
 
@@ -28,9 +29,16 @@ class Linear:
             return None
         return sum(weight * values[cell] for cell, weight in self.weights) + self.constant
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Linear:
-        """The same weights on other cells."""
-        return Linear(tuple((change(cell), weight) for cell, weight in self.weights), self.constant)
+    def with_cells(self, change: Change) -> Linear:
+        """The same weights on other cells; a cell for which ``change`` gives a number becomes part of the constant."""
+        weights, constant = [], self.constant
+        for cell, weight in self.weights:
+            changed = change(cell)
+            if isinstance(changed, float):
+                constant += weight * changed
+            else:
+                weights.append((changed, weight))
+        return Linear(tuple(weights), constant)
 
     def __add__(self, other: Term | float) -> Term:
         if isinstance(other, Extreme):
@@ -105,6 +113,14 @@ Term = Linear | Extreme
 def cell(protocol: Protocol, model: Models, dataset: str) -> Linear:
     """One cell's mean."""
     return Linear(((Cell(protocol, model, dataset), 1.0),))
+
+
+def chance(protocol: Protocol, model: Models, dataset: str) -> Linear:
+    """The chance level of one cell, in its unit: of accuracy the share of the most frequent label of the test.
+
+    It is a number and no sample: the labels are taken as fixed. On printed evidence it is missing.
+    """
+    return Linear(((ChanceCell(protocol, model, dataset), 1.0),))
 
 
 def printed(key: str, where: str = "") -> Linear:

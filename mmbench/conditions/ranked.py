@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
 from mmbench.conditions.leaves import Leaf, ValueOf
-from mmbench.conditions.quantities import Linear
-from mmbench.protocol import Cell
+from mmbench.conditions.quantities import Change, Linear
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class RankLead(Leaf):
             return None
         return float(ranks.lead(np.array(found, dtype=np.float64), self.first, self.second)) - self.by
 
-    def with_cells(self, change: Callable[[Cell], Cell]) -> Self:
+    def with_cells(self, change: Change) -> Self:
         return replace(self, settings=tuple(tuple(t.with_cells(change) for t in setting) for setting in self.settings))
 
     def negated(self) -> RankLead:

@@ -7,6 +7,7 @@ identities, of what is done, and of this module's program. On the command line a
     masked:DATASET?mask=NAME                     NAME of a registered mask, or MODULE:NAME or FILE.py:NAME
     restricted:DATASET?classes=CLASS,CLASS       or classes=@FILE: a class name a line
     trained_on:DATASET?tested_on=DATASET
+    subset:DATASET?ids=FILE                      see mmbench.datasets.subsets
 
 In a CLASS, ``&`` is written ``%26``, a comma ``%2C``, and a parenthesis without its partner ``%28`` or ``%29``, as in
 web addresses: ``classes=salt %26 pepper,sugar``. In FILE every name stands as it is.

@@ -21,13 +21,13 @@ from mmbench.spec import choice
 AS_WRITTEN = "in a class name write & as %26 and a comma as %2C, or list the names in a file: classes=@FILE"
 
 
-def _parent(text: str) -> DatasetEntry:
+def parent_of(text: str) -> DatasetEntry:
     """The dataset of a registered name or a specification, in parentheses or not."""
     return resolve(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
 
 
 def _masked(spec: Spec) -> DatasetEntry:
-    return _with_sizes(masked(_parent(spec.name), _mask(spec), name=spec.text), spec)
+    return with_sizes(masked(parent_of(spec.name), _mask(spec), name=spec.text), spec)
 
 
 def _mask(spec: Spec) -> Mask:
@@ -50,9 +50,9 @@ def _restricted(spec: Spec) -> DatasetEntry:
         names = list(read_names(as_path(wanted[1:]), ordered=False))
     else:
         names = [unquote(name.strip()) for name in wanted.split(",")]
-    parent = _parent(spec.name)
+    parent = parent_of(spec.name)
     made = restricted(parent, names, name=spec.text)
-    return _with_sizes(dataclasses.replace(made, load=functools.partial(_with_classes, made, parent)), spec)
+    return with_sizes(dataclasses.replace(made, load=functools.partial(_with_classes, made, parent)), spec)
 
 
 def _with_classes(made: DatasetEntry, parent: DatasetEntry) -> Dataset:
@@ -67,9 +67,9 @@ def _with_classes(made: DatasetEntry, parent: DatasetEntry) -> Dataset:
 
 
 def _trained_on(spec: Spec) -> DatasetEntry:
-    first, second = _parent(spec.name), _parent(spec.options["tested_on"])
+    first, second = parent_of(spec.name), parent_of(spec.options["tested_on"])
     made = trained_on(first, tested_on=second, name=spec.text)
-    return _with_sizes(dataclasses.replace(made, load=functools.partial(_matched, made, first, second)), spec)
+    return with_sizes(dataclasses.replace(made, load=functools.partial(_matched, made, first, second)), spec)
 
 
 def _matched(made: DatasetEntry, *parents: DatasetEntry) -> Dataset:
@@ -88,7 +88,7 @@ def _require_own_names(parent: DatasetEntry) -> None:
             )
 
 
-def _with_sizes(entry: DatasetEntry, spec: Spec) -> DatasetEntry:
+def with_sizes(entry: DatasetEntry, spec: Spec) -> DatasetEntry:
     """``entry`` that checks the sizes which the specification declares."""
     if not spec.declared.counts:
         return entry

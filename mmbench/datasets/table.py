@@ -97,18 +97,21 @@ def _home(file: Path, wanted: Columns) -> Path:
     return inside(file.parent, wanted.images, file) if wanted.images else file.parent
 
 
-def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
-    """Place (for messages) and cells by column of every row. Raises MissingAsset or BadDataset."""
+def read_rows(file: Path, delimiter: str = "") -> Iterator[tuple[str, Row]]:
+    """Place (for messages) and cells by column of every row; without ``delimiter`` the suffix says what the file is.
+
+    Raises MissingAsset or BadDataset.
+    """
     lines = read_lines(need(file, LAYOUT))
     name = readable(file)
-    if file.suffix.lower() == ".jsonl":
+    if not delimiter and file.suffix.lower() == ".jsonl":
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 yield f"{name}, line {number}", _record(line, f"{name}, line {number}")
         return
     try:
         csv.field_size_limit(MOST_CELL)
-        reader = csv.DictReader(lines, delimiter=DELIMITERS[file.suffix.lower()], strict=True)
+        reader = csv.DictReader(lines, delimiter=delimiter or DELIMITERS[file.suffix.lower()], strict=True)
         heading = Counter(reader.fieldnames or ())
         if twice := [column for column in heading if column and heading[column] > 1]:
             raise BadDataset(f"{name} has {heading[twice[0]]} columns named {twice[0]!r}; rename all but one")

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from mmbench.datasets.entry import Split
+from mmbench.datasets.notes import note
 from mmbench.errors import BadDataset, BadSpec
 from mmbench.features.encode import check_ready
 from mmbench.features.items import item_digests
@@ -43,6 +44,8 @@ def extract(
 
     Each (model, layer, item) is encoded once, also when splits share the item: one forward pass gives all layers, and
     an item is encoded when a layer lacks it.
+
+    Texts that are cut, since they are longer than the encoder reads, are counted and named in a DatasetWarning.
 
     ``encoder`` may be a function that loads it: it is called only when something must be encoded, so that a run with
     everything in the store imports no torch. ``workers`` are decoding threads. An item that cannot be read stops the
@@ -109,7 +112,17 @@ def _fill(job: Job, encoder: Encoder | Callable[[], Encoder], modality: Modality
         if len(missing):
             what = f"{job.name}: {len(missing):,} of {len(job.split):,} items"
             with progress_bar(what, len(missing), wanted=progress) as bar:
-                job.encode(loaded or _load(encoder, modality, job), missing, bar.advance)
+                loaded = loaded or _load(encoder, modality, job)
+                _tell_cut(loaded, job)
+                job.encode(loaded, missing, bar.advance)
+
+
+def _tell_cut(encoder: Encoder, job: Job) -> None:
+    """A warning that counts and names the items of the split whose text the encoder does not read to its end."""
+    if encoder.cuts is not None and job.split.texts is not None:
+        cut = encoder.cuts(list(map(str, job.split.texts)))
+        named = [item for item, is_cut in zip(job.split.ids, cut, strict=True) if is_cut]
+        note(job.name, f"of {len(cut):,} texts are longer than it reads, and cut", named)
 
 
 def _load(encoder: Encoder | Callable[[], Encoder], modality: Modality, job: Job) -> Encoder:

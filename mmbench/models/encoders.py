@@ -217,10 +217,17 @@ def check_pixels(pixels: torch.Tensor, size: int) -> None:
 
 
 def text_encoder(
-    module: torch.nn.Module, dim: int, features: Callable[[list[str]], torch.Tensor], spans: SpanLayers | None = None
+    module: torch.nn.Module,
+    dim: int,
+    features: Callable[[list[str]], torch.Tensor],
+    spans: SpanLayers | None = None,
+    cuts: Callable[[list[str]], list[bool]] | None = None,
 ) -> Encoder:
-    """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``, and records tokens for ``spans``."""
-    return Encoder("text", dim, frozen(module), features, hidden=spans)
+    """A text encoder; ``features`` maps a list of strings to ``[batch, dim]``, and records tokens for ``spans``.
+
+    ``cuts`` says of each text whether ``features`` reads only its beginning.
+    """
+    return Encoder("text", dim, frozen(module), features, hidden=spans, cuts=cuts)
 
 
 def device_of(module: torch.nn.Module) -> Any:

@@ -111,6 +111,9 @@ class Encoder:
 
     ``head`` is the model's own linear classifier on its features, weight ``[classes, dim]`` and bias ``[classes]``,
     where its entry names the classes (``ModelEntry.head``).
+
+    ``cuts`` says of each text whether it is longer than the encoder reads, so that its end counts for nothing; None
+    where nobody knows.
     """
 
     modality: Modality
@@ -122,6 +125,7 @@ class Encoder:
     pixels: Callable[[Image], torch.Tensor] | None = None
     differentiable: Callable[[torch.Tensor], torch.Tensor] | None = None
     head: tuple[torch.Tensor, torch.Tensor] | None = None
+    cuts: Callable[[list[str]], list[bool]] | None = field(default=None, repr=False)
 
     @property
     def layers(self) -> Mapping[str, int]:

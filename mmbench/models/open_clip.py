@@ -167,10 +167,25 @@ def text_of(spec: ModelSpec, module: Any) -> Encoder:
         tokens = tokenize([str(text) for text in texts]).to(encoders.device_of(module))
         return module.encode_text(tokens, **unit)
 
-    encoder = encoders.text_encoder(module, 0, features)
+    encoder = encoders.text_encoder(module, 0, features, cuts=_cuts(tokenize))
     with torch.inference_mode():
         encoder.dim = int(encoder.forward(["one"]).shape[1])
     return encoder
+
+
+def _cuts(tokenize: Any) -> Callable[[list[str]], list[bool]] | None:
+    """Whether a tokenizer of open_clip cuts each text; None for one that thins texts out, or is of another kind."""
+    inner, limit = getattr(tokenize, "tokenizer", None), tokenize.context_length
+    if hasattr(tokenize, "sot_token_id") and hasattr(tokenize, "encode") and tokenize.reduction_fn is None:
+        return lambda texts: [len(tokenize.encode(str(text))) + 2 > limit for text in texts]
+    if inner is None or getattr(tokenize, "tokenizer_mode", "") == "clips" or not hasattr(tokenize, "clean_fn"):
+        return None
+
+    def cuts(texts: list[str]) -> list[bool]:
+        whole = inner([tokenize.clean_fn(str(text)) for text in texts], truncation=False, verbose=False)
+        return [len(ids) > limit for ids in whole["input_ids"]]
+
+    return cuts
 
 
 def tokenizer_of(spec: ModelSpec) -> Callable[[list[str]], torch.Tensor]:

@@ -62,7 +62,10 @@ def load(asset: Asset = SMOLLM2) -> Encoder:
             spans.record(hidden, [[(0, 0), *line.offsets] for line in encoded], texts)
         return encoders.pooled(hidden, kept.to(where), "mean")
 
-    return encoders.text_encoder(network, DIM, features, spans)
+    def cuts(texts: list[str]) -> list[bool]:
+        return [len(line.ids) > TOKENS - 1 for line in tokenizer.encode_batch([str(text) for text in texts])]
+
+    return encoders.text_encoder(network, DIM, features, spans, cuts)
 
 
 def load_generator(asset: Asset = SMOLLM2) -> generators.Generator:

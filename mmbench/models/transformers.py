@@ -133,7 +133,11 @@ def load_text(
                 found = encoders.at_token(hidden, special, mask, token, texts)
         return torch.nn.functional.normalize(found, dim=1) if unit else found
 
-    encoder = encoders.text_encoder(module, 0, features, spans)
+    def cuts(texts: list[str]) -> list[bool]:
+        whole = tokenizer([str(text) for text in texts], truncation=False, verbose=False)
+        return [len(ids) > limit for ids in whole["input_ids"]]
+
+    encoder = encoders.text_encoder(module, 0, features, spans, cuts)
     tried = " ".join(["a"] * ((token or 0) + 1))
     with quiet_reading(folder, owner), torch.inference_mode():  # a model with a decoder needs more than a text
         encoder.dim = int(encoder.forward([tried]).shape[1])

@@ -61,7 +61,7 @@ def _text(name: str, folder: Path) -> Encoder:
             spans.record(tower.states(tokens), [token_offsets(tokenizer, text) for text in texts], texts)
         return tower(tokens)
 
-    return encoders.text_encoder(tower, backbone.DIM, features, spans)
+    return encoders.text_encoder(tower, backbone.DIM, features, spans, partial(longer_than_read, tokenizer))
 
 
 def _reads_words(network: weight_files.Network) -> bool:
@@ -80,6 +80,12 @@ def token_offsets(tokenizer: text.Tokenizer, of: str) -> list[tuple[int, int]]:
         span = places[word.start()], places[word.end() - 1] + 1
         found += [span] * (1 if word.group() in known else len(word.group().encode()))
     return [*found[: text.CONTEXT - 1], *[(0, 0)] * (text.CONTEXT - min(len(found), text.CONTEXT - 1))]
+
+
+def longer_than_read(tokenizer: text.Tokenizer, texts: list[str]) -> list[bool]:
+    """Whether each text has more tokens than fit between the start mark and the end mark."""
+    known, room = set(tokenizer.words), text.CONTEXT - 2
+    return [sum(1 if word in known else len(word.encode()) for word in text.split(of)) > room for of in texts]
 
 
 def _code(network: weight_files.Network) -> str:

@@ -159,11 +159,12 @@ class RunSession:
         if evidence == "published" or claim.waits_for:
             return
         for reading in ("paper", "code"):
-            from mmbench.conditions import cells_of
+            from mmbench.conditions import measured_cells_of
 
             node = claim.condition("measured", reading)
             if node is not None:
-                self.bench.plan(cell for cell in cells_of(node) if not cell.protocol.printed_only and self._plays(cell))
+                asked = (cell for cell in measured_cells_of(node) if not cell.protocol.printed_only)
+                self.bench.plan(cell for cell in asked if self._plays(cell))
 
     def _plays(self, cell: Cell) -> bool:
         return all(self._has_model(role) for role in cell.models) and self._has_dataset(cell.dataset)

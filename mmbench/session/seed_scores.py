@@ -14,7 +14,7 @@ import numpy as np
 
 from mmbench.bench.bench import Bench
 from mmbench.claims import CLAIMS
-from mmbench.conditions import cells_of
+from mmbench.conditions import measured_cells_of
 from mmbench.errors import BadSpec, MMBenchError
 from mmbench.lineups import Lineup
 from mmbench.lineups.seed_table import SCHEMA, Data, Place, Seed, SeedRow, SeedTable, digest_of, place_of, rounded
@@ -77,7 +77,7 @@ def _cells() -> Iterator[Cell]:
             continue
         node = claim.condition("measured", "paper")
         if node is not None:
-            yield from cells_of(node)
+            yield from measured_cells_of(node)
 
 
 def measure(bench: Bench, command: str, say: Say = print, *, joined: bool = False) -> SeedTable:

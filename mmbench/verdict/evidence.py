@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from mmbench import stats
 from mmbench.claims.claim import Claim, EvidenceKind, Printed
 from mmbench.errors import BadScores, Unmeasured
-from mmbench.protocol import Cell
+from mmbench.protocol import Cell, ChanceCell
 from mmbench.scores import Scores, joint
 from mmbench.verdict.about import About, about_print, about_scores
 from mmbench.verdict.chance import KnownFloors, UntrainedOf
@@ -52,8 +52,9 @@ class Gathered:
     """What was found: rows and means by cell, their joint uncertainty (None: no spread), what is missing.
 
     ``bare`` are cells without a spread; ``joint`` holds the others, in the order of ``rows``. ``scores`` are those of
-    measured cells, ``numbers`` the printed ones. ``networks`` says what the interval takes networks for. ``units`` are
-    those of differences of cells, as far as they are known.
+    measured cells, ``numbers`` the printed ones, ``chances`` the chance levels that were asked for, in printed units.
+    ``networks`` says what the interval takes networks for. ``units`` are those of differences of cells, as far as they
+    are known.
     """
 
     rows: Mapping[Cell, Row]
@@ -65,6 +66,11 @@ class Gathered:
     scores: Mapping[Cell, Scores] = field(default_factory=dict)
     numbers: Mapping[Cell, Printed] = field(default_factory=dict)
     units: Mapping[Cell, str] = field(default_factory=dict)
+    chances: Mapping[Cell, float] = field(default_factory=dict)
+
+    def settled(self, cell: Cell) -> Cell | float:
+        """The number of a chance level that is known; any other cell as it is."""
+        return self.chances.get(cell, cell)
 
     @property
     def means(self) -> dict[Cell, float]:
@@ -92,7 +98,8 @@ def gather(claim: Claim, evidence: Evidence, cells: Iterable[Cell]) -> Gathered:
 def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
     found: dict[Cell, Scores] = {}
     missing: dict[str, None] = {}
-    for cell in cells:
+    asked = tuple(cells)
+    for cell in dict.fromkeys(cell.measured for cell in asked):
         try:
             found[cell] = evidence.scores_of(cell)
         except Unmeasured as error:
@@ -112,7 +119,9 @@ def _measured(evidence: Measured, cells: Iterable[Cell]) -> Gathered:
         known = replace(known, levels=(*known.levels, meant.level))
     note = "; ".join(filter(None, [_measured_note(rows.values()), meant.note]))
     units = {cell: of_metric(scores.metric) for cell, scores in found.items()}
-    return Gathered(rows, known, tuple(missing), note, meant.words, scores=found, units=units)
+    levels = {cell: found[cell.measured] for cell in asked if isinstance(cell, ChanceCell) and cell.measured in found}
+    chances: dict[Cell, float] = {cell: scores.chance * scores.scale for cell, scores in levels.items()}
+    return Gathered(rows, known, tuple(missing), note, meant.words, scores=found, units=units, chances=chances)
 
 
 def _measured_note(rows: Iterable[Row]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmbench import stats
 from mmbench.claims.claim import Claim
-from mmbench.conditions import DUST, Coefficient, Curved, Leaf, Linear, Node, Quorum, RankLead, cells_of
+from mmbench.conditions import DUST, Coefficient, Curved, Leaf, Linear, Node, Quorum, RankLead, cells_of, with_cells
 from mmbench.protocol import Cell, Reading
 from mmbench.stats.correlations import Correlated, Pairs
 from mmbench.stats.ranks import Ranked
@@ -53,6 +53,7 @@ def judge(claim: Claim, evidence: Evidence, reading: Reading = "paper") -> Verdi
         return replace(blank, missing=(f"it waits for {claim.waits_for}",))
     cells = cells_of(node)
     gathered = gather(claim, evidence, cells)
+    node = with_cells(node, gathered.settled)
     blank = replace(
         blank, rows=tuple(gathered.rows.values()), missing=gathered.missing, truth=node.truth(gathered.means)
     )

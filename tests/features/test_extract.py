@@ -23,6 +23,7 @@ from tiny_encoders import (
     text_encoder,
 )
 
+from mmbench.datasets.notes import DatasetWarning
 from mmbench.features.encode import encode_rows
 from mmbench.features.items import item_digests
 from mmbench.features.prepared_images import PreparedImages
@@ -247,3 +248,14 @@ def test_progress_is_shown_on_a_terminal_when_wanted(store, monkeypatch, wanted)
 def test_nothing_is_shown_elsewhere(store, capfd):
     extract(image_encoder(), IDENTITY, pictures(range(9)), store)
     assert capfd.readouterr() == ("", "")
+
+
+def test_texts_that_are_cut_are_counted_when_they_are_encoded(store):
+    encoder, split = text_encoder(), sentences(12)
+    encoder.cuts = lambda texts: [text in split.texts[:4] for text in texts]
+    with pytest.warns(DatasetWarning) as told:
+        extract(encoder, TEXT, split, store, modality="text", name="letters on films")
+    shown = ", ".join(map(repr, split.ids[:3]))
+    (line,) = (str(each.message) for each in told)
+    assert line == f"letters on films: 4 of 12 texts are longer than it reads, and cut: {shown} and 1 more"
+    extract(encoder, TEXT, split, store, modality="text")  # stored, so nothing is said again: warnings are errors here

@@ -164,7 +164,7 @@ def test_what_is_wanted_names_files_once(monkeypatch, tmp_path):
     )
     assert found["clip, clip_t"][3] == "the library's own cache, or a file named with @FILE"
     assert found["ar_l2"][3] == "/weights/imagenet_l2_3_0.safetensors (made by mmbench convert)"
-    assert found["plotster_recent, plotster_recent_title"][3] == "/data/plotster/recent.csv and 1 more"
+    assert found["plotster_recent, plotster_recent_title"][3] == "/data/plotster/poster_after_CLIP/posters and 2 more"
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,10 @@ def test_long_texts_are_cut(bert):
         assert torch.equal(encoder.forward(["a big red dog"]), encoder.forward(["a big"]))
         encoder = resolve("transformers:bert").load()  # the config allows 12 tokens, two of them marks
         assert torch.equal(encoder.forward([" ".join(["cat"] * 40)]), encoder.forward([" ".join(["cat"] * 10)]))
+    assert encoder.cuts(["", "a big red dog", *(" ".join(["cat"] * words) for words in (10, 11, 40))]) == [
+        *(False, False, False),
+        *(True, True),
+    ]
 
 
 def test_a_causal_model_without_a_padding_token(weights, quiet):
