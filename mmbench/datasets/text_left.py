@@ -9,9 +9,11 @@ that text and reading share; with the text of another item the same measure give
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from mmbench.datasets.text_removed import CleanedImages
 from mmbench.errors import BadDataset
 from mmbench.stats.estimates import student_quantile
 
+SHIPPED = Path(__file__).with_suffix(".json")  # written by: mmbench masks --out FILE
 ITEMS = 200
 PIECE = 3  # letters
 FINER = 288  # pixels of the longer side; larger images keep their own size up to LARGEST
@@ -188,3 +191,20 @@ def _in_reading_order(boxes: Boxes) -> Boxes:
 def _said(pixels: Pixels, boxes: Boxes) -> str:
     pieces = [pixels[top:bottom, left:right] for left, top, right, bottom in boxes]
     return _letters("".join(read(pieces)))
+
+
+def shipped() -> dict[str, Measured]:
+    """What was measured of the embedded lineup (``text_left.json``), by the original's name."""
+    kept = _shipped()["sets"]
+    found = [Measured(**part | {"versions": tuple(Left(**left) for left in part["versions"])}) for part in kept]
+    return {measured.versions[0].dataset: measured for measured in found}
+
+
+def shipped_conditions() -> dict[str, Any]:
+    """The ``conditions`` under which that was measured."""
+    return {name: value for name, value in _shipped().items() if name != "sets"}
+
+
+def _shipped() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    return found

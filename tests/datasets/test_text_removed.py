@@ -10,17 +10,18 @@ import pytest
 from PIL import Image
 
 from mmbench.cli.main import main
-from mmbench.datasets import text_left
+from mmbench.datasets import _text_removal, text_left
 from mmbench.datasets import text_removed as module
 from mmbench.datasets._east import EastBoxes
 from mmbench.datasets._opencv import onnx_session, opencv, version_of
 from mmbench.datasets._pp_ocr import FINDER, READER, PaddleBoxes, _session
 from mmbench.datasets._rendered import RenderedImages
+from mmbench.datasets._text_removal import Removal
 from mmbench.datasets.derived import MaskedImages
 from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
 from mmbench.datasets.specs import resolve
 from mmbench.datasets.text_left import interval, measured, share_read
-from mmbench.datasets.text_removed import CleanedImages, Removal, text_removed
+from mmbench.datasets.text_removed import CleanedImages, text_removed
 from mmbench.errors import BadDataset, BadSpec, MissingAsset, MissingExtra
 
 cv2 = pytest.importorskip("cv2")
@@ -181,7 +182,7 @@ def test_every_setting_and_library_is_part_of_the_identity(drawn, monkeypatch):
         identity(dataclasses.replace(SMALL, detector=PaddleBoxes(**{"side": 160, key: value})))
         for key, value in changes.items()
     ]
-    monkeypatch.setattr(module, "version_of", lambda *names: f"{names[0]} 0.0")
+    monkeypatch.setattr(_text_removal, "version_of", lambda *names: f"{names[0]} 0.0")
     found.append(identity())
     assert len(set(found)) == len(found) == 9
 
