@@ -101,6 +101,28 @@ def test_boxes_are_cut_at_the_edges_and_dropped_outside():
     assert enclosing([], 10, 9).shape == (0, 4)
 
 
+def test_the_network_sees_blue_green_and_red_from_minus_one_to_one_at_the_side_asked_for(monkeypatch):
+    """The order in which PaddleOCR reads images; the longer side is as asked, both are multiples of 32."""
+    seen = []
+
+    class Finder:
+        def get_inputs(self):
+            return [type("Input", (), {"name": "x"})]
+
+        def run(self, _, inputs):
+            seen.append(inputs["x"])
+            return [np.zeros((1, 1, *inputs["x"].shape[2:]), np.float32)]
+
+    monkeypatch.setattr(_pp_ocr, "_session", lambda *_: Finder())
+    pixels = np.zeros((50, 100, 3), np.uint8)
+    pixels[...] = (255, 51, 0)
+    assert PaddleBoxes(side=160).boxes(pixels).shape == (0, 4)
+    (given,) = seen
+    assert given.shape == (1, 3, 64, 160)  # 80 rounds to 64, as Python's round has it: to even
+    assert given.dtype == np.float32
+    np.testing.assert_allclose(given[0, :, 30, 80], (-1.0, -0.6, 1.0), atol=1e-6)
+
+
 def test_another_network_under_the_name_is_refused(monkeypatch):
     _pp_ocr._session.cache_clear()
     monkeypatch.setattr(_pp_ocr, "read_member", lambda *_: b"another network")

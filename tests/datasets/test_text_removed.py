@@ -290,6 +290,16 @@ def test_words_are_read_before_and_not_after(drawn, monkeypatch):
     assert measured(drawn, [cleaned], items=9).versions[1].nothing_found == 1
 
 
+def test_a_word_that_only_moved_is_still_read(drawn, monkeypatch):
+    """The places of before are empty then; the new search finds it."""
+    whole = drawn.load().split("test")
+    moved = np.stack([np.roll(np.asarray(whole.images.image(row)), -28, axis=0) for row in range(3)])
+    images = RenderedImages("moved", "1" * 16, 3, lambda: moved)
+    split = dataclasses.replace(whole, images=images)
+    entry = dataclasses.replace(drawn, name="moved", load=lambda: Dataset("moved", ("x", "y"), {"test": split}))
+    assert measured(drawn, [entry], items=2).versions[1].read == 1.0
+
+
 def test_what_cannot_be_measured_is_refused(drawn):
     cases = [
         (resolve("posters"), [], "posters has no texts; it needs both"),
