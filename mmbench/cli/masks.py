@@ -22,30 +22,29 @@ examples:
 
 def add_commands(command: Command) -> None:
     """Add the command to ``mmbench``; ``command`` makes one."""
-    from mmbench.datasets.text_left import ITEMS
-
     masks = command("masks", run, "Measure how much of the text on images can still be read after it was removed.")
     masks.epilog, masks.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
     masks.add_argument("datasets", nargs="*", metavar="DATASET", help="the original, then versions of it without text")
-    masks.add_argument("--items", type=int, default=ITEMS, help=f"of the test split, by id (default: {ITEMS})")
+    masks.add_argument("--items", type=int, help="of the test split, by id (default: as many as in the shipped result)")
     masks.add_argument("--out", type=Path, metavar="FILE", help="also write the result as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options ask; raises MMBenchError."""
     from mmbench.datasets.specs import resolve
-    from mmbench.datasets.text_left import conditions, measured
+    from mmbench.datasets.text_left import ITEMS, conditions, measured
     from mmbench.datasets.text_removed import MEASURED
     from mmbench.files import write_whole
 
     if len(options.datasets) == 1:
         raise BadSpec(f"mmbench masks: {options.datasets[0]!r} stands alone; name a version of it without text too")
-    if options.items < 1:
-        raise BadSpec(f"mmbench masks: --items must be at least 1, got {options.items}")
+    items = ITEMS if options.items is None else options.items
+    if items < 1:
+        raise BadSpec(f"mmbench masks: --items must be at least 1, got {items}")
     sets = []
     for names in [options.datasets] if options.datasets else MEASURED:
         original, *others = (resolve(name) for name in names)
-        found = measured(original, others, items=options.items, progress=lambda text: print(text, file=sys.stderr))
+        found = measured(original, others, items=items, progress=lambda text: print(text, file=sys.stderr))
         sets.append(found.as_dict())
         print(f"{found.items} items of {original.name}; by chance {found.by_chance:.1%} of the letters count as read")
         for version in found.versions:
