@@ -53,6 +53,8 @@ HEAVY = {
     "pyarrow",
     "gensim",
     "nltk",
+    "cv2",
+    "onnxruntime",
 }
 
 

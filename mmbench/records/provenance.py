@@ -26,6 +26,8 @@ LIBRARIES = (
     "pytest",
     "pytest-benchmark",
     "matplotlib",
+    "opencv-python-headless",
+    "onnxruntime",
 )
 
 

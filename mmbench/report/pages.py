@@ -32,6 +32,7 @@ def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     """``folder/<label>.md`` and ``folder/<label>.html``, and the figures that the Markdown page shows."""
     from mmbench.report.attack_figure import attack_figures
     from mmbench.report.figures import figures_of, file_name
+    from mmbench.report.masking_figure import masking_figures
     from mmbench.report.matrices import matrices_figure
     from mmbench.report.render import render_html, render_markdown
     from mmbench.report.similarity import similarity_figures
@@ -43,6 +44,7 @@ def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
         *attack_figures(record, place),
         *matrices_figure(record, place),
         *similarity_figures(record, place),
+        *masking_figures(record, place),
     )
     for figure in figures:
         (folder / "figures").mkdir(exist_ok=True)
