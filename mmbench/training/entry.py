@@ -38,9 +38,9 @@ class Checkpoint:
         """The state that an earlier run of the same fit left, or None."""
         return self._keep.load() if self._keep else None
 
-    def keep(self, state: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
-        """Keep the state when enough time has passed; ``state`` is called only then."""
-        if self._keep is not None and time.monotonic() - self._last >= self._every:
+    def keep(self, state: Callable[[], Mapping[str, NDArray[Any]]], *, done: bool = False) -> None:
+        """Keep the state when enough time has passed, or all is ``done``; ``state`` is called only then."""
+        if self._keep is not None and (done or time.monotonic() - self._last >= self._every):
             self._keep.save(state())
             self._last = time.monotonic()
 
