@@ -146,6 +146,7 @@ class Session:
                 side_by_side=not self.is_worker,  # another worker may be at the next cells already
                 expected=self.config.rootpath / "reports" / "expected",
             )
+            self.config.add_cleanup(self._run.close)
         return self._run
 
     @property

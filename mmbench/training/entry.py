@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,15 @@ from mmbench.registry import Registry, by_name
 from mmbench.source import Source, Takes
 
 Weights = dict[str, NDArray[Any]]
+
+
+class Fit(NamedTuple):
+    """What ``Source.trained`` is asked for: the weights of one seed of a training."""
+
+    name: str
+    models: Roles
+    dataset: str
+    seed: int
 
 
 class Keep(Protocol):
