@@ -220,6 +220,8 @@ class Session:
         if nothing:
             config.hook.pytest_deselected(items=nothing)
             items[:] = [item for item in items if item not in set(nothing)]
+        # trainings run ahead beside what does not wait for them
+        items.sort(key=lambda item: bool(_params(item)) and _about(item).waits_for_trainings(**_params(item)))
 
     def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> list[str]:
         """Where ``-k`` left nothing, the ids that come nearest to it: it may have been a misspelt claim."""
