@@ -45,7 +45,7 @@ def held(path: Path, what: str) -> Iterator[None]:
                 raise StillHeld(
                     f"{_named(owner)} has held {path} for more than {MOST / 3600:.0f} hours; end it"
                 ) from None
-            if not said or waited - said > SAY_AGAIN:
+            if owner != os.getpid() and (not said or waited - said > SAY_AGAIN):
                 said = waited
                 logger.warning("%s is at work on %s; waiting for it (%s)", _named(owner), what, path)
     try:

@@ -146,6 +146,7 @@ class Session:
                 side_by_side=not self.is_worker,  # another worker may be at the next cells already
                 expected=self.config.rootpath / "reports" / "expected",
             )
+            self.config.add_cleanup(self._run.close)
         return self._run
 
     @property
@@ -223,6 +224,8 @@ class Session:
         if nothing:
             config.hook.pytest_deselected(items=nothing)
             items[:] = [item for item in items if item not in set(nothing)]
+        # trainings run ahead beside what does not wait for them
+        items.sort(key=lambda item: bool(_params(item)) and _about(item).waits_for_trainings(**_params(item)))
 
     def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> list[str]:
         """Where ``-k`` left nothing, the ids that come nearest to it: it may have been a misspelt claim."""

@@ -1,12 +1,19 @@
-"""Records made up for the tests of several rooms; nothing in them was measured."""
+"""Hypothesis profiles, and records made up for the tests of several rooms; nothing in them was measured."""
+
+import os
 
 import pytest
+from hypothesis import settings
 
 from mmbench.claims import CLAIMS
 from mmbench.records.schema import Binding, LineupPart, Record, VerdictPart
 from mmbench.records.verdicts import adjusted
 
 from .made_records import cell, model_role, verdict
+
+settings.register_profile("dev", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from mmbench.attacks.pgd import Norm, Threat, lengths
+from mmbench.attacks.pgd import Norm, Threat, lengths, projected
 from mmbench.errors import BadSpec, NoGradients
 
 if TYPE_CHECKING:
@@ -182,10 +182,7 @@ class _Run:
         from torch.nn import functional as F
 
         spent = step >= self.limit[at]
-        with torch.set_grad_enabled(not bool(spent.all())):
-            here = here.detach().requires_grad_(True)
-            scores = self.logits(here)
-        classes = scores.detach().argmax(dim=1)
+        rows, scores, classes = self._classified(here, spent)
         won = self._wins(classes, of)
         self._note(of, at, classes, here, won, spent & ~won)
         going = ~(won | spent)
@@ -193,24 +190,41 @@ class _Run:
             going &= at < self.first[of]
         kept = going.nonzero()[:, 0]
         if not len(kept):
-            return kept, here.detach()[:0]
+            return kept, here[:0]
         _require_gradients(scores)
         wanted = self.labels if self.targets is None else self.targets
-        loss = F.cross_entropy(scores[kept], wanted[of[kept]], reduction="sum")
-        (slope,) = torch.autograd.grad(loss, here)
-        slope = slope[kept]
+        among = going[~spent].nonzero()[:, 0]  # the same pairs as rows of ``rows`` and ``scores``
+        loss = F.cross_entropy(scores[among], wanted[of[kept]], reduction="sum")
+        (slope,) = torch.autograd.grad(loss, rows)
+        slope = slope[among]
         largest = slope.flatten(1).abs().amax(dim=1)
         dead = ~((largest > 0) & largest.isfinite())
         if bool(dead.any()):
-            rows = kept[dead]
-            self.stuck[at[rows], of[rows]] = True
-            failed = torch.ones_like(rows, dtype=torch.bool)
-            self._note(of[rows], at[rows], classes[rows], here[rows], ~failed, failed)
+            failing = kept[dead]
+            self.stuck[at[failing], of[failing]] = True
+            failed = torch.ones_like(failing, dtype=torch.bool)
+            self._note(of[failing], at[failing], classes[failing], here[failing], ~failed, failed)
             kept, slope = kept[~dead], slope[~dead]
         direction = slope.sign() if self.how.norm == "linf" else slope / lengths(slope)
         stride = self._radius(at[kept]) * (self.how.relative_step if self.targets is None else -self.how.relative_step)
-        moved = here.detach()[kept] + stride * direction
-        return kept, self._projected(of[kept], at[kept], moved)
+        return kept, self._projected(of[kept], at[kept], here[kept] + stride * direction)
+
+    def _classified(self, here: Tensor, spent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The images that may take a step more, their logits with a graph to them, and the class of every image.
+
+        What is ``spent`` is classified by itself: a backward pass over a batch pays for all of its images.
+        """
+        import torch
+
+        rows, classes = here[~spent].requires_grad_(True), self.labels.new_empty(len(here))
+        with torch.enable_grad():
+            scores = self.logits(rows) if len(rows) else rows
+        if len(rows):
+            classes[~spent] = scores.detach().argmax(dim=1)
+        if len(rows) < len(here):
+            with torch.no_grad():
+                classes[spent] = self.logits(here[spent]).argmax(dim=1)
+        return rows, scores, classes
 
     def _wins(self, classes: Tensor, of: Tensor) -> Tensor:
         return classes != self.labels[of] if self.targets is None else classes == self.targets[of]
@@ -277,24 +291,31 @@ def losses_by_step(
     """The cross-entropy that an untargeted attack raises, after each step: float ``[steps + 1, n]``, in nats.
 
     Of one epsilon, and with every step taken, so that it shows whether more steps help. With ``targets`` it is that of
-    the targets, which the attack lowers. Raises BadSpec for several epsilons.
+    the targets, which the attack lowers. Raises BadSpec for several epsilons and what ``sweep`` refuses, NoGradients
+    where logits have none.
     """
     import torch
     from torch.nn import functional as F
 
-    from mmbench.attacks.pgd import pgd
-
     if len(how.epsilons) != 1:
         raise BadSpec(f"losses by step are those of one epsilon, got {list(how.epsilons)}")
-    (epsilon,) = how.epsilons
-    wanted = labels if targets is None else targets
-    start, found = starts * epsilon, []
+    _check(images, labels, targets)
+    threat = Threat(how.norm, how.epsilons[0])
+    wanted, sign = (labels, 1.0) if targets is None else (targets, -1.0)
+    clean, found = images.detach(), []
+    here = projected(clean, clean + starts * threat.epsilon, threat)
     for step in range(how.steps + 1):
-        taken = {"steps": min(step, 1), "step_size": how.relative_step * epsilon, "start": start, "targets": targets}
-        changed = pgd(logits, images, labels, norm=how.norm, epsilon=epsilon, **taken)
-        with torch.no_grad():
-            found.append(F.cross_entropy(logits(changed), wanted, reduction="none"))
-        start = changed - images
+        last = step == how.steps
+        with torch.set_grad_enabled(not last):
+            here = here.detach().requires_grad_(not last)
+            losses = F.cross_entropy(logits(here), wanted, reduction="none")
+        found.append(losses.detach())
+        if not last:
+            _require_gradients(losses)
+            (slope,) = torch.autograd.grad(losses.sum(), here)
+            direction = slope.sign() if how.norm == "linf" else slope / lengths(slope)
+            moved = here.detach() + sign * how.relative_step * threat.epsilon * direction
+            here = projected(clean, moved, threat)
     return torch.stack(found)
 
 

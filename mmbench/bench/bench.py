@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.bench import examples
+from mmbench.bench.ahead import Ahead
 from mmbench.bench.costs import Cost
 from mmbench.bench.keys import cell_key
 from mmbench.bench.lineup_source import LineupSource
@@ -52,6 +53,7 @@ class Bench:
         self._known: dict[Cell, Scores] = {}
         self._failed: dict[Cell, MMBenchError] = {}
         self._read_back = ReadBack(self.source)
+        self._ahead: Ahead | None = None
 
     @classmethod
     def open(
@@ -166,6 +168,7 @@ class Bench:
 
     def _measure(self, cells: list[Cell]) -> None:
         """Solve a group, and the groups that the scheduler puts beside it, and store every cell."""
+        self._begin_ahead()
         for group, inputs, solved in self._schedule.solve(self.source, cells, self._wanted):
             try:
                 scored = score(self.source, group, inputs, solved)
@@ -181,6 +184,21 @@ class Bench:
                     examples.note(self.source, cell, examples.Examples.of(scores))
                 self._known[cell] = scores
                 self.costs.append(Cost("cell", str(cell), scores.provenance["seconds"], fresh=True))
+
+    def _begin_ahead(self) -> None:
+        """Once something must be measured, begin with the trainings of planned cells if there is a core for them."""
+        if self._ahead is not None:
+            return
+        import torch
+
+        self._ahead = Ahead(self.source)
+        if self.source.device == "cpu" and torch.get_num_threads() > 1:
+            self._ahead.begin(cell for cell in self._schedule.with_trainings() if self._wanted(cell))
+
+    def close(self) -> None:
+        """Begin no more trainings ahead; nothing else of a bench needs closing."""
+        if self._ahead is not None:
+            self._ahead.stop()
 
     def _key(self, cell: Cell) -> str | None:
         return cell_key(self.source, cell, probe_of(cell.protocol), metric_of(self.source, cell))

@@ -227,7 +227,7 @@ class LineupSource:
 
     def _check_first_use(self, split: Split) -> None:
         """After the images of a split were read for the first time: the dataset must still be the same."""
-        for role, dataset in self._loaded.items():
+        for role, dataset in list(self._loaded.items()):
             if any(part is split for part in dataset.splits.values()) and self._shared.use(role, dataset, split):
                 self._datasets[role].require_same()
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmbench.bench.lineup_source import LineupSource
-from mmbench.bench.solving import Rows, Solved, gather, halves_of, probe_of, solve
+from mmbench.bench.solving import Rows, Solved, family_of, gather, halves_of, probe_of, solve
 from mmbench.errors import MMBenchError
 from mmbench.inputs.entry import Inputs
 from mmbench.inputs.labelled import raw_roles
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell
 from mmbench.two_workers import two_at_a_time
 
@@ -35,6 +36,13 @@ class Schedule:
 
     def __contains__(self, cell: Cell) -> bool:
         return cell in self._groups.get(same_inputs(cell), {})
+
+    def with_trainings(self) -> list[Cell]:
+        """One planned cell of each group whose inputs ask for long trainings; none where work runs one by one."""
+        if not self.side_by_side:
+            return []
+        first = (next(iter(group)) for group in self._groups.values())
+        return [cell for cell in first if cell.protocol.probe in PROBES and family_of(cell).trainings]
 
     def group(self, cell: Cell) -> Group:
         """``cell``, then the planned cells that one probe call solves with it."""

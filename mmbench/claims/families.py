@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from mmbench.claims import CLAIMS, Claim, EvidenceKind
 from mmbench.claims.claim import PLANTED
 from mmbench.errors import UnknownName
+from mmbench.inputs.entry import FAMILIES
+from mmbench.probes.entry import PROBES
 from mmbench.protocol import Cell, Protocol
 
 OVERVIEW, PRINTED_ONLY, WAITING = "overview", "printed", "waiting"
@@ -62,12 +64,22 @@ def protocols_of(declared: object) -> tuple[Protocol, ...]:
     raise TypeError(f"expected a protocol or a sequence of protocols, got {declared!r}")
 
 
+def _is_trained(protocol: Protocol) -> bool:
+    return protocol.probe in PROBES and FAMILIES.get(PROBES.get(protocol.probe).inputs).trainings is not None
+
+
 class About:
     """What a benchmark module's ``mmbench`` marker declares: protocols, and which claims the module collects."""
 
     def __init__(self, protocols: object = (), claims: str | tuple[str, ...] | None = None) -> None:
         self.protocols = protocols_of(protocols)
         self.claims = claims
+
+    def waits_for_trainings(self, claim: object = None, **_: object) -> bool:
+        """Whether inputs of the module's probes, or of those that the case ``claim`` asks for, need long trainings."""
+        asked = getattr(claim, "claim", None)
+        cells = () if asked is None else cells_asked(asked, "measured")
+        return any(map(_is_trained, (*self.protocols, *(cell.protocol for cell in cells))))
 
     def cases(self, evidence: Sequence[EvidenceKind]) -> list[tuple[Claim, EvidenceKind]]:
         """The module's claims with each kind of evidence that they are judged on; raises UnknownName."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mmbench.protocol import Cell
 from mmbench.registry import Registry, by_name
 from mmbench.source import Source
+from mmbench.training.entry import Fit
 
 if TYPE_CHECKING:
     from mmbench.datasets.entry import Split
@@ -50,6 +51,8 @@ class Family:
     loading anything, all that decides them (feature keys, digests of datasets, texts): it goes into the cell's key. A
     part that is unknown is None, and then nothing is stored. ``own_truth``: predictions are compared with something
     else than the dataset's labels, so it does not matter whether an item has one label or several.
+    ``trainings(source, cell)`` names the long trainings that ``gather`` asks for: a run begins with them while it
+    measures other cells.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Family:
     parts: Callable[[Source, Cell], Sequence[Any]]
     own_truth: bool = False
     about: str = ""
+    trainings: Callable[[Source, Cell], Sequence[Fit]] | None = None
 
 
 FAMILIES: Registry[Family] = Registry(

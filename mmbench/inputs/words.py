@@ -7,6 +7,7 @@ the one in small letters, else the most frequent; gensim lets the others compete
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from mmbench.models.no_encoder import is_no_encoder
 from mmbench.protocol import Cell
 from mmbench.seeds import trial_seeds
 from mmbench.source import Source, require_output
+from mmbench.training.entry import Fit
 from mmbench.training.word_vectors import CORPUS, IMAGES, PAPER, corpus_of, words_of
 from mmbench.two_workers import two_at_a_time
 
@@ -78,16 +80,14 @@ def gather(source: Source, cell: Cell) -> Words:
     model = source.model(cell.models[0])
     if not is_no_encoder(model) and model.modality == "image":  # encoded here, on all cores
         source.features(model, source.dataset(IMAGES).split("test"), f"{IMAGES}/test")
-    seeds = trial_seeds(cell.protocol.seed, cell.protocol.trials)
-    name = training_of(cell)
-    fitted = list(two_at_a_time(lambda seed: source.trained(name, cell.models, CORPUS, seed), seeds))
+    fitted = list(two_at_a_time(lambda fit: source.trained(*fit), trainings(source, cell)))
     words = words_of(fitted[0])
     kept = one_of_each_case(words, fitted[0]["visual"])
     vocabulary = tuple(words[row] for row in kept)
     place = {word.lower(): row for row, word in enumerate(vocabulary)}
     pictured = {word.lower() for word in source.dataset(IMAGES).classes}
     test = source.dataset(cell.dataset).split("test")
-    items = [_item(cell.dataset, text) for text in test.texts or ()]
+    items = _items(cell.dataset, tuple(test.texts or ()))
     if not items:
         raise BadSpec(f"{cell.dataset} is no test of words; bind analogies:semantic or word_pairs:wordsim353")
     known = [row for row, (words, _) in enumerate(items) if all(word in place for word in words)]
@@ -111,6 +111,12 @@ def gather(source: Source, cell: Cell) -> Words:
     )
 
 
+def trainings(source: Source, cell: Cell) -> list[Fit]:
+    """The word vectors of each trial."""
+    name = training_of(cell)
+    return [Fit(name, cell.models, CORPUS, seed) for seed in trial_seeds(cell.protocol.seed, cell.protocol.trials)]
+
+
 def one_of_each_case(words: Sequence[str], visual: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Rows of ``words`` of which no two differ in case alone, in their order; ``visual`` bool ``[words]``."""
     chosen: dict[str, int] = {}
@@ -119,6 +125,11 @@ def one_of_each_case(words: Sequence[str], visual: NDArray[np.bool_]) -> NDArray
         if (visual[row], word == word.lower()) > (visual[best], words[best] == words[best].lower()):
             chosen[word.lower()] = row
     return np.array(sorted(chosen.values()), dtype=np.intp)
+
+
+@functools.lru_cache(maxsize=8)  # a test is asked for once for each model
+def _items(dataset: str, texts: tuple[str, ...]) -> list[tuple[tuple[str, ...], float | None]]:
+    return [_item(dataset, text) for text in texts]
 
 
 def _item(dataset: str, text: str) -> tuple[tuple[str, ...], float | None]:
@@ -157,5 +168,12 @@ def parts(source: Source, cell: Cell) -> list[Any]:
 
 
 FAMILIES.add(
-    Family("words", gather, parts, own_truth=True, about="word vectors of several seeds, and what they are tested on")
+    Family(
+        "words",
+        gather,
+        parts,
+        own_truth=True,
+        about="word vectors of several seeds, and what they are tested on",
+        trainings=trainings,
+    )
 )

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from mmbench.metrics.entry import METRICS, Metric
 from mmbench.metrics.jackknife import Array, jackknifed
 
+TILE = 2**20  # ranks at a time (8 MB)
+
 
 def pair_pearson(predictions: NDArray, labels: NDArray) -> Array:
     """Pearson's r of similarities and ratings, float64 ``[trials]``. NaN where one does not vary."""
@@ -29,6 +31,35 @@ def pair_spearman(predictions: NDArray, labels: NDArray) -> Array:
     from scipy.stats import rankdata
 
     return pair_pearson(rankdata(predictions, axis=-1), rankdata(labels))
+
+
+def _spearman_without(predictions: NDArray, labels: NDArray) -> Array:
+    """Spearman's coefficient without each pair, some pairs at a time.
+
+    Without a pair, ranks above its own fall by one and those equal to it by a half, so nothing is ranked again.
+    """
+    n = len(labels)
+    step = max(1, TILE // max(1, predictions.size))
+    found = [_ranked_without(predictions, labels, np.arange(n)[start : start + step]) for start in range(0, n, step)]
+    return np.concatenate(found, axis=1)
+
+
+def _ranked_without(predictions: NDArray, labels: NDArray, rows: NDArray) -> Array:
+    """Spearman's coefficient ``[trials, rows]`` without each of these pairs."""
+    x, y = _ranks_without(predictions, rows), _ranks_without(labels, rows)
+    zero, squares = np.zeros(x.shape[:-1]), np.broadcast_to((y * y).sum(axis=-1), x.shape[:-1])
+    sums = [zero, zero, (x * x).sum(axis=-1), squares, (x * y).sum(axis=-1)]
+    return _correlation(np.stack(sums), len(labels) - 1)
+
+
+def _ranks_without(values: NDArray, rows: NDArray) -> Array:
+    """Ranks of ``values`` ``[..., n]`` without each of ``rows``, less their mean: ``[..., rows, n]``; its own is 0."""
+    from scipy.stats import rankdata
+
+    ranks, left, all_of = rankdata(values, axis=-1), values[..., rows, None], values[..., None, :]
+    fewer = ranks[..., None, :] - (left < all_of) - 0.5 * (left == all_of) - values.shape[-1] / 2
+    fewer[..., np.arange(len(rows)), rows] = 0.0
+    return fewer
 
 
 def _centred(predictions: NDArray, labels: NDArray) -> tuple[Array, Array]:
@@ -67,7 +98,7 @@ METRICS.add(
 METRICS.add(
     Metric(
         "pair_spearman",
-        jackknifed(pair_spearman),
+        jackknifed(pair_spearman, _spearman_without),
         "",
         1.0,
         low=-1.0,

@@ -21,7 +21,7 @@ from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.seeds import trial_seeds
 from mmbench.training.tensors import Tensor, to_tensor
 
-BATCH = 50  # images attacked at a time: bounds memory, and changes no outcome
+BATCH = 100  # images attacked at a time: bounds memory, and changes no outcome
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ PROBES.add(
         unnamed=False,
         costly=True,
         lowers=("images",),
+        side_by_side=True,
         title="Adversarial attacks by PGD, through linear heads of ours",
         about="projected gradient descent on pixels, through the encoder and a linear head of ours",
     )

@@ -134,7 +134,8 @@ def swept_classes(
         swept = sweep(logits, images[part], labels[part], how, starts, targets=wanted, most_pairs=pairs)
         found[:, part] = swept.classes.cpu().numpy()
         done = min(n, part.stop)
-        checkpoint.keep(lambda done=done: {"classes": found, "done": np.array(done)})  # type: ignore[misc]
+        # what is finished is kept too: other probes look at the same sweep
+        checkpoint.keep(lambda done=done: {"classes": found, "done": np.array(done)}, done=done == n)  # type: ignore[misc]
     return found
 
 

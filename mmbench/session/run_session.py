@@ -66,6 +66,11 @@ class RunSession:
             self._bench = Bench.open(progress=False, **self.options)
         return self._bench
 
+    def close(self) -> None:
+        """Begin nothing more in the background."""
+        if self._bench is not None:
+            self._bench.close()
+
     @property
     def lineup(self) -> Lineup:
         return self.bench.lineup
@@ -340,9 +345,10 @@ class RunSession:
         from mmbench.records.cells import cell_name, cell_part
 
         cells = [cell for cell in self.used if cell not in self._sent_cells]
-        costs = [cost for cost in self._bench.costs[self._sent_costs :] if cost.fresh]
+        new = self._bench.costs[self._sent_costs :]  # a training that runs ahead may add another one meanwhile
+        costs = [cost for cost in new if cost.fresh]
         self._sent_cells.update(cells)
-        self._sent_costs = len(self._bench.costs)
+        self._sent_costs += len(new)
         parts = [
             cell_part(
                 cell,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,15 @@ from mmbench.registry import Registry, by_name
 from mmbench.source import Source, Takes
 
 Weights = dict[str, NDArray[Any]]
+
+
+class Fit(NamedTuple):
+    """What ``Source.trained`` is asked for: the weights of one seed of a training."""
+
+    name: str
+    models: Roles
+    dataset: str
+    seed: int
 
 
 class Keep(Protocol):
@@ -38,9 +47,9 @@ class Checkpoint:
         """The state that an earlier run of the same fit left, or None."""
         return self._keep.load() if self._keep else None
 
-    def keep(self, state: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
-        """Keep the state when enough time has passed; ``state`` is called only then."""
-        if self._keep is not None and time.monotonic() - self._last >= self._every:
+    def keep(self, state: Callable[[], Mapping[str, NDArray[Any]]], *, done: bool = False) -> None:
+        """Keep the state when enough time has passed, or all is ``done``; ``state`` is called only then."""
+        if self._keep is not None and (done or time.monotonic() - self._last >= self._every):
             self._keep.save(state())
             self._last = time.monotonic()
 

@@ -44,3 +44,11 @@ def test_the_unit_of_ratings_does_not_matter():
     predictions, ratings = made(3, 30, ties=False)
     outcome = METRICS.get("pair_pearson").outcome
     np.testing.assert_allclose(outcome(predictions, ratings), outcome(predictions, 100 + ratings * 7), atol=1e-4)
+
+
+def test_ranks_are_made_some_pairs_at_a_time_with_the_same_result(monkeypatch):
+    predictions, ratings = made(4, 37, ties=True)
+    outcome = METRICS.get("pair_spearman").outcome
+    at_once = outcome(predictions, ratings)
+    monkeypatch.setattr("mmbench.metrics.word_pairs.TILE", 5 * predictions.size)
+    np.testing.assert_array_equal(outcome(predictions, ratings), at_once)
