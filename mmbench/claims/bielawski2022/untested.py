@@ -6,15 +6,17 @@ from functools import partial
 
 from mmbench.claims._common import CLIP_PAIR, LARGE_PCT, SLACK_PCT, STANDARD6, STANDARD_LANGUAGE, claim
 from mmbench.claims.bielawski2022.across import CLIP_WITH_BERT
-from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, On
+from mmbench.forms import BY_BOTH, Above, All, AtMost, Best, Better, On
 from mmbench.probes.item_cka import ITEM_CKA
 from mmbench.probes.linear import LINEAR_PROBE
 from mmbench.probes.logistic import LOGISTIC
 from mmbench.probes.mlp import MLP_HEAD
+from mmbench.probes.reconstruction import RECONSTRUCTION
 
 _predicted = partial(claim, status="predicted")
 _cited = partial(claim, status="cited")
 SUPERGLUE = ("boolq", "wic")
+SYNTAX = ("senteval_bshift", "senteval_treedepth", "senteval_topconst")
 
 _predicted(
     "bielawski2022-mvsa-redundancy-hypothesis",
@@ -61,12 +63,44 @@ _predicted(
     ours="the mean accuracy on BoolQ and WiC, above BERT and GPT-2, with the thesis's own head on frozen features of one "
     "text an item: the question before its passage, the word before its two sentences; CLIP-T sees 77 tokens",
 )
+_grammar = Above("bert", "clip_t")
+_details = Better("rn50", "clip")
 _predicted(
     "bielawski2022-hypothesis-information-loss",
     "CLIP may lose what the other modality does not contain: its text encoder grammar, its image encoder details not "
     "in captions.",
     "5.2 Discussion; 7.3",
-    waits_for="sentence probing, and reconstruction of images from features",
+    expect=All((On(_grammar, SYNTAX, (MLP_HEAD,)), On(_details, ("cifar100",), (RECONSTRUCTION,)))),
+    protocols=(MLP_HEAD, RECONSTRUCTION),
+    datasets=(*SYNTAX, "cifar100"),
+    models=("clip_t", "bert", "clip", "rn50"),
+    leaves_open="what is lost, and compared with which models; CLIP's features are narrower than RN50's, which alone "
+    "makes a decoder's error larger",
+    ours="grammar: the mean accuracy of three of SentEval's probing tasks is lower than with BERT; details: a linear "
+    "decoder of the features makes a larger error on small photographs than one of RN50's",
+)
+_predicted(
+    "bielawski2022-information-loss-word-order",
+    "CLIP's text encoder may lose grammar, which images do not contain.",
+    "5.2 Discussion; 7.3",
+    expect=_grammar,
+    protocols=(MLP_HEAD,),
+    datasets=SYNTAX[:1],
+    models=("clip_t", "bert"),
+    beside="bielawski2022-hypothesis-information-loss",
+    ours="grammar: whether two words of a sentence were exchanged is told less accurately from CLIP-T than from BERT",
+)
+_predicted(
+    "bielawski2022-information-loss-image-details",
+    "CLIP's image encoder may lose details that captions do not contain.",
+    "5.2 Discussion; 7.3",
+    expect=_details,
+    protocols=(RECONSTRUCTION,),
+    datasets=("cifar100",),
+    models=("clip", "rn50"),
+    beside="bielawski2022-hypothesis-information-loss",
+    leaves_open="compared with which models; CLIP's features are narrower than RN50's",
+    ours="details: a linear decoder of the features makes a larger error than one of RN50's",
 )
 _cited(
     "bielawski2022-fusion-models-suffer-unimodal",
