@@ -1,4 +1,4 @@
-"""Images of printed words, held out by typeface: a network that names the word in a typeface it was not fitted on reads.
+"""Images of printed words, held out by typeface: who names a word in a typeface that it was not fitted on reads.
 
 Every word is shown equally often in every typeface. Typefaces of training and of test are of different families, so
 what names the word must be its letters and not the pixels of one drawing. All words have five letters, so that their

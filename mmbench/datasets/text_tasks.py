@@ -1,9 +1,9 @@
 """Labelled texts in the layouts of their authors: BoolQ and WiC of SuperGLUE, and the probing tasks of SentEval.
 
-    superglue:boolq|wic?root=DIR        DIR/train.jsonl and DIR/val.jsonl; the labels of test.jsonl are not published, so
-                                        that the items of val.jsonl are the test split
-    senteval:TASK?root=DIR              DIR/TASK.txt, such as bigram_shift.txt: ``tr|va|te``, the label and the sentence
-                                        in a line, with tabs between them
+    superglue:boolq|wic?root=DIR    DIR/train.jsonl and DIR/val.jsonl; the labels of test.jsonl are not published, so
+                                    the items of val.jsonl are the test split
+    senteval:TASK?root=DIR          DIR/TASK.txt, such as bigram_shift.txt: ``tr|va|te``, the label and the sentence in
+                                    a line, with tabs between them
 
 A frozen encoder has one text for an item: of BoolQ the question before its passage, of WiC the word before its two
 sentences (``word: sentence / sentence``). The order matters where an encoder cuts a text: the question is kept.

@@ -62,9 +62,7 @@ def gather(source: Source, cell: Cell) -> Items:
     kept = np.arange(len(test))
     if len(kept) > most:
         kept = np.sort(np.random.default_rng(cell.protocol.seed).choice(len(test), most, replace=False))
-    first, second = (
-        source.features(source.model(role), test, f"{cell.dataset}/test")[kept] for role in cell.models
-    )
+    first, second = (source.features(source.model(role), test, f"{cell.dataset}/test")[kept] for role in cell.models)
     left_out = len(test) - len(kept)
     said = f"{left_out:,} of {len(test):,} items are not among those drawn" if left_out else ""
     return Items((first, second), tuple(test.ids[row] for row in kept), said)

@@ -53,9 +53,7 @@ def _ridge(inputs: Pictures, strengths: Sequence[float]) -> NDArray[np.float32]:
     return np.clip(found, 0.0, 1.0).astype(np.float32)
 
 
-def _left_out(
-    rows: NDArray[Any], values: NDArray[Any], inner: NDArray[Any], y: NDArray[Any], strength: float
-) -> float:
+def _left_out(rows: NDArray[Any], values: NDArray[Any], inner: NDArray[Any], y: NDArray[Any], strength: float) -> float:
     """The mean squared error on each training image of a decoder fitted without it, in closed form.
 
     An image's residual is divided by one less its leverage; the intercept's own leverage is 1 / n.

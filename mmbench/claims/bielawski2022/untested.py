@@ -60,8 +60,8 @@ _predicted(
     datasets=SUPERGLUE,
     models=("clip_t", *STANDARD_LANGUAGE),
     leaves_open="which tasks, which other models, and how the encoders are used",
-    ours="the mean accuracy on BoolQ and WiC, above BERT and GPT-2, with the thesis's own head on frozen features of one "
-    "text an item: the question before its passage, the word before its two sentences; CLIP-T sees 77 tokens",
+    ours="the mean accuracy on BoolQ and WiC, above BERT and GPT-2, with the thesis's own head on frozen features of "
+    "one text an item: the question before its passage, the word before its two sentences; CLIP-T sees 77 tokens",
 )
 _grammar = Above("bert", "clip_t")
 _details = Better("rn50", "clip")
@@ -112,8 +112,8 @@ _cited(
     datasets=SUPERGLUE,
     models=("visualbert", "bert"),
     leaves_open="all numbers and sources",
-    ours="one model and one modality: on text alone, VisualBERT is below BERT, from which it was made, in mean accuracy "
-    "on BoolQ and WiC (frozen features, the thesis's head); that CLIP needs only one modality is not asked",
+    ours="one model and one modality: on text alone, VisualBERT is below BERT, from which it was made, in mean "
+    "accuracy on BoolQ and WiC (frozen features, the thesis's head); that CLIP needs only one modality is not asked",
 )
 _cited(
     "bielawski2022-cited-hippocampus",
