@@ -102,7 +102,14 @@ def panels_of(record: Record) -> tuple[Panel, ...]:
         cells = [cell for (_, dataset, _), by in found.items() if dataset in datasets for cell in by.values()]
         if lines:
             shown = names.full(title) if len(datasets) == 1 else f"mean of {len(datasets)} {title}"
-            panels.append(Panel(shown, cells[0].unit or cells[0].metric, cells[0].chance if len(datasets) == 1 else None, tuple(lines)))
+            panels.append(
+                Panel(
+                    shown,
+                    cells[0].unit or cells[0].metric,
+                    cells[0].chance if len(datasets) == 1 else None,
+                    tuple(lines),
+                )
+            )
     return tuple(panels)
 
 
