@@ -143,8 +143,8 @@ _cited(
     datasets=("book_covers",),
     models=(FUSED,),
     leaves_open="by how much; the accuracies of the three are in no document of ours",
-    ours="on frozen encoders, of which none is trained as in Lucieri et al. 2020: the title's vector under Bert-base is "
-    "joined with what BiT-M's first stage gives (early), with what its last layer gives (late), or with both (dual)",
+    ours="on frozen encoders, of which none is trained as in Lucieri et al. 2020: the title's vector under Bert-base "
+    "is joined with what BiT-M's first stage gives (early), with what its last layer gives (late), or with both (dual)",
 )
 _cited(
     "bielawski2022-cited-clip-reads-text",
