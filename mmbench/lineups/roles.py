@@ -152,6 +152,7 @@ for _role in (
     Role("plotster_recent", "posters of films released after CLIP"),
     Role("plotster_recent_title", "posters and titles of films released after CLIP"),
     Role("mangolin_tmdb", "the films of Mangolin et al. 2020"),
+    Role("concept_forms", "concepts shown in several forms: pictures of other kinds, and their written names"),
     Role("rendered_words", "images of printed words, to be named in typefaces that training does not show"),
     Role("boolq", "yes-or-no questions about a passage: BoolQ of SuperGLUE"),
     Role("wic", "whether a word has one meaning in two sentences: WiC of SuperGLUE"),
