@@ -124,7 +124,8 @@ _cited(
     "bielawski2022-cited-hippocampus",
     "Activity in the human hippocampus is more similar to multimodal networks than to RN50 and BiT-M.",
     "5.2 Discussion",
-    waits_for="fMRI recordings (Choksi et al. 2021)",
+    waits_for="fMRI recordings of the hippocampus (Choksi et al. 2021): data; with them, dissimilarity matrices are "
+    "correlated as in section 4",
 )
 _cited(
     "bielawski2022-cited-concept-neurons",
