@@ -2,10 +2,11 @@
 
 import pytest
 
+from mmbench.probes.fusion import FUSIONS
 from mmbench.probes.mlp import MLP_HEAD
 from mmbench.probes.neighbours import NEIGHBOURS
 
-pytestmark = pytest.mark.mmbench((MLP_HEAD, NEIGHBOURS.over(shots=(1, 5, 10))))
+pytestmark = pytest.mark.mmbench((MLP_HEAD, FUSIONS, NEIGHBOURS.over(shots=(1, 5, 10))))
 
 
 def test_cell(model, dataset, scoreboard, benchmark):

@@ -1,11 +1,12 @@
-"""Similarity of two models' representations of the same classes (Devillers et al. 2021, section 4)."""
+"""Similarity of two models: of the same classes (Devillers et al. 2021, section 4), of the same items."""
 
 import pytest
 
 from mmbench.probes.cka import CKA
+from mmbench.probes.item_cka import ITEM_CKA
 from mmbench.probes.rdm import RSA
 
-pytestmark = pytest.mark.mmbench((RSA, CKA))
+pytestmark = pytest.mark.mmbench((RSA, CKA, ITEM_CKA))
 
 
 def test_cell(model, dataset, scoreboard, benchmark):

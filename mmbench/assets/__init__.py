@@ -20,6 +20,7 @@ from mmbench.assets.embedded import (
     OPENMOJI,
     RAPIDOCR,
     SMOLLM2,
+    WORDLLAMA,
 )
 from mmbench.assets.fetching import fetch, open_archive, read_member
 from mmbench.assets.verified import cached, check_assets, digest, is_page
@@ -37,6 +38,7 @@ __all__ = [
     "OPENMOJI",
     "RAPIDOCR",
     "SMOLLM2",
+    "WORDLLAMA",
     "Asset",
     "cache_dir",
     "cached",

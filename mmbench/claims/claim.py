@@ -63,11 +63,16 @@ class Printed:
             )
 
 
+Heading = tuple[str, str]  # of a row or a column: a role, or "" for none; and words beside it
+
+
 @dataclass(frozen=True)
 class Table:
     """One printed exhibit: its cells, and what was spread over.
 
     ``unit`` is that of all its numbers (``%``, ``F1``); empty where they have several, or one that says nothing.
+    ``places`` says in which row and column of the paper's table a cell stands, where the table crosses two kinds of
+    models; without it rows are models and columns datasets.
     """
 
     name: str
@@ -76,6 +81,7 @@ class Table:
     spread: str = ""
     note: str = ""
     unit: str = ""
+    places: Mapping[Cell, tuple[Heading, Heading]] = field(default_factory=dict)
 
 
 def as_code(cell: Cell) -> Cell:

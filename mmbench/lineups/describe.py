@@ -53,6 +53,7 @@ def _row(kind: str, binding: ModelBinding | DatasetBinding, search: bool) -> dic
         else:
             row["source"] = binding.entry.credit or "your own collection"
             row["size"] = row["size"] or binding.entry.size
+            row["here"] = True if not entry.assets and binding.entry.origin else row["here"]  # drawn from code alone
     except MMBenchError as error:
         row["problem"] = str(error)
     return row

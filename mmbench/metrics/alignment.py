@@ -94,3 +94,13 @@ METRICS.add(
         about="debiased linear centred kernel alignment of two representations",
     )
 )
+METRICS.add(
+    Metric(
+        "cka_items",
+        jackknifed(cka, _cka_without, _factor),
+        "",
+        1.0,
+        low=-1.0,
+        about="debiased linear centred kernel alignment of two representations of the same items",
+    )
+)

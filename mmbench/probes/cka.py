@@ -57,6 +57,11 @@ def _gram(side: Side, classes: int, unit_length: bool) -> NDArray[np.float32]:
         vectors = side.x.astype(np.float64)
     else:
         vectors, _ = class_means(side.x, side.labels, classes, unit_length=unit_length)
+    return gram(vectors)
+
+
+def gram(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Products ``[n, n]`` of every two rows of ``[n, d]``, centred and scaled to a mean square of 1."""
     vectors = vectors - vectors.mean(axis=0)
     size = np.sqrt((vectors**2).sum(axis=1).mean()) or 1.0
     vectors /= size

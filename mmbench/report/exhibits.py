@@ -12,13 +12,29 @@ from mmbench.records.schema import Binding, CellPart, Record
 
 
 @dataclass(frozen=True)
+class Heading:
+    """The heading of a row or a column: ``roles`` are shown with who plays them, ``words`` beside them."""
+
+    roles: Roles
+    words: str = ""
+
+
+Entry = tuple[Printed | None, CellPart | None]  # printed and measured
+
+
+@dataclass(frozen=True)
 class Exhibit:
-    """One printed table: ``rows`` are models, ``columns`` protocol and dataset, entries printed and measured."""
+    """One printed table.
+
+    Rows are models, columns datasets with the protocol; or, as the paper crosses them, rows are image encoders and
+    columns text encoders. ``datasets`` are those that then stand in no heading.
+    """
 
     title: str
     note: str
-    columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[Roles, tuple[tuple[Printed | None, CellPart | None], ...]], ...]
+    columns: tuple[Heading, ...]
+    rows: tuple[tuple[Heading, tuple[Entry, ...]], ...]
+    datasets: tuple[str, ...] = ()
 
     @property
     def measured(self) -> int:
@@ -55,19 +71,38 @@ def exhibits_of(record: Record) -> tuple[Exhibit, ...]:
 
 def _exhibit(table: Table, measured: dict[tuple[str, str, str], CellPart]) -> Exhibit:
     cells = [cell for cell in table.cells if not cell.protocol.printed_only]
-    columns = dict.fromkeys((cell.protocol, cell.dataset) for cell in cells)
-    models = dict.fromkeys(cell.models for cell in cells)
-    rows = []
-    for model in models:
-        entries = []
-        for protocol, dataset in columns:
-            printed = table.cells.get(Cell(protocol, model, dataset))
-            found = measured.get((protocol.fingerprint(), str(model), dataset)) if printed else None
-            entries.append((printed, found))
-        rows.append((model, tuple(entries)))
+    places = {cell: _place(cell, table) for cell in cells}
+    entries: dict[tuple[Heading, Heading], Entry] = {
+        places[cell]: (
+            table.cells[cell],
+            measured.get((cell.protocol.fingerprint(), str(cell.models), cell.dataset)),
+        )
+        for cell in cells
+    }
+    rows, columns = (
+        sorted(dict.fromkeys(place[side] for place in entries), key=lambda heading: bool(heading.roles))
+        for side in (0, 1)
+    )
     title = f"{table.place.study}, {table.name}"
     note = "; ".join(part for part in (table.note, table.spread and f"printed spread over {table.spread}") if part)
-    return Exhibit(title, note, tuple((p.name, d) for p, d in columns), tuple(rows))
+    return Exhibit(
+        title,
+        note,
+        tuple(columns),
+        tuple((row, tuple(entries.get((row, column), (None, None)) for column in columns)) for row in rows),
+        tuple(dict.fromkeys(cell.dataset for cell in cells)) if table.places else (),
+    )
+
+
+def _place(cell: Cell, table: Table) -> tuple[Heading, Heading]:
+    """Row and column of a cell, those without a role first."""
+    if cell not in table.places:
+        return Heading(cell.models), Heading(Roles(cell.dataset), cell.protocol.name)
+    row, column = (
+        Heading(Roles(role) if role else Roles(), words or ("" if role else f"no {what}"))
+        for (role, words), what in zip(table.places[cell], ("image", "text"), strict=True)
+    )
+    return row, column
 
 
 def floors_of(record: Record) -> tuple[Floor, ...]:

@@ -31,6 +31,7 @@ def write_pages_of(record: Record, folder: Path) -> tuple[Path, ...]:
 def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     """``folder/<label>.md`` and ``folder/<label>.html``, and the figures that the Markdown page shows."""
     from mmbench.report.attack_figure import attack_figures
+    from mmbench.report.few_shot_figure import few_shot_figures
     from mmbench.report.figures import figures_of, file_name
     from mmbench.report.masking_figure import masking_figures
     from mmbench.report.matrices import matrices_figure
@@ -42,6 +43,7 @@ def write_pages(record: Record, folder: Path) -> tuple[Path, Path]:
     figures = (
         *figures_of(record, place),
         *attack_figures(record, place),
+        *few_shot_figures(record, place),
         *matrices_figure(record, place),
         *similarity_figures(record, place),
         *masking_figures(record, place),

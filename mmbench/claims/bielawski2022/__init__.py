@@ -10,7 +10,8 @@ from mmbench.claims.bielawski2022 import (
     posters,
     reprinted,
     robustness,
-    waiting,
+    summed_up,
+    untested,
 )
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "posters",
     "reprinted",
     "robustness",
-    "waiting",
+    "summed_up",
+    "untested",
 ]
