@@ -276,6 +276,9 @@ def test_the_interval_is_students():
     np.testing.assert_allclose(interval(shares), expected)
     assert interval([0.0, 0.0, 1.0])[0] == 0.0
     assert interval([0.5]) == (0.0, 1.0)
+    exact = stats.binomtest(0, 40).proportion_ci(0.95, "exact")  # without spread: as if no event was seen
+    assert interval([0.0] * 40) == (0.0, pytest.approx(exact.high))
+    assert interval([1.0] * 40) == (pytest.approx(1 - exact.high), 1.0)
 
 
 def test_words_are_read_before_and_not_after(drawn, monkeypatch):
@@ -322,7 +325,7 @@ def test_the_command_measures_and_writes(drawn, capsys, monkeypatch, tmp_path):
     assert main(["masks", "made", "cleaned", "--items", "2", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "2 items of made; by chance 0.0% of the letters count as read" in said
-    assert "read   0.0% [0.0%, 0.0%]" in said
+    assert "read   0.0% [0.0%, 84.2%]" in said
     assert "cleaned; no text found in 0 items" in said
     kept = json.loads(out.read_text())
     assert kept["sets"] == [json.loads(json.dumps(measured(drawn, [cleaned], items=2).as_dict()))]
