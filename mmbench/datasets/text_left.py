@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mmbench.datasets._opencv import OPENCV, version_of
 from mmbench.datasets._pp_ocr import FINDER, READER, Boxes, PaddleBoxes, Pixels, read
 from mmbench.datasets.entry import DatasetEntry, Split
-from mmbench.datasets.text_removed import CleanedImages
+from mmbench.datasets.text_removed import CleanedImages, CleanedWhenDecoded
 from mmbench.errors import BadDataset
 from mmbench.stats.estimates import student_quantile
 
@@ -128,7 +128,7 @@ def _version(entry: DatasetEntry, original: DatasetEntry, whole: Split, shown: S
         changed.append(float((pixels != item.pixels).any(axis=2).mean()))
     images = split.images
     nothing = None
-    if isinstance(images, CleanedImages):
+    if isinstance(images, CleanedImages | CleanedWhenDecoded):
         nothing = sum(not len(images.boxes(item.row)) for item in shown)
     return _left(entry, shares, float(np.mean(changed)), nothing)
 
