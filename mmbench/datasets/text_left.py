@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mmbench.datasets._opencv import OPENCV, version_of
 from mmbench.datasets._pp_ocr import FINDER, READER, Boxes, PaddleBoxes, Pixels, read
 from mmbench.datasets.entry import DatasetEntry, Split
-from mmbench.datasets.text_removed import CleanedImages
+from mmbench.datasets.text_removed import CleanedImages, CleanedWhenDecoded
 from mmbench.errors import BadDataset
 from mmbench.stats.estimates import student_quantile
 
@@ -128,7 +128,7 @@ def _version(entry: DatasetEntry, original: DatasetEntry, whole: Split, shown: S
         changed.append(float((pixels != item.pixels).any(axis=2).mean()))
     images = split.images
     nothing = None
-    if isinstance(images, CleanedImages):
+    if isinstance(images, CleanedImages | CleanedWhenDecoded):
         nothing = sum(not len(images.boxes(item.row)) for item in shown)
     return _left(entry, shares, float(np.mean(changed)), nothing)
 
@@ -143,10 +143,20 @@ def share_read(text: str, reading: str) -> float:
 
 
 def interval(shares: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean of independent shares by Student's t, within [0, 1]; all of it for one share."""
-    if len(shares) < 2:
+    """The 95 % interval of a mean of independent shares by Student's t, within [0, 1]; all of it for one share.
+
+    Where every share is 0 (or 1), the end that is not at the limit is that of a proportion with no event in so many
+    trials (Clopper and Pearson): they show no spread, but the next one may.
+    """
+    count = len(shares)
+    if count < 2:
         return 0.0, 1.0
-    half = float(student_quantile(len(shares) - 1, 0.975)) * float(np.std(shares, ddof=1)) / math.sqrt(len(shares))
+    unseen = 1 - 0.025 ** (1 / count)
+    if set(shares) <= {0.0}:
+        return 0.0, unseen
+    if set(shares) <= {1.0}:
+        return 1 - unseen, 1.0
+    half = float(student_quantile(count - 1, 0.975)) * float(np.std(shares, ddof=1)) / math.sqrt(count)
     mean = float(np.mean(shares))
     return max(mean - half, 0.0), min(mean + half, 1.0)
 

@@ -32,7 +32,7 @@ from mmbench.datasets._east import EastBoxes
 from mmbench.datasets._pp_ocr import Boxes, PaddleBoxes
 from mmbench.datasets._rendered import RenderedImages, kept_array
 from mmbench.datasets._text_removal import SATURATION, Reading, Removal
-from mmbench.datasets.derived import masked
+from mmbench.datasets.derived import MaskedImages, masked
 from mmbench.datasets.entry import DATASETS, Ceiling, Dataset, DatasetEntry, ImageSource
 from mmbench.datasets.source import SOURCES, DatasetSource, Spec, as_path
 from mmbench.datasets.specs import resolve
@@ -99,6 +99,18 @@ class CleanedImages:
         return hashlib.sha256(json.dumps([identity, *self._images.digests()]).encode()).hexdigest()
 
 
+class CleanedWhenDecoded(MaskedImages):
+    """Images of any size without their text; each is cleaned whenever it is asked for."""
+
+    def __init__(self, images: ImageSource, ids: Sequence[str], removal: Removal) -> None:
+        super().__init__(images, ids, removal.mask())
+        self._whole, self._removal = images, removal
+
+    def boxes(self, index: int) -> Boxes:
+        """The boxes of one image, found anew."""
+        return self._removal.detector.boxes(np.asarray(self._whole.image(index)))
+
+
 def text_removed(
     parent: DatasetEntry, removal: Removal, *, name: str, about: str = "", ceilings: Sequence[Ceiling] = ()
 ) -> DatasetEntry:
@@ -119,9 +131,14 @@ def _load(entry: DatasetEntry, parent: DatasetEntry, removal: Removal) -> Datase
     dataset, whole_images = entry.load(), parent.load()
     splits = dict(dataset.splits)
     for name, split in splits.items():
-        images: ImageSource | None = whole_images.split(name).images
+        images = whole_images.split(name).images
+        assert images is not None, "a mask of images refuses a dataset without images"
+        cleaned: ImageSource
         if isinstance(images, RenderedImages):
-            splits[name] = dataclasses.replace(split, images=CleanedImages(images, removal))
+            cleaned = CleanedImages(images, removal)
+        else:
+            cleaned = CleanedWhenDecoded(images, split.ids, removal)
+        splits[name] = dataclasses.replace(split, images=cleaned)
     return dataclasses.replace(dataset, splits=splits)
 
 

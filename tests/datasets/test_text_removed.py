@@ -17,11 +17,11 @@ from mmbench.datasets._opencv import onnx_session, opencv, version_of
 from mmbench.datasets._pp_ocr import FINDER, READER, PaddleBoxes, _session
 from mmbench.datasets._rendered import RenderedImages
 from mmbench.datasets._text_removal import Removal
-from mmbench.datasets.derived import MaskedImages
+from mmbench.datasets.derived import SelectedImages
 from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
 from mmbench.datasets.specs import resolve
 from mmbench.datasets.text_left import interval, measured, share_read
-from mmbench.datasets.text_removed import CleanedImages, text_removed
+from mmbench.datasets.text_removed import CleanedImages, CleanedWhenDecoded, text_removed
 from mmbench.errors import BadDataset, BadSpec, MissingAsset, MissingExtra
 
 cv2 = pytest.importorskip("cv2")
@@ -165,7 +165,8 @@ def test_other_images_are_cleaned_as_they_are_decoded(tmp_path):
             Image.fromarray(pixels).save(tmp_path / split / name / "one.png")
     whole = resolve(f"imagefolder:{tmp_path}").load().split("test").images
     images = resolve(f"text_removed:(imagefolder:{tmp_path})?side=160").load().split("test").images
-    assert isinstance(images, MaskedImages)
+    assert isinstance(images, CleanedWhenDecoded)
+    assert len(images.boxes(0)) == 1
     expected = Removal(PaddleBoxes(side=160)).apply(np.asarray(whole.image(0)))
     np.testing.assert_array_equal(np.asarray(images.image(0)), expected)
     assert (expected == 0).all(axis=2).any()
@@ -276,6 +277,9 @@ def test_the_interval_is_students():
     np.testing.assert_allclose(interval(shares), expected)
     assert interval([0.0, 0.0, 1.0])[0] == 0.0
     assert interval([0.5]) == (0.0, 1.0)
+    exact = stats.binomtest(0, 40).proportion_ci(0.95, "exact")  # without spread: as if no event was seen
+    assert interval([0.0] * 40) == (0.0, pytest.approx(exact.high))
+    assert interval([1.0] * 40) == (pytest.approx(1 - exact.high), 1.0)
 
 
 def test_words_are_read_before_and_not_after(drawn, monkeypatch):
@@ -300,6 +304,15 @@ def test_a_word_that_only_moved_is_still_read(drawn, monkeypatch):
     assert measured(drawn, [entry], items=2).versions[1].read == 1.0
 
 
+def test_items_without_text_are_counted_in_images_that_are_not_rendered_too(drawn):
+    whole = drawn.load().split("test")
+    images = SelectedImages(whole.images, [0, 1, 2])
+    split = dataclasses.replace(whole, images=images)
+    entry = dataclasses.replace(drawn, load=lambda: Dataset("made", ("x", "y"), {"test": split}))
+    version = measured(entry, [text_removed(entry, SMALL, name="cleaned")]).versions[1]
+    assert (version.nothing_found, version.read) == (1, 0.0)
+
+
 def test_what_cannot_be_measured_is_refused(drawn):
     cases = [
         (resolve("posters"), [], "posters has no texts; it needs both"),
@@ -322,7 +335,7 @@ def test_the_command_measures_and_writes(drawn, capsys, monkeypatch, tmp_path):
     assert main(["masks", "made", "cleaned", "--items", "2", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "2 items of made; by chance 0.0% of the letters count as read" in said
-    assert "read   0.0% [0.0%, 0.0%]" in said
+    assert "read   0.0% [0.0%, 84.2%]" in said
     assert "cleaned; no text found in 0 items" in said
     kept = json.loads(out.read_text())
     assert kept["sets"] == [json.loads(json.dumps(measured(drawn, [cleaned], items=2).as_dict()))]
