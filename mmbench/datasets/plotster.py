@@ -18,7 +18,8 @@ Options: ``text=none`` (images alone, the default), ``title`` or ``plot``, in sm
 ``together=1`` makes train and valid one split, as the thesis counts (189,185; D-13). ``after=DATE`` tests only on
 films released later, by release_date; for ``recent`` the default is 2021-01-05. ``lists=own`` says that the lists are
 not the published ones, whose sizes are checked. Films without poster, row, plot, title or genre are left out and
-counted, whatever the text is, so that all variants have the same items.
+counted, whatever the text is, so that all variants have the same items. Missing is an empty cell: the public code reads
+with pandas, for which NA, null and nan are missing too.
 """
 
 from __future__ import annotations
