@@ -17,6 +17,7 @@ from mmbench.probes.logistic import LOGISTIC
 from mmbench.probes.mlp import MLP_HEAD
 from mmbench.probes.neighbours import NEIGHBOURS
 from mmbench.probes.prototypes import FEW_SHOT
+from mmbench.probes.selectivity import SELECTIVITY
 from mmbench.probes.spectral import CLUSTERING
 from mmbench.probes.visual_words import VISUAL_WORDS
 from mmbench.probes.zero_shot import ZERO_SHOT
@@ -24,7 +25,7 @@ from mmbench.protocol import Roles
 from mmbench.session.run_session import RunSession
 
 OWN = {role.name for role in MODEL_ROLES if role.own}
-PROTOCOLS = (FEW_SHOT, CLUSTERING, LINEAR_PROBE, MLP_HEAD, NEIGHBOURS, LOGISTIC, ZERO_SHOT, VISUAL_WORDS)
+PROTOCOLS = (FEW_SHOT, CLUSTERING, LINEAR_PROBE, MLP_HEAD, NEIGHBOURS, LOGISTIC, ZERO_SHOT, VISUAL_WORDS, SELECTIVITY)
 
 
 @pytest.fixture(scope="module")

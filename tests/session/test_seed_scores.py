@@ -76,9 +76,9 @@ def test_what_is_asked_has_one_network_of_a_recipe() -> None:
     places = asked_places(load_lineup("embedded"))
     assert {each.cell.protocol.probe for each in places} >= {"prototypes", "linear", "spectral", "mlp", "attack"}
     assert {each.cell.protocol.reading for each in places} == {"paper"}
-    assert {each.place.others for each in places} == {(), ("bert_base",)}
+    assert {each.place.others for each in places} == {(), ("bert_base",), ("bert_large",)}
     assert len({each.place for each in places}) == len(places)
-    played = next(each for each in places if each.place.others).played_by("bit_m_seed1")
+    played = next(each for each in places if each.place.others == ("bert_base",)).played_by("bit_m_seed1")
     assert "bit_m_seed1" in played.models
     assert "bert_base" in played.models
 
