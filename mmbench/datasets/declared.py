@@ -18,7 +18,8 @@ from mmbench.datasets.entry import Dataset, DatasetEntry
 from mmbench.datasets.images import file_digest
 from mmbench.datasets.text_files import readable
 from mmbench.errors import BadDataset, BadItem, BadSpec, MissingAsset
-from mmbench.files import Stamp, atomic, counts, settled, stamp
+from mmbench.files import BIG, Stamp, atomic, counts, settled, stamp
+from mmbench.progress import progress_bar
 
 SPLITS = ("train", "valid", "test")
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -136,9 +137,12 @@ def files_identity(what: str, paths: Iterable[Path], root: Path, layout: str) ->
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if counts(note.stat().st_mtime_ns) and _DIGEST.fullmatch(kept := note.read_text()):
             return kept
-    hasher = hashlib.sha256(what.encode())
-    for name, path in zip(names, files, strict=True):
-        hasher.update(f"\0{name}\0{_digest(path)}".encode(errors="surrogateescape"))
+    hasher, total = hashlib.sha256(what.encode()), sum(each.size for each in stamps)
+    reading = f"{readable(root)}: reading {len(files):,} files for their digest"
+    with progress_bar(reading, total, wanted=total >= BIG > max(each.size for each in stamps), unit="bytes") as bar:
+        for name, path, before in zip(names, files, stamps, strict=True):
+            hasher.update(f"\0{name}\0{_digest(path)}".encode(errors="surrogateescape"))
+            bar.advance(before.size)
     if changed := [path for path, before in zip(files, stamps, strict=True) if _stamp(path) != before]:
         raise BadDataset(f"{readable(changed[0])} was replaced while it was read; start the run again")
     if all(map(settled, stamps)):

@@ -92,7 +92,8 @@ def _items(part: CellPart, other: CellPart, a: Record, b: Record) -> Step:
         return Step(stage, "unknown", f"a record has no digest of {part.dataset}")
     if was.digest != now.digest:
         return Step(stage, "differs", f"identity of {part.dataset}: {_pair(was.digest, now.digest)}")
-    return Step(stage, "same", f"by the identity of {part.dataset}")
+    noted = " as an earlier run noted it" if False in (was.hashed, now.hashed) else ""
+    return Step(stage, "same", f"by the identity of {part.dataset}{noted}")
 
 
 def _preprocessed(part: CellPart, other: CellPart, a: Record, b: Record) -> Step:

@@ -1,7 +1,9 @@
 """Within a run a dataset is found and loaded once, and what is loaded is what its identity says."""
 
+import contextlib
 import dataclasses
 import os
+from types import SimpleNamespace
 
 import datasets
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 
 from mmbench import files
+from mmbench.datasets import declared
 from mmbench.datasets.declared import files_identity
 from mmbench.datasets.one_run import once_a_run
 from mmbench.datasets.specs import resolve
@@ -199,3 +202,21 @@ def test_files_are_read_again_before_a_decision(tmp_path, own_notes, monkeypatch
         monkeypatch.setattr(files.hashlib, "file_digest", None)  # read once in a run
         assert files_identity("things", [path], tmp_path, "") == second
     assert files_identity("things", [path], tmp_path, "") == second  # the note is mended
+
+
+def test_reading_much_data_shows_a_bar(tmp_path, own_notes, monkeypatch):
+    shown = []
+
+    @contextlib.contextmanager
+    def bar(what, total, *, wanted, unit):
+        shown.append((what.partition(": ")[2], total, wanted, unit))
+        yield SimpleNamespace(advance=lambda count: shown.append(count))
+
+    monkeypatch.setattr(declared, "progress_bar", bar)
+    for name, size in (("a", 3), ("b", 4)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    for limit, wanted in ((8, False), (7, True), (4, False)):  # of few bytes; of many; one of a file that shows its own
+        monkeypatch.setattr(declared, "BIG", limit)
+        shown.clear()
+        files_identity(f"things {limit}", [tmp_path / "a", tmp_path / "b"], tmp_path, "")
+        assert shown == [("reading 2 files for their digest", 7, wanted, "bytes"), 3, 4]

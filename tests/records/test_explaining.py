@@ -36,6 +36,15 @@ def test_equal_runs_agree_at_every_stage(make_run):
     assert next(explain_lines(a, b)) == "all 1 cells that both records hold are the same to the metric"
 
 
+@pytest.mark.parametrize("hashed", [True, False, None])
+def test_a_dataset_that_is_the_same_by_a_noted_digest_is_said_to_be(make_run, hashed):
+    noted = Binding(role="cub", spec="flags", digest="cub-1", hashed=hashed)
+    a, b = make_run([cell(items=None)]), make_run([cell(items=None)], datasets=(noted,))
+    first = next(iter(steps(a.cells[0], b.cells[0], a, b)))
+    assert first.state == "same"
+    assert first.why == "by the identity of cub" + (" as an earlier run noted it" if hashed is False else "")
+
+
 @pytest.mark.parametrize(
     ("changes", "roles", "stage", "why"),
     [
