@@ -63,8 +63,8 @@ ENTRIES = (
         "189,185 films for training and 18,717 for testing",
         "the lists hold 187,105 for training, 2,080 for validation and 18,717 for testing: the thesis adds the first "
         "two",
-        "The claim on counts takes the printed numbers. Lineup paper reads the three lists and checks their sizes; heads "
-        "stop early on the validation films. plotster:films?together=1 makes the first two one split.",
+        "The claim on counts takes the printed numbers. Lineup paper reads the three lists and checks their sizes; "
+        "heads stop early on the validation films. plotster:films?together=1 makes the first two one split.",
     ),
     Entry(
         "D-14a",
