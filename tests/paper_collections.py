@@ -92,12 +92,12 @@ def second_crawl(root, rows, ids=None):
 # -- for the whole lineup: few pictures and texts, many items ------------------------------------------------------
 
 
-def mvsa_in_small(root, shots):
-    """Four times ``shots`` tweets and thirty more, of three sentiments by turns."""
+def mvsa_in_small(root, count):
+    """Tweets of three sentiments by turns."""
     words = ("negative", "neutral", "positive")
     (root / "data").mkdir(parents=True)
     lines = ["\t".join(["ID", *["text,image"] * 3])]
-    for number in range(4 * shots + 30):
+    for number in range(count):
         lines.append("\t".join([str(number), *[f"{words[number % 3]},{words[number % 3]}"] * 3]))
         picture(root / "data" / f"{number}.jpg", of=number // 3 % 3)
         (root / "data" / f"{number}.txt").write_text(f"tweet {number // 3 % 5}")
@@ -118,7 +118,7 @@ def books_in_small(root, shots, tests):
 
 
 def films_in_small(root, counts):
-    """Films of one genre or two, the lists of their ids, a second crawl, and a list of all ids as that of others."""
+    """Films of four genres each, the lists of their ids, a second crawl, and a list of all ids as that of others."""
     from mmbench.datasets.plotster import GENRES
 
     GENRE_IDS.update({name: number for number, name in GENRES.items()})
@@ -128,9 +128,9 @@ def films_in_small(root, counts):
 
     def row(item):
         number = int(item)
-        genres = {names[number % 19], names[(number + number % 2) % 19]}
+        genres = [names[(number + step) % 19] for step in range(4)]
         text = {"title": f"The Film {number % 5}", "plot": f"In {number % 5}, someone meets someone."}
-        return film(item, sorted(genres), **text, released="2021-06-07")
+        return film(item, genres, **text, released="2021-06-07")
 
     everything = [item for items in lists.values() for item in items]
     plotster(root, [row(item) for item in everything], lists, folders=())
