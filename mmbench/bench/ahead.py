@@ -8,8 +8,6 @@ what a cell would call, so the weights are the same, and who asks for weights th
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Iterable
 from queue import SimpleQueue
@@ -19,8 +17,6 @@ from mmbench.bench.solving import family_of
 from mmbench.errors import MMBenchError
 from mmbench.protocol import Cell
 from mmbench.training.entry import TRAININGS, Fit
-
-NICE = 10
 
 
 class Ahead:
@@ -74,15 +70,8 @@ class Ahead:
             self._thread.start()
 
     def _run(self) -> None:
-        _give_way()
         while (fit := self._waiting.get()) is not None and not self._stopped.is_set():
             try:
                 self._source.trained(*fit)
             except Exception:
                 continue  # raised again, with its cell, where the weights are asked for
-
-
-def _give_way() -> None:
-    """Let this thread, and those that it starts, run only where others leave a core idle (on Linux)."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

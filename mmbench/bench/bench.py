@@ -53,6 +53,7 @@ class Bench:
         self._known: dict[Cell, Scores] = {}
         self._failed: dict[Cell, MMBenchError] = {}
         self._read_back = ReadBack(self.source)
+        self._keys: dict[Cell, str] = {}
         self._ahead: Ahead | None = None
 
     @classmethod
@@ -201,7 +202,13 @@ class Bench:
             self._ahead.stop()
 
     def _key(self, cell: Cell) -> str | None:
-        return cell_key(self.source, cell, probe_of(cell.protocol), metric_of(self.source, cell))
+        """Found once a run where it is known; it is asked for before and after a cell is measured."""
+        key = self._keys.get(cell)
+        if key is None:
+            key = cell_key(self.source, cell, probe_of(cell.protocol), metric_of(self.source, cell))
+            if key is not None:
+                self._keys[cell] = key
+        return key
 
     def _wanted(self, cell: Cell) -> bool:
         """Whether the cell could be measured beside another; what is wrong with it is said when it is asked for."""

@@ -53,7 +53,8 @@ class HowToFit:
     ``words`` is the number of most frequent words, ``train`` the percentage of documents that is trained on. ``rate``
     is the learning rate at the start; None takes that of the reading (D-09c). ``sample`` is the share of the text above
     which a frequent word is dropped at random. ``recounted`` is the number of epochs under the counts of the reading
-    code (D-09d), where no word is dropped and an epoch is several times as long; None takes ``epochs``.
+    code (D-09d), where no word is dropped and an epoch is several times as long; None takes ``epochs``. ``window`` and
+    ``negative``, the number of negative samples, are those of the paper or gensim's where they are None.
     """
 
     dim: int = 300
@@ -63,6 +64,8 @@ class HowToFit:
     rate: float | None = None
     sample: float = 1e-3
     recounted: int | None = None
+    window: int | None = None
+    negative: int | None = None
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,11 @@ def _identity(spec: Spec, how: HowToFit) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-# How the sample is fitted, all ours: with the values of the paper its vectors stay where they began.
-SMALL = HowToFit(dim=40, epochs=6, words=4_000, train=95, rate=0.15, sample=1e-5, recounted=1)
+# How the sample is fitted, all ours: with the values of the paper its vectors stay where they began. What is asked of
+# these values is that freely trained vectors are clearly above chance on pairs of words. Over three seeds r is 0.42 on
+# WordSim-353 (177 pairs) and 0.17 on SimLex-999 (319); 40 dimensions, windows of 5 words and 5 negative samples gave
+# 0.47 and 0.16 and took 1.4 times as long. Under the counts of the reading code: 0.33 and 0.14, before 0.21 and 0.09.
+SMALL = HowToFit(dim=32, epochs=6, words=4_000, train=95, rate=0.15, sample=1e-5, recounted=1, window=8, negative=2)
 
 
 def _entry(spec: Spec) -> DatasetEntry:

@@ -190,8 +190,8 @@ def _untrained(inputs: Lesson, s: SkipGramSettings, seed: int) -> Word2Vec:
     model = Word2Vec(
         sg=1,
         vector_size=how.dim,
-        window=s.window,
-        negative=s.negative,
+        window=how.window or s.window,
+        negative=how.negative or s.negative,
         min_count=1,
         sample=NO_DROPPING if s.recounted else how.sample,
         alpha=_rate(how, s),

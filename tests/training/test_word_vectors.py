@@ -90,15 +90,16 @@ def test_a_fit_that_was_stopped_gives_the_same_vectors(stop):
         np.testing.assert_array_equal(values, resumed[name])
 
 
-def test_epochs_one_by_one_are_those_of_gensim_in_one_go():
-    """The rate falls evenly over all epochs, as where gensim trains them together."""
+@pytest.mark.parametrize(("given", "window", "negative"), [({}, 5, 5), ({"window": 2, "negative": 1}, 2, 1)])
+def test_epochs_one_by_one_are_those_of_gensim_in_one_go(given, window, negative):
+    """The rate falls evenly over all epochs, as where gensim trains them together; what a corpus says goes first."""
     from gensim.models import Word2Vec
 
-    found = lesson(seen=False)
+    found = lesson(dataclasses.replace(HOW, **given), seen=False)
     weights = fit(found, PAPER_SETTINGS, 7, Checkpoint())
     model = Word2Vec(
-        sg=1, vector_size=3, window=5, negative=5, min_count=1, sample=HOW.sample, alpha=0.05, min_alpha=1e-4,
-        workers=1, seed=7, sorted_vocab=0,
+        sg=1, vector_size=3, window=window, negative=negative, min_count=1, sample=HOW.sample, alpha=0.05,
+        min_alpha=1e-4, workers=1, seed=7, sorted_vocab=0,
     )  # fmt: skip
     model.build_vocab_from_freq({word: max(1, found.counts.get(word, 0)) for word in found.vocabulary})
     model.train(list(found.documents()), total_words=sum(found.counts.values()), epochs=HOW.epochs)
