@@ -58,7 +58,7 @@ def of_items(runs: int, seed: int) -> list[Row]:
 
 DESIGNS.add(
     Design(
-        f"cka, items, {VIEWS} copies of {THINGS} digits",
+        f"cka_items, {VIEWS} copies of {THINGS} digits",
         "real",
         of_items,
         1000,
