@@ -17,9 +17,9 @@ from mmbench.datasets import _fonts, _views, drawn_words, openmoji
 from mmbench.datasets._rendered import Dice, RenderedImages, identity_of, to_bytes
 from mmbench.datasets._views import View
 from mmbench.datasets.entry import DATASETS, Dataset, DatasetEntry, Split
+from mmbench.datasets.form_labels import FORM
 
 NAME = "concept_forms"
-FORM = "form: "
 FORMS = tuple(FORM + name for name in ("drawing", "outline", "word"))
 SIZE = 72
 CONCEPTS = 24
@@ -27,6 +27,7 @@ VIEWS = {"train": 5, "test": 5}  # of each concept in each form
 EDGE = 0.12  # difference of neighbouring pixels that an outline shows
 MODULES = (
     __name__,
+    "mmbench.datasets.form_labels",
     "mmbench.datasets.drawn_words",
     "mmbench.datasets._views",
     "mmbench.datasets._fonts",

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.array_checks import check_features
-from mmbench.datasets.concept_forms import FORM
 from mmbench.datasets.entry import Dataset, Split
+from mmbench.datasets.form_labels import FORM
 from mmbench.errors import BadDataset, Unmeasured
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell

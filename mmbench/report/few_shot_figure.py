@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmbench.claims import CLAIMS
 from mmbench.claims._common import BOOK, HC_VISION, POSTERS, STANDARD6
+from mmbench.claims.families import cells_asked
 from mmbench.lineups.roles import Kind, kind_of
 from mmbench.probes.neighbours import NEIGHBOURS
 from mmbench.protocol import Reading, Roles
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-NAME = "few_shot_neighbours"
+NAME, STUDY = "few_shot_neighbours", "bielawski2022"
 TITLE = "Nearest neighbours by number of samples (as Bielawski 2022, Fig. 5.3)"
 PANELS: dict[str, tuple[str, ...]] = {
     "standard sets": STANDARD6,
@@ -74,7 +76,16 @@ def few_shot_figures(record: Record, folder: Path | None = None) -> tuple[Figure
     starred = f" ({STARRED})" if any(STAR in line.label for panel in panels for line in panel.lines) else ""
     alt = f"{TITLE}, measured on lineup {record.lineup.name}. Highest at most samples: {best}{starred}."
     note = "Full lines: cosine similarity. Dashed: Euclidean distance, scikit-learn's default. Posters: F1."
-    return (Figure(NAME, TITLE, alt, svg, note),)
+    return (Figure(NAME, TITLE, alt, svg, note, claims_beside(record)),)
+
+
+def claims_beside(record: Record) -> tuple[str, ...]:
+    """Ids of the study's judged claims that rest on nearest neighbours alone, in the catalogue's order."""
+    judged = {verdict.claim for verdict in record.verdicts if verdict.evidence == "measured"}
+    wanted = (claim for claim in CLAIMS if claim.id in judged and claim.study == STUDY)
+    return tuple(
+        claim.id for claim in wanted if {c.protocol.probe for c in cells_asked(claim, "measured")} == {NEIGHBOURS.probe}
+    )
 
 
 def panels_of(record: Record) -> tuple[Panel, ...]:

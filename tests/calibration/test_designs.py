@@ -95,9 +95,9 @@ def test_a_share_without_a_spread_is_counted_as_a_point_and_not_as_a_test() -> N
 
 
 def test_every_metric_has_a_design_on_real_digits_or_is_one_in_disguise() -> None:
-    """Attack success, that of a target and missing gradients are shares of images, as accuracy is."""
+    """Attack success, that of a target and missing gradients are shares of images, as accuracy is; so are units."""
     text = " ".join(design.name for design in DESIGNS if design.kind == "real")
-    shares = ("accuracy", "attack_success", "targeted_success", "no_gradient")
+    shares = ("accuracy", "attack_success", "targeted_success", "no_gradient", "invariant_units")
     known = {"f1_samples": "F1 of"} | dict.fromkeys(shares, "prototypes")
     missing = [metric for metric in METRICS.names() if known.get(metric, metric) not in text]
     assert missing == []

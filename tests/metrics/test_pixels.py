@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import mean_squared_error
 
 from mmbench.errors import BadScores
 from mmbench.metrics import METRICS
@@ -9,11 +10,20 @@ from mmbench.metrics import METRICS
 METRIC = METRICS.get("pixel_error")
 
 
-def test_root_mean_square_of_each_image():
+def test_root_mean_square_over_all_images():
     pixels = np.array([[0.0, 0.0, 1.0, 1.0], [0.5, 0.5, 0.5, 0.5]], dtype=np.float32)
     decoded = np.array([[[0.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.5, 0.7]]], dtype=np.float32)
-    np.testing.assert_allclose(METRIC.outcome(decoded, pixels), [[np.sqrt(0.5), 0.1]], rtol=1e-6)
+    found = METRIC.outcome(decoded, pixels)
+    assert found.shape == (1, 2)
+    assert found.mean() == pytest.approx(np.sqrt((0.5 + 0.01) / 2), rel=1e-5)
     assert not METRIC.higher_is_better
+
+
+def test_it_agrees_with_scikit_learn():
+    rng = np.random.default_rng(1)
+    pixels, decoded = rng.random((20, 12)), rng.random((2, 20, 12))
+    for trial, found in zip(decoded, METRIC.outcome(decoded, pixels).mean(axis=1), strict=True):
+        assert found == pytest.approx(np.sqrt(mean_squared_error(pixels, trial)), rel=1e-5)
 
 
 def test_chance_is_the_mean_image():

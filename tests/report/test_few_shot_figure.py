@@ -4,10 +4,11 @@ import pytest
 
 from mmbench.claims._common import STANDARD6
 from mmbench.probes.neighbours import NEIGHBOURS
+from mmbench.records.schema import VerdictPart
 from mmbench.report.few_shot_figure import few_shot_figures, panels_of
 from mmbench.report.render import render_markdown
 
-from ..made_records import cell
+from ..made_records import cell, verdict
 
 
 def measured(role, dataset, mean, shots, reading="paper"):
@@ -54,6 +55,15 @@ def test_the_figure_says_who_is_highest_and_who_stands_in(record):
     assert "* played by a stand-in" in figure.alt
     assert figure.svg.count("Euclidean distance") == 1
     assert "few_shot_neighbours" in render_markdown(record, (figure,))
+    assert figure.claims == ()
+
+
+def test_claims_on_nearest_neighbours_alone_stand_beside_it(record):
+    few = "bielawski2022-fewshot-clip-best-human-centric"
+    names = (few, "bielawski2022-domain-interaction", "bielawski2022-domain-interaction-few-shot")
+    verdicts = tuple(VerdictPart(**verdict(name)) for name in names)
+    (figure,) = few_shot_figures(record.model_copy(update={"verdicts": verdicts}))
+    assert figure.claims == (few, "bielawski2022-domain-interaction-few-shot")  # the other has a linear probe too
 
 
 def test_a_record_without_these_cells_has_no_figure(make_record):

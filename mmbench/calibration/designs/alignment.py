@@ -7,11 +7,14 @@ import functools
 import numpy as np
 
 from mmbench.calibration.design import DESIGNS, Design, Row
+from mmbench.calibration.designs.grouped import MODELS, THINGS, VIEWS
 from mmbench.calibration.designs.whole_statistics import COPIES, MANY, class_pairs
 from mmbench.calibration.digit_pool import mnist
 from mmbench.calibration.resampling import asked, measured, predictions
+from mmbench.inputs.items import Items
 from mmbench.metrics import METRICS, Jackknifed
 from mmbench.probes.cka import CKA
+from mmbench.probes.item_cka import ITEM_CKA
 from mmbench.scores import Scores
 
 
@@ -34,6 +37,34 @@ def _true() -> dict[str, float]:
     return {m: float(how.outcome.statistic(predictions(CKA, p, 0), p.truth)[0]) * how.scale for m, p in pairs.items()}
 
 
+def of_items(runs: int, seed: int) -> list[Row]:
+    """Noisy copies of real digits are the items, of which those of one digit are no independent ones; two encoders
+    against the pixels. The truth of a run is the mean of the others: copies of one digit raise any alignment a little.
+    """
+    population = mnist()
+
+    def draw(rng: np.random.Generator) -> dict[str, Scores]:
+        test = population.test.drawn(THINGS, rng).noisy(VIEWS, rng)
+        pixels, ids = test.pixels.reshape(len(test), -1).astype(np.float32), tuple(map(str, range(len(test))))
+        groups = np.repeat(np.arange(THINGS), VIEWS)
+        return {
+            m: measured(ITEM_CKA, Items((population.encoders[m](test.pixels), pixels), ids), 0, groups=groups,
+                        grouped_by="digits")
+            for m in MODELS
+        }  # fmt: skip
+
+    return asked(draw, None, runs, seed)
+
+
+DESIGNS.add(
+    Design(
+        f"cka_items, {VIEWS} copies of {THINGS} digits",
+        "real",
+        of_items,
+        1000,
+        about=f"jackknifed over items; {VIEWS} noisy copies of each of {THINGS} digits",
+    )
+)
 for _classes in (20, 100):
     DESIGNS.add(
         Design(
