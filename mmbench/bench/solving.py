@@ -131,30 +131,39 @@ def outcomes_of(metric: Metric, predicted: NDArray[Any], truth: NDArray[Any]) ->
 
 
 def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
-    """Turn a group's predictions into scores, with what they are made from."""
-    dataset = source.dataset(cells[0].dataset)
-    metric = metric_of(source, cells[0])
+    """Turn a group's predictions into scores, with what they are made from.
+
+    A cell whose metric needs what is not here is left out where it was not the first, and said when it is asked for.
+    """
+    dataset, probe = source.dataset(cells[0].dataset), probe_of(cells[0].protocol)
     paired_by = inputs.examples(dataset.split("test"))
-    rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cells[0]).own_truth
-    probe = probe_of(cells[0].protocol)
-    code = code_digest(probe, metric)
-    groups = groups_of(dataset.split("test"), inputs) if metric.over == "rows" else None
-    made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells), "code": code}
+    made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
     if left_out := getattr(inputs, "left_out", ""):
         made_of["left_out"] = left_out
     if probe.fits_test and not solved.halves:
         made_of["halves"] = "none: half of the test rows are fewer than there are classes"
     scores = {}
     for cell in cells:
+        metric = metric_of(source, cell)
+        rows_are_labelled = metric.over == "rows" and inputs.truth.ndim == 1 and not family_of(cell).own_truth
+        groups = groups_of(dataset.split("test"), inputs) if metric.over == "rows" else None
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
         kept = cell.protocol.settings.counted(len(inputs.truth))
         among = of_rows(groups, np.arange(kept))
+        try:
+            outcomes = outcomes_of(metric, predicted, inputs.truth)[:, :kept]
+        except Unmeasured:
+            if cell == cells[0]:
+                raise
+            continue
         scores[cell] = Scores(
-            outcomes_of(metric, predicted, inputs.truth)[:, :kept],
+            outcomes,
             metric.name,
             examples=paired_by if kept == len(inputs.truth) else f"{paired_by}:{kept}",
             chance=metric.chance(inputs.truth),
-            provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
+            provenance=provenance(source, cell)
+            | made_of
+            | {"code": code_digest(probe, metric), "predictions": digest(predicted)},
             classes=inputs.truth[:kept] if rows_are_labelled else None,
             groups=None if among is None else among.of,
             grouped_by="" if among is None else among.kind,
