@@ -114,21 +114,30 @@ def gather(source: Source, cell: Cell) -> Translated:
 
 
 def translated(
-    source: Source, cell: Cell, how: str, image: NDArray[np.float32], text: NDArray[np.float32]
+    source: Source,
+    cell: Cell,
+    how: str,
+    moved: NDArray[np.float32],
+    other: NDArray[np.float32],
+    to: latent_cyclegan.Direction = "text",
 ) -> NDArray[np.float32]:
-    """Image vectors ``[n, d]`` in each trial's translation, ``[trials, n, k]``; ``text`` are those of true captions."""
+    """Vectors ``[n, d]`` in each trial's translation, ``[trials, n, k]``; ``other`` are those of their counterparts.
+
+    Raises UnknownName for no translation, and BadSpec for one that does not go that way or has too few networks.
+    """
     trials, models = cell.protocol.trials, Roles(*cell.models[:2])
     if how in (DIRECT, TRUE_TEXT):
-        return np.stack([image if how == DIRECT else text] * trials)
-    if how in translators.AFFINE:
-        weights = source.trained(how, models, cell.dataset, cell.protocol.seed)
-        return np.stack([translators.apply(weights, image)] * trials)
-    if how not in latent_cyclegan.VARIANTS:
+        return np.stack([moved if how == DIRECT else other] * trials)
+    if how not in TRANSLATIONS:
         raise UnknownName("translation", how, TRANSLATIONS)
     weights = source.trained(how, models, cell.dataset, cell.protocol.seed)
+    if how in translators.AFFINE:
+        if to != "text":
+            raise BadSpec(f"{cell}: {how} goes from images to texts; the translations that go back: latent_cyclegan")
+        return np.stack([translators.apply(weights, moved)] * trials)
     if (networks := len(weights["text_0_weight"])) < trials:
         raise BadSpec(f"{cell}: {trials} trials need as many networks, and the training {how!r} has {networks}")
-    return np.stack([latent_cyclegan.translate(weights, image, trial) for trial in range(trials)])
+    return np.stack([latent_cyclegan.translate(weights, moved, trial, to) for trial in range(trials)])
 
 
 def references_of(test: Split, rows: NDArray[np.int64]) -> NDArray[np.str_]:

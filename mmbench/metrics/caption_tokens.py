@@ -12,7 +12,9 @@ import importlib
 import importlib.util
 import re
 import shutil
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,15 +77,22 @@ def _tokenized(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def by_java(texts: Sequence[str]) -> list[str]:
-    """The tokens of each text by Stanford's tokenizer, as pycocoevalcap calls it."""
+    """The tokens of each text by Stanford's tokenizer, called as pycocoevalcap calls it, but with nothing written.
+
+    Raises Unmeasured without pycocoevalcap or Java, and where the program does not answer.
+    """
     module = library("tokenizer.ptbtokenizer")
     require_java(f"the tokenizer that {texts[0][:40]!r} needs")
-    # the last line marks the end: empty lines before it would be cut off
-    lines = [*(" ".join(text.split()) for text in texts), "end"]
-    said = module.PTBTokenizer().tokenize({row: [{"caption": line}] for row, line in enumerate(lines)})
-    if len(said) != len(lines) or said[len(texts)] != ["end"]:
-        raise BadItem(f"the tokenizer gave {len(said)} lines for {len(lines)} captions; is its Java runtime whole?")
-    return [said[row][0] for row in range(len(texts))]
+    lines = [" ".join(text.split()) for text in texts]
+    jar = Path(module.__file__).parent / module.STANFORD_CORENLP_3_4_1_JAR
+    command = ["java", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"]
+    told = subprocess.run(command, input="\n".join([*lines, "end"]).encode(), capture_output=True, check=False)
+    said = told.stdout.decode(errors="replace").split("\n")
+    if told.returncode or len(said) <= len(lines) or said[len(lines)].strip() != "end":
+        why = told.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise Unmeasured(f"the tokenizer, which runs in Java, gave no line for each of {len(lines)} captions: {why[-1]}")
+    marks = frozenset(module.PUNCTUATIONS)
+    return [" ".join(word for word in line.split() if word not in marks) for line in said[: len(lines)]]
 
 
 def references_of(labels: NDArray[Any]) -> list[list[str]]:
@@ -105,5 +114,6 @@ def references_of(labels: NDArray[Any]) -> list[list[str]]:
 
 def candidates_of(predictions: NDArray[Any]) -> list[tuple[str, ...]]:
     """Tokens of the caption of each trial and image: ``predictions`` are texts, or have them as their field ``text``."""
-    texts = predictions["text"] if predictions.dtype.names else predictions
-    return [tokenized([str(text) for text in row]) for row in np.asarray(texts)]
+    texts = np.asarray(predictions["text"] if predictions.dtype.names else predictions)
+    flat = tokenized([str(text) for text in texts.ravel()])  # together, so that Java is started once
+    return [flat[start : start + texts.shape[1]] for start in range(0, texts.size, texts.shape[1])]

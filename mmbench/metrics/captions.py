@@ -3,7 +3,8 @@
 Predictions are texts ``[trials, n]`` and labels texts ``[n, references]`` (see ``caption_tokens``). BLEU and METEOR are
 functions of sums over images, and enter as jackknife pseudo-values over images. ROUGE-L and CIDEr are means of scores
 of single images. CIDEr weighs n-grams by the number of images whose references have them: these weights are those of
-all references of the test set and stay fixed when intervals are computed, as if they belonged to the metric.
+all references of the test set and stay fixed when an image is left out, as if they belonged to the metric. (CIDEr enters
+as pseudo-values too, since 10 is no bound that intervals should be widened for.)
 
 CLIPScore and RefCLIPScore (Hessel et al. 2021) come from features, which a probe has and a metric has not: predictions
 then have fields ``clip`` and ``ref`` beside ``text`` (``clip_scores``).
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from mmbench.errors import Unmeasured
 from mmbench.metrics.caption_tokens import candidates_of, library, references_of
 from mmbench.metrics.entry import METRICS, Metric, Outcomes
-from mmbench.metrics.jackknife import Array, jackknifed, of_sums
+from mmbench.metrics.jackknife import Array, jackknifed, of_sums, ratio_of_sums
 from mmbench.metrics.meteor import meteor, meteor_without
 
 GRAMS = 4
@@ -67,8 +68,8 @@ def rouge_l(predictions: NDArray, labels: NDArray) -> Outcomes:
     )
 
 
-def cider(predictions: NDArray, labels: NDArray) -> Outcomes:
-    """CIDEr-D of each caption, ``[trials, n]``, from 0 to 10, under the weights of all references."""
+def cider_parts(predictions: NDArray, labels: NDArray) -> Array:
+    """CIDEr-D of each caption, from 0 to 10, under the weights of all references, and 1: ``[trials, n, 2]``."""
     scorer, references = library("cider.cider_scorer"), references_of(labels)
     found = []
     for trial in candidates_of(predictions):
@@ -76,7 +77,8 @@ def cider(predictions: NDArray, labels: NDArray) -> Outcomes:
         for words, row in zip(trial, references, strict=True):
             corpus += (words, row)
         found.append(corpus.compute_score()[1])
-    return np.clip(np.array(found, dtype=np.float32), 0.0, 10.0)
+    scores = np.array(found, dtype=np.float64)
+    return np.stack([scores, np.ones_like(scores)], axis=-1)
 
 
 def clip_scores(image: NDArray, caption: NDArray, references: NDArray, count: NDArray) -> tuple[Array, Array]:
@@ -127,7 +129,7 @@ def _register() -> None:
             )
         )
     METRICS.add(Metric("rouge_l", rouge_l, "", 1.0, about="ROUGE-L: longest common subsequence with a reference"))
-    METRICS.add(Metric("cider", cider, "", 1.0, high=10.0, about="CIDEr-D: weighted n-grams shared with references"))
+    METRICS.add(Metric("cider", ratio_of_sums(cider_parts), "", 1.0, high=10.0, about="CIDEr-D: weighted n-grams shared with references"))
     METRICS.add(
         Metric("meteor", jackknifed(meteor, meteor_without), "", 1.0, about="METEOR: aligned words, stems and synonyms")
     )
