@@ -16,7 +16,8 @@ from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.inputs.translated import DIRECT, translated
 from mmbench.protocol import Cell, Roles
 from mmbench.source import Source, require_kinds, require_output
-from mmbench.training.unpaired import image_rows, require_texts
+from mmbench.training.latent_cyclegan import translate
+from mmbench.training.unpaired import image_rows, masked_of, require_texts
 
 Array = NDArray[np.float32]
 
@@ -87,4 +88,47 @@ def parts(source: Source, cell: Cell) -> list[Any]:
 
 FAMILIES.add(
     Family("two_spaces", gather, parts, own_truth=True, about="vectors of images and of their captions side by side")
+)
+
+
+def gather_images(source: Source, cell: Cell) -> TwoSpaces:
+    """A dataset's images and the same images without their text, by one model; the first translated where asked.
+
+    Raises BadDataset where the two datasets do not have the same items.
+    """
+    require_kinds(source, cell.models, ("image",))
+    require_output(cell, "images are translated from the output")
+    model, other = source.model(cell.models[0]), masked_of(cell.dataset)
+    trials, how = cell.protocol.trials, cell.protocol.settings.translation  # type: ignore[attr-defined]
+    weights = None if how == DIRECT else source.trained(how, cell.models, cell.dataset, cell.protocol.seed)
+    moved, stay, ids = {}, {}, ()
+    for name in ("train", "test"):
+        splits = [source.dataset(role).split(name) for role in (cell.dataset, other)]
+        if splits[0].ids != splits[1].ids:
+            raise BadDataset(f"{cell.dataset} and {other} are compared item by item, and their {name} items differ")
+        plain, masked = (
+            source.features(model, split, f"{role}/{name}")
+            for role, split in zip((cell.dataset, other), splits, strict=True)
+        )
+        made = [plain if weights is None else translate(weights, plain, trial) for trial in range(trials)]
+        moved[name], stay[name], ids = np.stack(made), masked, splits[0].ids
+    return TwoSpaces(moved, stay, ids)
+
+
+def image_parts(source: Source, cell: Cell) -> list[Any]:
+    """The feature key, both datasets and the key of the translation."""
+    how = cell.protocol.settings.translation  # type: ignore[attr-defined]
+    keys = [source.feature_key(source.model(cell.models[0])), dataset_part(source, cell)]
+    keys.append(source.dataset_entry(masked_of(cell.dataset)).identity())
+    return keys if how == DIRECT else [*keys, source.training_key(how, cell.models, cell.dataset)]
+
+
+FAMILIES.add(
+    Family(
+        "two_image_sets",
+        gather_images,
+        image_parts,
+        own_truth=True,
+        about="vectors of images and of the same images without their text",
+    )
 )

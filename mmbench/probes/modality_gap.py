@@ -18,6 +18,7 @@ from mmbench.metrics import METRICS, Metric
 from mmbench.metrics.jackknife import Array, jackknifed
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
+from mmbench.training.latent_cyclegan import MASKED
 
 PENALTY = 1e-3  # of the classifier's ridge, as a share of the mean variance
 IMAGE, TEXT = 0, 1
@@ -122,18 +123,23 @@ for _name, _run, _title, _about in (
 ):
     PROBES.add(
         Probe(
-            _name,
-            _run,
-            GapSettings,
-            inputs="two_spaces",
-            takes="image_and_text",
-            unnamed=False,
-            floor=False,
-            title=_title,
-            figure="modality_gap",
-            about=_about,
+            _name, _run, GapSettings, inputs="two_spaces", takes="image_and_text", unnamed=False, floor=False,
+            title=_title, about=_about,
         )
+    )  # fmt: skip
+PROBES.add(
+    Probe(
+        "counterparts_of_images",
+        counterparts,
+        GapSettings,
+        inputs="two_image_sets",
+        takes="one",
+        unnamed=False,
+        floor=False,
+        title="Images without text found after translation",
+        about="the nearest image without text, of images with it",
     )
+)
 
 WAYS = (DIRECT, "mean_shift", "latent_cyclegan")
 TOLD_APART = {
@@ -148,4 +154,8 @@ DISTANCE = {
 TEXT_TO_IMAGE = {
     how: PROTOCOLS.add(Protocol(f"text_to_image_{how}", "counterparts", GapSettings(how, "image"), trials=3))
     for how in (DIRECT, "latent_cyclegan")
+}
+COUNTERPARTS_OF_IMAGES = {
+    how: PROTOCOLS.add(Protocol(f"unmasked_to_{how}", "counterparts_of_images", GapSettings(how), trials=3))
+    for how in (DIRECT, MASKED)
 }

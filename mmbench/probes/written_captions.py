@@ -105,21 +105,25 @@ PROBES.add(
 )
 
 
+
+
 def captions_by(translation: str, metric: str) -> Protocol:
     """The protocol that scores captions written behind a translation by one metric."""
-    return PROTOCOLS.get(f"captions_{translation}_{metric}")
+    return _BY[translation, metric]
 
 
-def _register() -> None:
-    for translation in TRANSLATIONS:
-        settings = WrittenCaptionsSettings(translation=translation)
-        for metric in (*SCORES, *FEATURE_SCORES) if translation in FULLY_SCORED else ("bleu4", "cider"):
-            PROTOCOLS.add(
-                Protocol(f"captions_{translation}_{metric}", "written_captions", settings, metric=metric, trials=3)
-            )
-
-
-_register()
-CAPTIONS_DIRECT = tuple(captions_by(DIRECT, metric) for metric in SCORES)
-CAPTIONS_TRANSLATED = tuple(captions_by("latent_cyclegan", metric) for metric in SCORES)
-CAPTIONS_CEILING = tuple(captions_by(TRUE_TEXT, metric) for metric in SCORES)
+_BY = {
+    (translation, metric): PROTOCOLS.add(
+        Protocol(
+            f"captions_{translation}_{metric}",
+            "written_captions",
+            WrittenCaptionsSettings(translation=translation),
+            metric=metric,
+            trials=3,
+        )
+    )
+    for translation in TRANSLATIONS
+    for metric in ((*SCORES, *FEATURE_SCORES) if translation in FULLY_SCORED else ("bleu4", "cider"))
+    if translation not in IN_CODE.values() or translation == DIRECT
+}
+PROTOCOLS_OF_CAPTIONS = tuple(_BY.values())

@@ -19,7 +19,15 @@ from mmbench.protocol import Settings
 from mmbench.seeds import trial_seeds
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights
 from mmbench.training.tensors import Tensor, optimiser_state, restore_optimiser, warm_then_falling
-from mmbench.training.unpaired import Unpaired, gather, gather_quarter, gather_sixteenth, gather_unrelated, parts
+from mmbench.training.unpaired import (
+    Unpaired,
+    gather,
+    gather_masked,
+    gather_sixteenth,
+    gather_unrelated,
+    masked_parts,
+    parts,
+)
 
 LAYERS = 4  # dense layers of a generator
 SKIPPED = 12  # in the code: the discriminators rest in every step whose number this divides
@@ -84,8 +92,7 @@ def fit(inputs: Unpaired, s: LatentCycleGANSettings, seed: int, checkpoint: Chec
                 group["lr"] = s.learning_rate * warm_then_falling(passed, s.warm_up, s.epochs * steps)
             _learn(networks, adam, image[rows], text[lines], s, step)
         checkpoint.keep(lambda done=epoch + 1: optimiser_state(networks, adam, done))  # type: ignore[misc]
-    found = {name: value.detach().numpy() for name, value in networks["generators"].items()}
-    return found | {"unit": np.array(s.unit, np.float32), "tanh": np.array(s.tanh_output)}
+    return _weights(networks, s)
 
 
 def _learn(networks: Any, adam: Any, image: Tensor, text: Tensor, s: LatentCycleGANSettings, step: int) -> None:
@@ -183,6 +190,16 @@ def _networks(width: int, s: LatentCycleGANSettings, seeds: Sequence[int]) -> An
     return nn.ModuleDict(found)
 
 
+def untrained(width: int, s: LatentCycleGANSettings, seed: int) -> Weights:
+    """The generators before any step, as ``fit`` would give them."""
+    return _weights(_networks(width, s, trial_seeds(seed, s.networks)), s)
+
+
+def _weights(networks: Any, s: LatentCycleGANSettings) -> Weights:
+    found = {name: value.detach().numpy() for name, value in networks["generators"].items()}
+    return found | {"unit": np.array(s.unit, np.float32), "tanh": np.array(s.tanh_output)}
+
+
 def translate(weights: Weights, x: NDArray[np.float32], network: int, to: Direction = "text") -> NDArray[np.float32]:
     """Vectors ``[n, d]`` as those of texts (or of images) by one network of a fitted Latent CycleGAN."""
     import torch
@@ -236,8 +253,14 @@ VARIANTS = {  # name: settings, what it learns from, how it differs
     ),
     "latent_identity_alone": (dataclasses.replace(PAPER, **NOTHING), gather, ", by the identity loss alone"),
     "latent_cyclegan_unrelated": (PAPER, gather_unrelated, ", from texts of other images"),
-    "latent_cyclegan_quarter": (PAPER, gather_quarter, ", from a quarter of the images and texts"),
     "latent_cyclegan_sixteenth": (PAPER, gather_sixteenth, ", from a sixteenth of the images and texts"),
 }
 for _name, (_settings, _gather, _how) in VARIANTS.items():
     TRAININGS.add(Training(_name, fit, _gather, parts, _settings, takes="image_and_text", about=ABOUT + _how))
+MASKED = "latent_cyclegan_masked"
+TRAININGS.add(
+    Training(
+        MASKED, fit, gather_masked, masked_parts, PAPER, takes="one",
+        about="translators between vectors of images and of the same images without their text, learnt without pairs",
+    )
+)  # fmt: skip

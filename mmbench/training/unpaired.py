@@ -95,17 +95,30 @@ def gather_unrelated(source: Source, models: Roles, dataset: str) -> Unpaired:
 
 def gather_sixteenth(source: Source, models: Roles, dataset: str) -> Unpaired:
     """Every sixteenth image, with its captions."""
-    return _share(gather(source, models, dataset), 16)
-
-
-def gather_quarter(source: Source, models: Roles, dataset: str) -> Unpaired:
-    """Every fourth image, with its captions."""
-    return _share(gather(source, models, dataset), 4)
-
-
-def _share(found: Unpaired, one_in: int) -> Unpaired:
-    kept = np.arange(len(found.image)) % one_in == 0
+    found = gather(source, models, dataset)
+    kept = np.arange(len(found.image)) % 16 == 0
     return of_images(found, kept, kept)
+
+
+def gather_masked(source: Source, models: Roles, dataset: str) -> Unpaired:
+    """Vectors of the training images by one model, and of those of ``DATASET_masked`` as the other kind."""
+    require_kinds(source, models, ("image",))
+    model, names = source.model(models[0]), (dataset, masked_of(dataset))
+    plain, masked = (
+        source.features(model, source.dataset(name).split("train"), f"{name}/train") for name in names
+    )
+    return Unpaired(plain, masked, np.arange(len(masked), dtype=np.int64))
+
+
+def masked_of(dataset: str) -> str:
+    """The role of the same images without their text."""
+    return f"{dataset}_masked"
+
+
+def masked_parts(source: Source, models: Roles, dataset: str) -> list[Any]:
+    """The feature key and both datasets."""
+    key = source.feature_key(source.model(models[0]))
+    return [key, *(source.dataset_entry(name).identity() for name in (dataset, masked_of(dataset)))]
 
 
 def parts(source: Source, models: Roles, dataset: str) -> list[Any]:
