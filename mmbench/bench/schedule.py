@@ -1,7 +1,7 @@
 """Which cells are solved together, and which groups at the same time.
 
-Cells that differ in settings or metric only have the same inputs, so one probe call solves them all. The next planned groups of a
-probe with ``side_by_side`` are solved with them, two at a time, each on half of the cores.
+Cells that differ in settings or metric only have the same inputs, so one probe call solves them all. The next planned
+groups of a probe with ``side_by_side`` are solved with them, two at a time, each on half of the cores.
 """
 
 from __future__ import annotations

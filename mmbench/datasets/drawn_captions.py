@@ -125,8 +125,8 @@ DATASETS.add(
         credit=openmoji.CREDIT,
         licence=openmoji.LICENCE,
         about="Views of drawings with captions made of their names and categories: 1,314 drawings that the zoo "
-        "was trained on, with two each, and 146 that it never saw, with five each. Stands in for COCO's captions; nobody "
-        "described a picture.",
+        "was trained on, with two each, and 146 that it never saw, with five each. Stands in for COCO's captions; "
+        "nobody described a picture.",
         assets=tuple(asset.name for asset in openmoji.SOURCES),
     )
 )

@@ -1,7 +1,7 @@
 """Test images as vectors that a text decoder reads, translated or not, with the captions to score against.
 
-``TRANSLATIONS`` lists the ways: not at all, a translation that was learnt without pairs or from pairs, and the vector of
-a true caption in place of the image, which is the ceiling. The decoder has seen text vectors alone.
+``TRANSLATIONS`` lists the ways: not at all, a translation that was learnt without pairs or from pairs, and the vector
+of a true caption in place of the image, which is the ceiling. The decoder has seen text vectors alone.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def gather(source: Source, cell: Cell) -> Translated:
 
     Raises Unmeasured for other encoders and without texts, BadSpec where a translation has fewer networks than trials.
     """
-    require_kinds(source, cell.models[:2], ("image", "text"))
+    require_kinds(source, Roles(*cell.models[:2]), ("image", "text"))
     require_output(cell, "captions are written from the output")
     s: Any = cell.protocol.settings
     image, text, writer = (source.model(role) for role in cell.models)

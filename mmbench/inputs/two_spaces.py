@@ -66,7 +66,9 @@ def gather(source: Source, cell: Cell) -> TwoSpaces:
     require_output(cell, "images are translated from the output")
     s: Any = cell.protocol.settings
     models = [source.model(role) for role in cell.models]
-    moved, stay, ids = {}, {}, ()
+    moved: dict[str, Array] = {}
+    stay: dict[str, Array] = {}
+    ids: tuple[str, ...] = ()
     for name in ("train", "test"):
         split = require_texts(source, cell.dataset, name)
         rows = image_rows(split)
@@ -101,7 +103,9 @@ def gather_images(source: Source, cell: Cell) -> TwoSpaces:
     model, other = source.model(cell.models[0]), masked_of(cell.dataset)
     trials, how = cell.protocol.trials, cell.protocol.settings.translation  # type: ignore[attr-defined]
     weights = None if how == DIRECT else source.trained(how, cell.models, cell.dataset, cell.protocol.seed)
-    moved, stay, ids = {}, {}, ()
+    moved: dict[str, Array] = {}
+    stay: dict[str, Array] = {}
+    ids: tuple[str, ...] = ()
     for name in ("train", "test"):
         splits = [source.dataset(role).split(name) for role in (cell.dataset, other)]
         if splits[0].ids != splits[1].ids:

@@ -42,7 +42,9 @@ def library(module: str) -> Any:
 def require_java(owner: str) -> None:
     """Raise Unmeasured where there is no Java to start."""
     if shutil.which("java") is None:
-        raise Unmeasured(f"{owner} runs in Java, and there is no program 'java' on this machine; install a Java runtime")
+        raise Unmeasured(
+            f"{owner} runs in Java, and there is no program 'java' on this machine; install a Java runtime"
+        )
 
 
 def plain_words(text: str) -> str | None:
@@ -90,7 +92,9 @@ def by_java(texts: Sequence[str]) -> list[str]:
     said = told.stdout.decode(errors="replace").split("\n")
     if told.returncode or len(said) <= len(lines) or said[len(lines)].strip() != "end":
         why = told.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise Unmeasured(f"the tokenizer, which runs in Java, gave no line for each of {len(lines)} captions: {why[-1]}")
+        raise Unmeasured(
+            f"the tokenizer, which runs in Java, gave no line for each of {len(lines)} captions: {why[-1]}"
+        )
     marks = frozenset(module.PUNCTUATIONS)
     return [" ".join(word for word in line.split() if word not in marks) for line in said[: len(lines)]]
 
@@ -113,7 +117,7 @@ def references_of(labels: NDArray[Any]) -> list[list[str]]:
 
 
 def candidates_of(predictions: NDArray[Any]) -> list[tuple[str, ...]]:
-    """Tokens of the caption of each trial and image: ``predictions`` are texts, or have them as their field ``text``."""
+    """The tokens by each trial and image; ``predictions`` are texts, or have them as their field ``text``."""
     texts = np.asarray(predictions["text"] if predictions.dtype.names else predictions)
     flat = tokenized([str(text) for text in texts.ravel()])  # together, so that Java is started once
     return [flat[start : start + texts.shape[1]] for start in range(0, texts.size, texts.shape[1])]

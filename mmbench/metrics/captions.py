@@ -3,8 +3,8 @@
 Predictions are texts ``[trials, n]`` and labels texts ``[n, references]`` (see ``caption_tokens``). BLEU and METEOR are
 functions of sums over images, and enter as jackknife pseudo-values over images. ROUGE-L and CIDEr are means of scores
 of single images. CIDEr weighs n-grams by the number of images whose references have them: these weights are those of
-all references of the test set and stay fixed when an image is left out, as if they belonged to the metric. (CIDEr enters
-as pseudo-values too, since 10 is no bound that intervals should be widened for.)
+all references of the test set and stay fixed when an image is left out, as if they belonged to the metric. (CIDEr
+enters as pseudo-values too, since 10 is no bound that intervals should be widened for.)
 
 CLIPScore and RefCLIPScore (Hessel et al. 2021) come from features, which a probe has and a metric has not: predictions
 then have fields ``clip`` and ``ref`` beside ``text`` (``clip_scores``).
@@ -30,7 +30,7 @@ SMALL, TINY = 1e-9, 1e-15  # of pycocoevalcap: a caption of no words has a BLEU 
 
 
 def bleu_parts(predictions: NDArray, labels: NDArray) -> Array:
-    """``[trials, n, 10]``: n-grams found, n-grams written (four each), words written, words of the nearest reference."""
+    """``[trials, n, 10]``: n-grams found and written (four each), words written, words of the nearest reference."""
     scorer = library("bleu.bleu_scorer")
     cooked = [scorer.cook_refs(row, n=GRAMS) for row in references_of(labels)]
     return np.array(
@@ -129,7 +129,16 @@ def _register() -> None:
             )
         )
     METRICS.add(Metric("rouge_l", rouge_l, "", 1.0, about="ROUGE-L: longest common subsequence with a reference"))
-    METRICS.add(Metric("cider", ratio_of_sums(cider_parts), "", 1.0, high=10.0, about="CIDEr-D: weighted n-grams shared with references"))
+    METRICS.add(
+        Metric(
+            "cider",
+            ratio_of_sums(cider_parts),
+            "",
+            1.0,
+            high=10.0,
+            about="CIDEr-D: weighted n-grams shared with references",
+        )
+    )
     METRICS.add(
         Metric("meteor", jackknifed(meteor, meteor_without), "", 1.0, about="METEOR: aligned words, stems and synonyms")
     )

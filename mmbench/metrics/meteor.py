@@ -20,7 +20,7 @@ from mmbench.metrics.caption_tokens import candidates_of, library, references_of
 from mmbench.metrics.jackknife import Array
 
 BETWEEN = " ||| "
-IDLE = 20.0  # seconds
+IDLE = 60.0  # seconds
 CHUNKS, TEST_MATCHES, REFERENCE_MATCHES = 20, 21, 22  # places in a line of numbers; 0 and 1 are the two lengths
 _LOCK = threading.Lock()
 _KEPT: list[Any] = []
@@ -142,7 +142,9 @@ def _died(program: Any) -> Unmeasured:
     code = program.meteor_p.wait()
     lines = program.meteor_p.stderr.read().decode(errors="replace").strip().splitlines()
     why = lines[-1] if lines else "it said nothing"
-    return Unmeasured(f"METEOR's Java process ended with {code} before it had answered: {why}; run again, or free memory")
+    return Unmeasured(
+        f"METEOR's Java process ended with {code} before it had answered: {why}; run again, or free memory"
+    )
 
 
 atexit.register(close)

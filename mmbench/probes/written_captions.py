@@ -1,4 +1,4 @@
-"""Captions that a decoder of text vectors writes from image vectors, translated or not (Bielawski 2022, section 6.2)."""
+"""Captions that a decoder of text vectors writes from image vectors, translated or not (Bielawski 2022, chapter 6)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ IN_CODE = {DIRECT: DIRECT, "latent_cyclegan": "latent_cyclegan_code"}  # what th
 class WrittenCaptionsSettings(Settings):
     """Beam search of ``beams`` and at most ``max_tokens``, over the first ``images`` of the test split.
 
-    ``translation`` is one of mmbench.inputs.translated.TRANSLATIONS, ``decoder`` a training. ``depicts`` stands before a
-    text whose feature CLIPScore takes. Images of fewer numbers than ``blank_below`` get an empty caption, as in the
+    ``translation`` is one of mmbench.inputs.translated.TRANSLATIONS, ``decoder`` a training. ``depicts`` stands before
+    a text whose feature CLIPScore takes. Images of fewer numbers than ``blank_below`` get an empty caption, as in the
     released code (D-14f). Beams and tokens are ClipCap's; all of COCO's validation images are captioned.
     """
 
@@ -62,7 +62,9 @@ def written_captions(
     for s in settings:
         texts = [_written(inputs, s, trial) for trial in range(trials)]
         longest = max((len(text) for row in texts for text in row), default=0)
-        predictions = np.zeros((trials, len(inputs.ids)), [("text", f"<U{max(1, longest)}"), ("clip", "f4"), ("ref", "f4")])
+        predictions = np.zeros(
+            (trials, len(inputs.ids)), [("text", f"<U{max(1, longest)}"), ("clip", "f4"), ("ref", "f4")]
+        )
         for row, said in zip(predictions, texts, strict=True):
             row["text"] = said
             row["clip"], row["ref"] = _feature_scores(inputs, s, said) if inputs.one_space else (np.nan, np.nan)
@@ -72,7 +74,9 @@ def written_captions(
 
 def _written(inputs: Translated, s: WrittenCaptionsSettings, trial: int) -> list[str]:
     """Each image's caption, under the settings or the lower ones of the lineup."""
-    lowered = {name: min(getattr(s, name), inputs.reduced.get(name, getattr(s, name))) for name in ("max_tokens", "beams")}
+    lowered = {
+        name: min(getattr(s, name), inputs.reduced.get(name, getattr(s, name))) for name in ("max_tokens", "beams")
+    }
     texts = inputs.write(inputs.prefixes(trial), **lowered)
     return ["" if blank else text for text, blank in zip(texts, inputs.blank, strict=True)]
 
@@ -103,8 +107,6 @@ PROBES.add(
         lowers=("beams", "max_tokens", "images", "blank_below"),
     )
 )
-
-
 
 
 def captions_by(translation: str, metric: str) -> Protocol:

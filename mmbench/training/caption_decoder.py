@@ -1,4 +1,4 @@
-"""A decoder of text vectors, trained on texts alone: a network writes a prefix for a language model that stays as it is.
+"""A decoder of text vectors, trained on texts alone: a network that makes prefixes for a frozen language model.
 
 The prefix mapper of ClipCap (Mokady et al. 2021), a Transformer or a network of two layers, fitted to the frozen
 language model's loss on each text, given the text encoder's vector of the same text (Bielawski 2022, section 6.2). No
@@ -162,7 +162,7 @@ def _loss(writer: Generator, prefix: Tensor, tokens: Tensor, lengths: Tensor) ->
 
 
 def mapper(s: CaptionDecoderSettings, width: int, dim: int, seed: int) -> Any:
-    """The untrained mapper from vectors ``[n, width]`` to prefixes ``[n, s.prefix, dim]``, weights drawn by the seed."""
+    """The untrained mapper from vectors ``[n, width]`` to prefixes ``[n, s.prefix, dim]``; the seed draws its weights."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -200,7 +200,9 @@ def _transformer(width: int, dim: int, s: CaptionDecoderSettings) -> Any:
             self.fc1, self.fc2 = nn.Linear(dim, WIDEN * dim), nn.Linear(WIDEN * dim, dim)
 
         def forward(self, x: Tensor) -> Tensor:
-            q, k, v = (part.unflatten(2, (s.heads, -1)).transpose(1, 2) for part in self.read(self.norm1(x)).chunk(3, 2))
+            q, k, v = (
+                part.unflatten(2, (s.heads, -1)).transpose(1, 2) for part in self.read(self.norm1(x)).chunk(3, 2)
+            )
             x = x + self.project(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
             return x + self.fc2(F.relu(self.fc1(self.norm2(x))))
 
@@ -230,8 +232,8 @@ def prefixes(weights: Weights, vectors: NDArray[np.float32], dim: int) -> Tensor
     first = state["0.weight" if "0.weight" in state else "linear.weight"]
     if vectors.shape[1] != first.shape[1]:
         raise BadDataset(
-            f"the decoder reads vectors of {first.shape[1]} numbers, and these have {vectors.shape[1]}; an image encoder "
-            "that is decoded without translation has the text encoder's width"
+            f"the decoder reads vectors of {first.shape[1]} numbers, and these have {vectors.shape[1]}; an image "
+            "encoder that is decoded without translation has the text encoder's width"
         )
     blocks = {name.split(".")[1] for name in state if name.startswith("blocks.")}
     s = CaptionDecoderSettings(

@@ -39,8 +39,8 @@ def mean_shift(inputs: Unpaired, s: AffineSettings, seed: int, checkpoint: Check
 def moments(inputs: Unpaired, s: AffineSettings, seed: int, checkpoint: Checkpoint) -> Weights:
     """Gives images the mean and the covariance of texts by the map that moves vectors least (whitened, then coloured).
 
-    ``A = C^(-1/2) (C^(1/2) D C^(1/2))^(1/2) C^(-1/2)`` for covariances C of images and D of texts: the optimal transport
-    between two normal distributions (Dowson and Landau 1982). The seed changes nothing.
+    ``A = C^(-1/2) (C^(1/2) D C^(1/2))^(1/2) C^(-1/2)`` for covariances C of images and D of texts: the optimal
+    transport between two normal distributions (Dowson and Landau 1982). The seed changes nothing.
     """
     inputs.check(one_width=True)
     c, d = (_covariance(x, s.shrink) for x in (inputs.image, inputs.text))

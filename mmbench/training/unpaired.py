@@ -104,9 +104,7 @@ def gather_masked(source: Source, models: Roles, dataset: str) -> Unpaired:
     """Vectors of the training images by one model, and of those of ``DATASET_masked`` as the other kind."""
     require_kinds(source, models, ("image",))
     model, names = source.model(models[0]), (dataset, masked_of(dataset))
-    plain, masked = (
-        source.features(model, source.dataset(name).split("train"), f"{name}/train") for name in names
-    )
+    plain, masked = (source.features(model, source.dataset(name).split("train"), f"{name}/train") for name in names)
     return Unpaired(plain, masked, np.arange(len(masked), dtype=np.int64))
 
 
