@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from mmbench.training.entry import Checkpoint
 
 # What several models mean to a probe: none are taken; features joined side by side; an image encoder and a text encoder
-# (of one space, mapped into one, or a text encoder that also writes); or an ordered pair that is compared.
-Takes = Literal["one", "joined", "image_and_text", "pair"]
+# (of one space, mapped into one, or a text encoder that also writes); a text encoder with a language model that writes
+# about its vectors, with or without an image encoder; or an ordered pair that is compared.
+Takes = Literal["one", "joined", "image_and_text", "image_text_writer", "text_and_writer", "pair"]
 
 
 class Source(Protocol):
@@ -73,6 +74,10 @@ class Source(Protocol):
         """The key of a training's weights, whatever the seed; None when a part of it is unknown."""
         ...
 
+    def training_settings(self, name: str) -> Mapping[str, Any]:
+        """Settings of a training that the lineup states otherwise: ``{"epochs": 5}``."""
+        ...
+
     def reduced(self, probe: str) -> Mapping[str, Any]:
         """Settings of a probe that the lineup lowers, so that a run is short: ``{"images": 32, "steps": 8}``."""
         ...
@@ -94,6 +99,8 @@ _TAKEN: dict[Takes, tuple[int, float, str]] = {
     "one": (1, 1, "one model"),
     "joined": (1, math.inf, "one model, or several joined"),
     "image_and_text": (2, 2, "an image encoder and a text encoder, in this order"),
+    "image_text_writer": (3, 3, "an image encoder, a text encoder and a model that writes text, in this order"),
+    "text_and_writer": (2, 2, "a text encoder and a model that writes text, in this order"),
     "pair": (2, 2, "an ordered pair of models"),
 }
 

@@ -16,7 +16,7 @@ from mmbench.bench.costs import Cost
 from mmbench.bench.keys import cell_key
 from mmbench.bench.lineup_source import LineupSource
 from mmbench.bench.read_back import ReadBack
-from mmbench.bench.reductions import require_reductions
+from mmbench.bench.reductions import require_reductions, require_training_settings
 from mmbench.bench.schedule import Schedule
 from mmbench.bench.solving import gather, metric_of, probe_of, score
 from mmbench.errors import MMBenchError, NotEnoughShots
@@ -48,6 +48,7 @@ class Bench:
         side_by_side: bool = True,
     ) -> None:
         require_reductions(lineup)
+        require_training_settings(lineup)
         self.source = LineupSource(lineup, store, device=device, precision=precision, progress=progress)
         self._schedule = Schedule(side_by_side=side_by_side)
         self._known: dict[Cell, Scores] = {}

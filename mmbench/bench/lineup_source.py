@@ -173,6 +173,9 @@ class LineupSource:
     def training_key(self, name: str, models: Roles, dataset: str) -> str | None:
         return training_key(self, name, models, dataset)
 
+    def training_settings(self, name: str) -> Mapping[str, Any]:
+        return self.lineup.trainings.get(name, {})
+
     def reduced(self, probe: str) -> Mapping[str, Any]:
         return self.lineup.reduced.get(probe, {})
 

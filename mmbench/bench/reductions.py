@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.errors import BadSpec
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS
+from mmbench.training.entry import TRAININGS
 
 if TYPE_CHECKING:
     from mmbench.lineups import Lineup
@@ -25,6 +26,20 @@ def require_reductions(lineup: Lineup) -> None:
         for setting, value in lowered.items():
             if wrong := next(_wrong(probe, setting, value), None):
                 raise BadSpec(f"lineup {lineup.name}: [reduced.{name}] {setting} = {value!r}: {wrong}")
+
+
+def require_training_settings(lineup: Lineup) -> None:
+    """Raise UnknownName for no such training or setting, BadSpec for a value of another kind than the training's."""
+    for name, stated in lineup.trainings.items():
+        settings = TRAININGS.get(name).settings
+        known = [field.name for field in dataclasses.fields(settings)]
+        for setting, value in stated.items():
+            where = f"lineup {lineup.name}: [trainings.{name}] {setting} = {value!r}"
+            if setting not in known:
+                raise BadSpec(f"{where}: the training has no such setting; {_instead(setting, known)}")
+            registered = getattr(settings, setting)
+            if not isinstance(value, type(registered)) and not (isinstance(registered, float) and type(value) is int):
+                raise BadSpec(f"{where}: expected a value such as {registered!r}")
 
 
 def _wrong(probe: Probe, setting: str, value: object) -> Iterator[str]:

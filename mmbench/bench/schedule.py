@@ -1,7 +1,7 @@
 """Which cells are solved together, and which groups at the same time.
 
-Cells that differ in settings only have the same inputs, so one probe call solves them all. The next planned groups of a
-probe with ``side_by_side`` are solved with them, two at a time, each on half of the cores.
+Cells that differ in settings or metric only have the same inputs, so one probe call solves them all. The next planned
+groups of a probe with ``side_by_side`` are solved with them, two at a time, each on half of the cores.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Schedule:
 
 
 def same_inputs(cell: Cell) -> tuple[Any, ...]:
-    """Cells with equal keys differ in settings only, on the same inputs: one probe call solves them all."""
+    """Cells with equal keys differ in settings or metric only, on the same inputs: one probe call solves them all."""
     p = cell.protocol
-    how = (p.probe, type(p.settings), p.metric, p.multilabel_metric, p.trials, p.seed, p.layer, p.settings.for_inputs())
+    how = (p.probe, type(p.settings), p.trials, p.seed, p.layer, p.settings.for_inputs())
     return (*how, raw_roles(cell), cell.models, cell.dataset)

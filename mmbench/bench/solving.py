@@ -154,24 +154,33 @@ def pool_of(cell: Cell, inputs: Inputs) -> float | None:
 
 
 def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
-    """Turn a group's predictions into scores, with what they are made from."""
-    metric = metric_of(source, cells[0])
+    """Turn a group's predictions into scores, with what they are made from.
+
+    A cell whose metric needs what is not here is left out where it was not the first, and said when it is asked for.
+    """
     probe = probe_of(cells[0].protocol)
-    code = code_digest(probe, metric)
-    made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells), "code": code}
+    made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
     if left_out := getattr(inputs, "left_out", ""):
         made_of["left_out"] = left_out
     if probe.fits_test and not solved.halves:
         made_of["halves"] = "none: half of the test rows are fewer than there are classes"
     scores = {}
     for cell in cells:
+        metric = metric_of(source, cell)
         predicted = solved.predictions[cell.protocol.settings.for_probe()]
         kept = cell.protocol.settings.counted(len(inputs.truth))
+        try:
+            outcomes = outcomes_of(metric, predicted, inputs.truth)[:, :kept]
+        except Unmeasured:
+            if cell == cells[0]:
+                raise
+            continue
+        made_by = {"code": code_digest(probe, metric), "predictions": digest(predicted)}
         scores[cell] = Scores(
-            outcomes_of(metric, predicted, inputs.truth)[:, :kept],
+            outcomes,
             metric.name,
             **labels_of(source, cell, inputs),
-            provenance=provenance(source, cell) | made_of | {"predictions": digest(predicted)},
+            provenance=provenance(source, cell) | made_of | made_by,
             halves=_on_halves(cell, metric, inputs, solved, kept) if solved.halves else None,
             pool=pool_of(cell, inputs),
         )

@@ -17,7 +17,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,13 +31,18 @@ from mmbench.features.keys import digest_of
 from mmbench.features.score_files import digest_of_arrays, metadata_of
 from mmbench.features.shards import DamagedFile
 from mmbench.features.store import Store, StoreWarning
-from mmbench.protocol import Roles
+from mmbench.protocol import Roles, Settings
 from mmbench.source import Source, require_count
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights, check_weights
 
 SCHEMA = 1
 MOST_BYTES = 1 << 32  # a larger file is not read
 ROOMS = frozenset({"inputs", "training", "attacks", "seeds"})
+
+
+def settings_of(source: Source, training: Training) -> Settings:
+    """The training's settings, as the lineup states some of them otherwise (checked when the bench is opened)."""
+    return replace(training.settings, **source.training_settings(training.name))
 
 
 def training_key(source: Source, name: str, models: Roles, dataset: str) -> str | None:
@@ -49,7 +54,7 @@ def training_key(source: Source, name: str, models: Roles, dataset: str) -> str 
     parts = training.parts(source, models, dataset)
     if any(part is None for part in parts):
         return None
-    settings = {"type": type(training.settings).__name__, **asdict(training.settings)}
+    settings = {"type": type(training.settings).__name__, **asdict(settings_of(source, training))}
     made_of = {"name": name, "settings": settings, "inputs": list(parts)}
     code = known_code(f"weights of the training {name!r}", (training.fit, training.gather), ROOMS)
     read_by = dataset_code(dataset, source.dataset_entry(dataset).load)
@@ -99,7 +104,7 @@ def trained(
 
 
 def _fit(training: Training, source: Source, models: Roles, dataset: str, seed: int, checkpoint: Checkpoint) -> Weights:
-    weights = training.fit(training.gather(source, models, dataset), training.settings, seed, checkpoint)
+    weights = training.fit(training.gather(source, models, dataset), settings_of(source, training), seed, checkpoint)
     check_weights(training, weights)
     return weights
 

@@ -1,11 +1,12 @@
-"""``coco:NAME?root=DIR``: images with several captions each, in COCO's layout.
+"""``coco:NAME?root=DIR&train=NAME``: images with several captions each, in COCO's layout.
 
     annotations/captions_val2017.json   images (id, file_name) and annotations (id, image_id, caption)
     val2017/000000000139.jpg            train2017, val2014 and train2014 likewise
 
 An item is one caption with its image, because a split holds one text an item: an image appears once for each of its
 captions, and is encoded once. The class of an item is its image: items with equal labels show the same one. That is
-the ground truth of retrieval, and collects an image's references for caption metrics.
+the ground truth of retrieval, and collects an image's references for caption metrics. With ``train`` another of COCO's
+sets is the training split, with images of its own.
 """
 
 from __future__ import annotations
@@ -39,29 +40,40 @@ FEWEST = 5  # captions that every image has at least
 MOST_BYTES = 1 << 30  # of a file of captions; the largest has 92 MB
 
 
-def coco(name: str, root: Path, captions: int | None = None, declared: Declared | None = None) -> DatasetEntry:
-    """COCO's captions as an entry with a test split only; its files are looked for when it is loaded.
+def coco(
+    name: str, root: Path, captions: int | None = None, declared: Declared | None = None, train: str = ""
+) -> DatasetEntry:
+    """COCO's captions as an entry with a test split; its files are looked for when it is loaded.
 
-    ``captions`` keeps the first that many of each image (in the order of their ids). Raises UnknownName or BadSpec.
+    ``train`` names the set of the training split, where there is one. ``captions`` keeps the first that many of each
+    image (in the order of their ids). Raises UnknownName or BadSpec.
     """
-    if name not in SIZES:
-        raise UnknownName("set of COCO's captions", name, SIZES)
+    names = {"test": name} | ({"train": train} if train else {})
+    for each in names.values():
+        if each not in SIZES:
+            raise UnknownName("set of COCO's captions", each, SIZES)
+    if train == name:
+        raise BadSpec(f"coco:{name} with train={train} would be tested on what it was trained on; name two sets")
     if captions is not None and captions < 1:
         raise BadSpec(f"coco:{name} with captions={captions} has no items; keep one or more of each image")
-    images, rows = SIZES[name]
-    counts = {"test": rows} if captions is None else {"test": images * captions} if captions <= FEWEST else {}
+    images = sum(SIZES[each][0] for each in names.values())
+    counts = {}
+    if captions is None or captions <= FEWEST:
+        counts = {
+            split: SIZES[each][1] if captions is None else SIZES[each][0] * captions for split, each in names.items()
+        }
     return on_disk(
         f"coco:{name}",
-        functools.partial(_load, name, root, captions),
-        functools.partial(_identity, name, root, captions),
+        functools.partial(_load, names, root, captions),
+        functools.partial(_identity, names, root, captions),
         (declared or Declared()).over(Declared(images, counts)),
         root,
         modalities=("image", "text"),
         templates=(),  # a class is an image, and has no name
         credit="COCO captions (Chen et al. 2015), https://cocodataset.org/",
         licence="captions CC BY 4.0; images under their owners' Flickr licences",
-        about=f"Captions of {name}, an item each, read from {root}.",
-        assets=(f"file:{_table(root, name)}", f"file:{root / name}"),
+        about=f"Captions of {' and '.join(names.values())}, an item each, read from {root}.",
+        assets=tuple(f"file:{path}" for each in names.values() for path in (_table(root, each), root / each)),
     )
 
 
@@ -87,7 +99,12 @@ def read_captions(root: Path, name: str, captions: int | None = None) -> list[Ro
         image = _field(row, "image_id", int, table)
         if image not in files:
             raise BadDataset(f"{table} has a caption of image {image}, which it does not list")
-        by_image[image].append((_field(row, "id", int, table), " ".join(_field(row, "caption", str, table).split())))
+        number, caption = _field(row, "id", int, table), " ".join(_field(row, "caption", str, table).split())
+        if not caption:
+            raise BadDataset(
+                f"{table}: caption {number} of image {image} is empty; a caption has words: mend it, or take it out"
+            )
+        by_image[image].append((number, caption))
     home = need(root / name, LAYOUT)
     return [
         Row(image, inside(home, file, table), number, caption)
@@ -96,23 +113,28 @@ def read_captions(root: Path, name: str, captions: int | None = None) -> list[Ro
     ]
 
 
-def _load(name: str, root: Path, captions: int | None) -> Dataset:
-    rows = read_captions(root, name, captions)
-    place = {image: number for number, image in enumerate(dict.fromkeys(row.image for row in rows))}
-    split = Split(
-        tuple(f"{row.image}/{row.id}" for row in rows),
-        np.array([place[row.image] for row in rows], dtype=np.int64),
-        FileImages([row.path for row in rows], REFERENCE),
-        tuple(row.caption for row in rows),
-        grouped([row.image for row in rows], "images"),
-    )
-    return Dataset(f"coco:{name}", tuple(map(str, place)), {"test": split})
+def _load(names: Mapping[str, str], root: Path, captions: int | None) -> Dataset:
+    place: dict[tuple[str, int], int] = {}
+    splits = {}
+    for split, name in names.items():
+        rows = read_captions(root, name, captions)
+        labels = [place.setdefault((name, row.image), len(place)) for row in rows]
+        splits[split] = Split(
+            tuple(f"{row.image}/{row.id}" for row in rows),
+            np.array(labels, dtype=np.int64),
+            FileImages([row.path for row in rows], REFERENCE),
+            tuple(row.caption for row in rows),
+            grouped([row.image for row in rows], "images"),
+        )
+    return Dataset(f"coco:{names['test']}", tuple(str(image) for _, image in place), splits)
 
 
-def _identity(name: str, root: Path, captions: int | None) -> str:
-    rows = read_captions(root, name, captions)
-    paths = [_table(root, name), *dict.fromkeys(row.path for row in rows)]
-    return files_identity(f"coco {name} {captions}", paths, root, LAYOUT)
+def _identity(names: Mapping[str, str], root: Path, captions: int | None) -> str:
+    paths: list[Path] = []
+    for name in names.values():
+        rows = read_captions(root, name, captions)
+        paths += [_table(root, name), *dict.fromkeys(row.path for row in rows)]
+    return files_identity(f"coco {' '.join(names.values())} {captions}", paths, root, LAYOUT)
 
 
 def _table(root: Path, name: str) -> Path:
@@ -138,8 +160,10 @@ SOURCES.add(
     DatasetSource(
         "coco",
         "coco:NAME?root=DIR",
-        entry=lambda spec: coco(spec.name, spec.root, spec.number("captions"), spec.declared),
-        options=("captions",),
+        entry=lambda spec: coco(
+            spec.name, spec.root, spec.number("captions"), spec.declared, spec.options.get("train", "")
+        ),
+        options=("captions", "train"),
         needs=("root",),
         values={"captions": whole()},
     )

@@ -50,6 +50,7 @@ class LineupFile(_Strict):
     datasets: dict[str, _Bound] = {}
     unbound: _Unbound = _Unbound()
     reduced: dict[str, dict[str, Annotated[int, Field(ge=1)] | list[float]]] = {}
+    trainings: dict[str, dict[str, int | float | str]] = {}
 
 
 def read_file(path: Path) -> LineupFile:

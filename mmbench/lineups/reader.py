@@ -20,6 +20,9 @@ spec = "torchvision:CIFAR10?root=data"    # relative paths begin at this file's 
 images = 32                     # the most that is taken, of a setting that the probe reads here (Probe.lowers)
 epsilon = [0.0, 0.01]           # of any other setting: the values that are measured where no claim asks
 
+[trainings.caption_decoder]     # optional: settings of a training that are others here than the paper's
+epochs = 5
+
 [unbound.models]
 virtex = "why it is not bound"   # [unbound.datasets] likewise
 
@@ -129,6 +132,8 @@ class Lineup:
     ``reduced`` holds, by probe, settings that are lower here than in the protocols (``images``, ``steps``), and lists
     of the values of a setting beyond which nothing is measured unasked (``epsilon``).
 
+    ``trainings`` holds, by training, settings that are others here than those that it is registered with.
+
     ``overrides`` lists the ``ROLE=SPEC`` that were bound after the file was read: recorded outcomes of this lineup do
     not apply to those roles.
     """
@@ -142,6 +147,7 @@ class Lineup:
     overrides: tuple[str, ...] = ()
     seeds: Path | None = None
     reduced: Mapping[str, Mapping[str, int | list[float]]] = field(default_factory=dict)
+    trainings: Mapping[str, Mapping[str, int | float | str]] = field(default_factory=dict)
 
     def model(self, role: str) -> ModelBinding:
         """The binding of ``role``. Raises UnknownName for no role at all, Unmeasured for a role without a binding."""
@@ -272,6 +278,7 @@ def _load(name_or_path: str | Path, base: Path, seen: tuple[Path, ...]) -> Lineu
         unbound_datasets=_merged(parent.unbound_datasets, file.unbound.datasets, datasets),
         seeds=seeds if seeds.is_file() else parent.seeds,
         reduced={**parent.reduced, **file.reduced},
+        trainings={**parent.trainings, **file.trainings},
     )
 
 

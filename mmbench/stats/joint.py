@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmbench.stats import levels as further
-from mmbench.stats.blocks import Block, block_root, example_parts, ratio, trial_parts, unseen
+from mmbench.stats.blocks import FLAT, Block, block_root, example_parts, ratio, trial_parts, unseen
 from mmbench.stats.estimates import EDGE, Array, Contrasts
 from mmbench.two_workers import one_blas_thread
 
@@ -102,12 +102,14 @@ class Joint:
         """Third cumulant of contrasts of several cells that are tested on Fisher's scale when each is by itself.
 
         Such a cell is ``g(z) = middle + half tanh(z)`` with z nearly normal, so a contrast of them is skewed; by the
-        delta method to second order, ``3 sum of w_i g''_i (Cov(cell_i, contrast) / g'_i)^2``.
+        delta method to second order, ``3 sum of w_i g''_i (Cov(cell_i, contrast) / g'_i)^2``. A cell at an end of its
+        range has no slope there, and its variance is that of what was not seen: it counts as symmetric.
         """
         out = np.zeros(len(rows))
         if self.limits is None:
             return out
-        bounded = np.isfinite(self.limits).all(axis=1)
+        ends = np.abs(self.means[:, None] - self.limits).min(axis=1) <= FLAT * np.ptp(self.limits, axis=1)
+        bounded = np.isfinite(self.limits).all(axis=1) & ~ends
         several = np.flatnonzero(((rows != 0).sum(axis=1) > 1) & (rows[:, bounded] != 0).any(axis=1))
         if len(several):
             low, high = self.limits[bounded].T

@@ -18,6 +18,7 @@ from mmbench.errors import BadDataset, Unmeasured
 from mmbench.protocol import Roles, Settings
 from mmbench.source import Source, require_kinds
 from mmbench.training.entry import TRAININGS, Checkpoint, Training, Weights
+from mmbench.training.tensors import optimiser_state, restore_optimiser
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,13 @@ def fit_map(
         for values in layer.parameters():
             values.uniform_(-(x.shape[1] ** -0.5), x.shape[1] ** -0.5, generator=generator)
     adam = torch.optim.Adam(layer.parameters(), lr=s.learning_rate)
-    for epoch in range(_restore(layer, adam, checkpoint.resume()), s.epochs):
+    for epoch in range(restore_optimiser(layer, adam, checkpoint.resume()), s.epochs):
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed((seed + epoch) % 2**63))
         for rows in order.split(s.batch_size):
             adam.zero_grad()
             (layer(x[rows]) - y[rows]).square().sum(dim=1).mean().backward()
             adam.step()
-        checkpoint.keep(lambda done=epoch + 1: _state(layer, adam, done))  # type: ignore[misc]
+        checkpoint.keep(lambda done=epoch + 1: optimiser_state(layer, adam, done))  # type: ignore[misc]
     return {
         "weight": layer.weight.detach().numpy(),
         "bias": layer.bias.detach().numpy(),
@@ -131,31 +132,6 @@ def centred(weights: Weights, text: NDArray[np.float32]) -> NDArray[np.float32]:
 def _unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
     norm = np.linalg.norm(x, axis=1, keepdims=True)
     return (x / np.where(norm == 0, 1, norm)).astype(np.float32)
-
-
-def _state(layer: Any, adam: Any, done: int) -> dict[str, NDArray[Any]]:
-    """Everything that a fit needs to go on after ``done`` epochs."""
-    state: dict[str, NDArray[Any]] = {"done": np.array(done)}
-    for name, values in layer.named_parameters():
-        moments = adam.state[values]
-        state |= {f"value.{name}": values.detach().numpy().copy()}
-        state |= {f"{key}.{name}": moments[key].numpy().copy() for key in ("step", "exp_avg", "exp_avg_sq")}
-    return state
-
-
-def _restore(layer: Any, adam: Any, state: Weights | None) -> int:
-    """Lay a kept state into layer and optimiser; returns the number of epochs that are done."""
-    import torch
-
-    if state is None:
-        return 0
-    with torch.no_grad():
-        for name, values in layer.named_parameters():
-            values.copy_(torch.from_numpy(state[f"value.{name}"]))
-            adam.state[values] = {
-                key: torch.from_numpy(np.array(state[f"{key}.{name}"])) for key in ("step", "exp_avg", "exp_avg_sq")
-            }
-    return int(state["done"])
 
 
 TRAININGS.add(
