@@ -218,6 +218,24 @@ def test_losses_by_step_are_those_of_pgd(norm, targeted):
     assert all(float(more) >= float(less) for less, more in itertools.pairwise(rising))
 
 
+def test_images_that_take_no_further_step_are_classified_without_a_graph():
+    """A backward pass pays for every image of its batch."""
+    images, labels, _ = drawn(3)
+    graphs, steps = [], 4
+
+    def logits(batch):
+        graphs.append((len(batch), batch.requires_grad))
+        return network()(batch)
+
+    how = Sweep("linf", (0.001, 0.03), steps)  # those that break at the larger one make room, so steps differ
+    found = sweep(logits, images, labels, how, begun(images, "linf"), rule="alone", most_pairs=N)
+    failed, pairs = int((~found.broken).sum()), found.broken.numel()
+    assert 0 < int(found.broken.sum()) < pairs / 2
+    without = sum(n for n, graph in graphs if not graph)
+    assert failed <= without <= pairs
+    assert sum(n for n, graph in graphs if graph) <= steps * pairs
+
+
 def test_targets_are_those_of_the_released_code():
     labels = torch.tensor([0, 199, 200, 999])
     assert shifted_targets(labels, 1000).tolist() == [800, 999, 0, 799]

@@ -8,6 +8,7 @@ import torch
 from mmbench.inputs.pixels import Pixels
 from mmbench.inputs.transferred import Transferred
 from mmbench.metrics.outcomes import attack_success
+from mmbench.probes import attack_checks
 from mmbench.probes.attack_checks import CheckSettings
 from mmbench.probes.attack_sweep import SweepSettings
 from mmbench.probes.entry import PROBES
@@ -67,3 +68,27 @@ def test_images_that_are_shown_to_another_model_have_just_crossed_the_boundary()
     assert attack_success(stopped, one.labels).mean() == 0.0
     [itself] = PROBES.get("transfer").run(Transferred(one, one), [how], trials=1, seed=0)
     assert attack_success(itself, one.labels).mean() == 1.0
+
+
+def test_pairs_with_one_first_model_share_its_adversarial_images(monkeypatch):
+    """Attacked anew only where something differs: the images, the head, the seed or the settings."""
+    calls, real = [], attack_checks.sweep
+    monkeypatch.setattr(attack_checks, "sweep", lambda *given, **how: calls.append(given) or real(*given, **how))
+    one, shown = narrow_band(), narrow_band()
+    how = SweepSettings(norm="linf", steps=10, relative_step=0.2, epsilon=0.06)
+
+    def run(attacked, settings=how, seed=0):
+        return PROBES.get("transfer").run(Transferred(attacked, shown), [settings], trials=1, seed=seed)[0]
+
+    first = run(one)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(run(dataclasses.replace(one)), first)
+    assert len(calls) == 1
+    run(dataclasses.replace(one, images=one.images + np.float32(0.01)))
+    run(dataclasses.replace(one, bias=one.bias + np.float32(0.1)))
+    run(one, seed=1)
+    run(one, dataclasses.replace(how, epsilon=0.05))
+    assert len(calls) == 5
+    run(narrow_band())  # another network: what was made for the first is let go
+    run(one)
+    assert len(calls) == 7

@@ -31,6 +31,7 @@ from mmbench.probes.attack_sweep import (
     noise,
 )
 from mmbench.seeds import trial_seeds
+from mmbench.training.entry import Checkpoint
 
 N, SIDE, CLASSES, TRIALS = 40, 5, 4, 2
 HERE = Path(__file__).parent
@@ -183,3 +184,34 @@ def test_killed_sweeps_go_on_with_an_identical_result(tmp_path):
         assert one["killed"] == 2
         assert 0 < one["work"] < found["work"]
         assert one["same"]
+
+
+def test_a_finished_sweep_is_kept_and_used_by_whoever_asks_again(ladder):
+    """However short it was: another probe looks at the same sweep."""
+    states = {}
+
+    class Kept:
+        def __init__(self, name):
+            self.name = name
+
+        def load(self):
+            return states.get(self.name)
+
+        def save(self, state):
+            states[self.name] = dict(state)
+
+    asked = []
+
+    def watched(images):
+        asked.append(len(images))
+        return inputs.encode(images)
+
+    inputs = made()
+    kept = dataclasses.replace(inputs, encode=watched, checkpoint=lambda name: Checkpoint(Kept(name)))
+    first = attack_sweep(kept, at(), trials=TRIALS, seed=0)
+    assert asked
+    assert [int(state["done"]) for state in states.values()] == [N] * TRIALS
+    asked.clear()
+    for one, other in zip(first, attack_sweep(kept, at(), trials=TRIALS, seed=0), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not asked
