@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mmbench.session.run_session import RunSession
 
 
-MOST_SAID = 500  # characters of a reason
+MOST_SAID = 300  # characters of a reason
 
 
 @dataclass

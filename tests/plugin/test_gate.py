@@ -170,6 +170,7 @@ def test_a_candidate_that_cannot_be_measured_does_not_pass(gated, error, kind):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert said(gated)["decided"] == "inconclusive"
     result.stdout.fnmatch_lines([f"  missing       few_shot[[]clip, cub[]]: {error}"])
+    assert json.loads(records(gated.stage)[-1].read_text())["lost"] == {"few_shot[clip, cub]": str(error)}
 
 
 def test_a_candidate_that_gives_no_numbers_fails_in_one_line(gated):
