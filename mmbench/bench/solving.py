@@ -156,6 +156,7 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             if cell == cells[0]:
                 raise
             continue
+        shown = {"shown": probe.shows(inputs, predicted)} if probe.shows else {}
         scores[cell] = Scores(
             outcomes,
             metric.name,
@@ -163,6 +164,7 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             chance=metric.chance(inputs.truth),
             provenance=provenance(source, cell)
             | made_of
+            | shown
             | {"code": code_digest(probe, metric), "predictions": digest(predicted)},
             classes=inputs.truth[:kept] if rows_are_labelled else None,
             groups=None if among is None else among.of,
