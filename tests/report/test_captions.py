@@ -39,7 +39,7 @@ RECORD = SimpleNamespace(
 
 def test_printed_numbers_stand_beside_those_of_the_same_translation_and_score():
     paper, code = caption_tables_of(RECORD)
-    rows = {way: entries for way, entries in paper.rows}
+    rows = dict(paper.rows)
     assert list(rows) == ["direct", "textualised (Latent CycleGAN)", "shift of the mean"]
     printed, found = rows["direct"][0]
     assert (printed.value, found.mean) == (0.281, 0.01)
