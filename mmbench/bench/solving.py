@@ -175,7 +175,9 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
             if cell == cells[0]:
                 raise
             continue
-        made_by = {"code": code_digest(probe, metric), "predictions": digest(predicted)}
+        made_by: dict[str, Any] = {"code": code_digest(probe, metric), "predictions": digest(predicted)}
+        if probe.shows:
+            made_by["shown"] = probe.shows(inputs, predicted)
         scores[cell] = Scores(
             outcomes,
             metric.name,

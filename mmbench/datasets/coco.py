@@ -1,12 +1,12 @@
-"""``coco:NAME?root=DIR&train=NAME``: images with several captions each, in COCO's layout.
+"""``coco:NAME?root=DIR&training=NAME``: images with several captions each, in COCO's layout.
 
     annotations/captions_val2017.json   images (id, file_name) and annotations (id, image_id, caption)
     val2017/000000000139.jpg            train2017, val2014 and train2014 likewise
 
 An item is one caption with its image, because a split holds one text an item: an image appears once for each of its
 captions, and is encoded once. The class of an item is its image: items with equal labels show the same one. That is
-the ground truth of retrieval, and collects an image's references for caption metrics. With ``train`` another of COCO's
-sets is the training split, with images of its own.
+the ground truth of retrieval, and collects an image's references for caption metrics. With ``training`` another of
+COCO's sets is the training split, with images of its own.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ MOST_BYTES = 1 << 30  # of a file of captions; the largest has 92 MB
 
 
 def coco(
-    name: str, root: Path, captions: int | None = None, declared: Declared | None = None, train: str = ""
+    name: str, root: Path, captions: int | None = None, declared: Declared | None = None, training: str = ""
 ) -> DatasetEntry:
     """COCO's captions as an entry with a test split; its files are looked for when it is loaded.
 
-    ``train`` names the set of the training split, where there is one. ``captions`` keeps the first that many of each
+    ``training`` names the set of the training split, where there is one. ``captions`` keeps the first that many of each
     image (in the order of their ids). Raises UnknownName or BadSpec.
     """
-    names = {"test": name} | ({"train": train} if train else {})
+    names = {"test": name} | ({"train": training} if training else {})
     for each in names.values():
         if each not in SIZES:
             raise UnknownName("set of COCO's captions", each, SIZES)
-    if train == name:
-        raise BadSpec(f"coco:{name} with train={train} would be tested on what it was trained on; name two sets")
+    if training == name:
+        raise BadSpec(f"coco:{name} with training={training} would be tested on what it was trained on; name two sets")
     if captions is not None and captions < 1:
         raise BadSpec(f"coco:{name} with captions={captions} has no items; keep one or more of each image")
     images = sum(SIZES[each][0] for each in names.values())
@@ -161,9 +161,9 @@ SOURCES.add(
         "coco",
         "coco:NAME?root=DIR",
         entry=lambda spec: coco(
-            spec.name, spec.root, spec.number("captions"), spec.declared, spec.options.get("train", "")
+            spec.name, spec.root, spec.number("captions"), spec.declared, spec.options.get("training", "")
         ),
-        options=("captions", "train"),
+        options=("captions", "training"),
         needs=("root",),
         values={"captions": whole()},
     )

@@ -46,7 +46,10 @@ def counted(work: Callable[[], object]) -> int:
 
 
 def gather(source: Source, cell: Cell) -> Operations:
-    """Count on the first test image: each takes as many operations. Raises Unmeasured for an encoder whose operations torch does not see."""
+    """Count on the first test image: each takes as many operations.
+
+    Raises Unmeasured for an encoder whose operations torch does not see.
+    """
     import torch
 
     require_kinds(source, cell.models, ("image", "text"))

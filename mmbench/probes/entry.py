@@ -31,6 +31,7 @@ class Probe:
     inputs or its run take the smaller of the protocol's value and ``Source.reduced``.
     Where trials are draws from the training rows, ``pool(inputs, settings)`` is the share of them that a trial draws,
     and intervals are about fresh training pools; without it (None) they are about this one.
+    ``shows(inputs, predictions)`` are JSON values of the first examples that a record keeps, to be shown on its page.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Probe:
     about: str = ""
     lowers: tuple[str, ...] = ()
     pool: Callable[[Any, Any], float | None] | None = None
+    shows: Callable[[Any, NDArray[Any]], dict[str, Any]] | None = None
 
 
 PROBES: Registry[Probe] = Registry("probe", package="mmbench.probes", group="mmbench.probes", order=by_name)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.inputs.operations import Operations
-from mmbench.metrics import METRICS, Metric, ratio_of_sums
+from mmbench.metrics import METRICS, Metric, Outcomes
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 
@@ -32,18 +32,17 @@ def translation_cost(
     return [found for _ in settings]
 
 
-def shares(predictions: NDArray, labels: NDArray) -> NDArray:
-    """Operations of the translation and of the encoder, float64 ``[trials, n, 2]``."""
-    return np.stack([predictions, np.broadcast_to(labels, predictions.shape)], axis=-1).astype(np.float64)
+def share_of_encoder(predictions: NDArray, labels: NDArray) -> Outcomes:
+    """Operations of the translation over those of the encoder for each image, ``[trials, n]``; 1 where they are more."""
+    return np.minimum(predictions / labels, 1.0).astype(np.float32)
 
 
 METRICS.add(
     Metric(
         "share_of_encoder",
-        ratio_of_sums(shares),
+        share_of_encoder,
         "%",
         100.0,
-        high=100.0,
         higher_is_better=False,
         about="operations as a share of those of the image encoder",
     )

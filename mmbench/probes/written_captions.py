@@ -16,6 +16,7 @@ from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 
 SCORES = ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "meteor", "cider")  # of Table 6.1
+SHOWN = 8  # images whose captions a record keeps
 FEATURE_SCORES = ("clip_score", "ref_clip_score")
 FULLY_SCORED = (DIRECT, TRUE_TEXT, "latent_cyclegan", "mean_shift")  # other translations by BLEU-4 and CIDEr
 IN_CODE = {DIRECT: DIRECT, "latent_cyclegan": "latent_cyclegan_code"}  # what the released code does, by its translation
@@ -92,6 +93,15 @@ def _feature_scores(inputs: Translated, s: WrittenCaptionsSettings, said: Sequen
     return clip_scores(inputs.image, captions, references.reshape(*inputs.references.shape, -1), count)
 
 
+def first_captions(inputs: Translated, predictions: NDArray[Any]) -> dict[str, Any]:
+    """Ids, first references and captions of the first images, as they come, by the first trial's networks."""
+    return {
+        "ids": list(inputs.ids[:SHOWN]),
+        "references": inputs.references[:SHOWN, 0].tolist(),
+        "captions": predictions["text"][0, :SHOWN].tolist(),
+    }
+
+
 PROBES.add(
     Probe(
         "written_captions",
@@ -104,6 +114,7 @@ PROBES.add(
         floor=False,
         title="Captions written without pairs",
         about="captions that a decoder of text vectors writes from image vectors, translated or not",
+        shows=first_captions,
         lowers=("beams", "max_tokens", "images", "blank_below"),
     )
 )

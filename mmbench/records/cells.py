@@ -15,7 +15,18 @@ from mmbench.records.schema import BadRecord, CellPart
 from mmbench.scores import Scores
 
 # The parts of a score's provenance that show where two runs differ: digests by stage, and how it was computed.
-MADE_OF = ("items", "head", "preprocessed", "features", "predictions", "code", "device", "precision", "left_out")
+MADE_OF = (
+    "items",
+    "head",
+    "preprocessed",
+    "features",
+    "predictions",
+    "code",
+    "device",
+    "precision",
+    "left_out",
+    "shown",
+)
 
 
 def cell_part(cell: Cell, scores: Scores, *, fresh: bool, seed_sd: float | None = None) -> dict[str, Any]:

@@ -76,7 +76,8 @@ class Machine(_Part):
 class LineupPart(_Part):
     """The lineup as it was run; ``changed`` are the roles that the command line bound anew.
 
-    ``reduced`` are, by probe, settings that the lineup lowers.
+    ``reduced`` are, by probe, settings that the lineup lowers; ``trainings``, by training, those that it states
+    otherwise than the paper.
     """
 
     name: str
@@ -85,6 +86,7 @@ class LineupPart(_Part):
     datasets: tuple[Binding, ...] = ()
     changed: tuple[str, ...] = ()
     reduced: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    trainings: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class CellPart(_Part):

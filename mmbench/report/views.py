@@ -12,6 +12,7 @@ from mmbench.records.multiplicity import multiplicity
 from mmbench.records.schema import Binding, Record, VerdictPart, slug
 from mmbench.report.attack_checks import AttackCheck, attack_checks_of, reductions_of
 from mmbench.report.both_readings import BothReadings, both_readings
+from mmbench.report.captions import CaptionStrip, CaptionTable, caption_strips_of, caption_tables_of
 from mmbench.report.exhibits import Exhibit, Floor, exhibits_of, floors_of
 from mmbench.report.figures import Figure
 from mmbench.report.names import Names
@@ -67,6 +68,8 @@ class Page:
     readings: tuple[BothReadings, ...] = ()
     attack_checks: tuple[AttackCheck, ...] = ()
     reductions: tuple[str, ...] = ()
+    caption_tables: tuple[CaptionTable, ...] = ()
+    caption_strips: tuple[CaptionStrip, ...] = ()
 
     @property
     def disagreements(self) -> list[tuple[Entry, list[ClaimView]]]:
@@ -105,6 +108,8 @@ def view_of(record: Record, figures: tuple[Figure, ...] = ()) -> Page:
         both_readings(record),
         attack_checks_of(record),
         reductions_of(record),
+        caption_tables_of(record),
+        caption_strips_of(record),
     )
 
 

@@ -124,6 +124,7 @@ def _lineup_part(run: RunSession) -> LineupPart:
         note=lineup.about,
         models=tuple(_binding(bound, _model) for bound in lineup.models.values()),
         datasets=tuple(_binding(bound, _content) for bound in lineup.datasets.values()),
+        trainings={training: dict(settings) for training, settings in lineup.trainings.items()},
         reduced={probe: dict(settings) for probe, settings in lineup.reduced.items()},
         changed=tuple(sorted(run.changed)),
     )

@@ -162,7 +162,7 @@ def _loss(writer: Generator, prefix: Tensor, tokens: Tensor, lengths: Tensor) ->
 
 
 def mapper(s: CaptionDecoderSettings, width: int, dim: int, seed: int) -> Any:
-    """The untrained mapper from vectors ``[n, width]`` to prefixes ``[n, s.prefix, dim]``; the seed draws its weights."""
+    """The untrained mapper from vectors ``[n, width]`` to prefixes ``[n, s.prefix, dim]``, by the seed."""
     import torch
 
     with torch.random.fork_rng(devices=[]):

@@ -87,7 +87,7 @@ def fit(inputs: Unpaired, s: LatentCycleGANSettings, seed: int, checkpoint: Chec
     for epoch in range(restore_optimiser(networks, adam, checkpoint.resume()), s.epochs):
         for number, (rows, lines) in enumerate(batches(inputs, s, seeds, epoch)):
             step = epoch * steps + number
-            passed = step if s.every_step else max(0, step - step // SKIPPED - 1)
+            passed = step if s.every_step else step + -step // SKIPPED  # less the steps that were skipped before
             for group in adam.param_groups:
                 group["lr"] = s.learning_rate * warm_then_falling(passed, s.warm_up, s.epochs * steps)
             _learn(networks, adam, image[rows], text[lines], s, step)

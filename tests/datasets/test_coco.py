@@ -118,3 +118,33 @@ def test_bad_specs():
     for captions, message in (("0", "has no items"), ("two", "captions is a whole number, not 'two'")):
         with pytest.raises(BadSpec, match=message):
             resolve(f"coco:val2017?root=/x&captions={captions}")
+
+
+def test_another_set_is_the_training_split(root):
+    for image in (7, 8):
+        picture = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        paper_data.save(picture, root / "train2017" / f"{image}.jpg")
+    content = {
+        "images": [{"id": image, "file_name": f"{image}.jpg"} for image in (7, 8)],
+        "annotations": [{"id": 3 * image, "image_id": image, "caption": f"number {image}"} for image in (7, 8)],
+    }
+    (root / "annotations" / "captions_train2017.json").write_text(json.dumps(content))
+    entry = resolve(f"coco:val2017?root={root}&training=train2017&classes=5&test=16")
+    assert entry.counts["train"] == SIZES["train2017"][1]
+    dataset = coco("val2017", root, declared=Declared(5, {"train": 2, "test": 16}), training="train2017").load()
+    assert dataset.split("train").texts == ("number 7", "number 8")
+    assert dataset.classes == ("139", "285", "632", "7", "8")
+    assert dataset.split("train").labels.tolist() == [3, 4]
+    assert entry.identity() != resolve(f"coco:val2017?root={root}").identity()
+    with pytest.raises(BadSpec, match="would be tested on what it was trained on"):
+        coco("val2017", root, training="val2017")
+    with pytest.raises(UnknownName, match="val2016"):
+        coco("val2017", root, training="val2016")
+
+
+def test_an_empty_caption_is_named(root):
+    content = annotations()
+    content["annotations"][4]["caption"] = " \n"
+    write(root, content)
+    with pytest.raises(BadDataset, match=r"caption 295 of image 285 is empty; a caption has words"):
+        coco("val2017", root).load()

@@ -170,20 +170,27 @@ class TestMeteor:
         assert meteor.meteor(perfect, perfect[0][:, None])[0] == pytest.approx(1.0)
 
     def test_a_process_that_dies_is_said_and_gone(self):
+        with meteor.running() as program:
+            process = program.meteor_p
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        texts, references = arrays(WRITTEN, "meteor")
         with pytest.raises(Unmeasured, match="METEOR's Java process ended with -9 before it had answered"):
-            with meteor.running() as program:
-                process = program.meteor_p
-                os.kill(process.pid, signal.SIGKILL)
-                process.wait()
-                meteor._answer(program, "SCORE ||| a ||| a")
+            meteor.meteor(texts[:, 1:], references[1:])
         assert meteor._KEPT == []
         assert process.poll() is not None
 
     def test_an_error_inside_ends_it(self):
-        with pytest.raises(KeyboardInterrupt), meteor.running() as program:
-            process = program.meteor_p
-            raise KeyboardInterrupt
-        assert process.poll() is not None
+        seen = []
+
+        def interrupted():
+            with meteor.running() as program:
+                seen.append(program.meteor_p)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert seen[0].poll() is not None
 
     def test_it_ends_some_time_after_the_last_use(self, monkeypatch):
         monkeypatch.setattr(meteor, "IDLE", 0.05)

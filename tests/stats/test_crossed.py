@@ -315,3 +315,16 @@ def test_a_correlation_is_tested_on_fisher_s_scale() -> None:
     r, se = x.mean(), scipy_stats.sem(x[0])
     t = (np.arctanh(r) - np.arctanh(0.7)) / (se / (1 - r * r))
     assert found.p_above() == pytest.approx(scipy_stats.t.sf(t, 19))
+
+
+def test_a_statistic_at_an_end_of_its_range_does_not_skew_a_contrast_with_another() -> None:
+    """Pseudo-values of about 1e-8 around 0, beside those of a statistic well inside its range."""
+    rng = np.random.default_rng(0)
+    inside = (0.2 + 0.2 * rng.standard_normal((3, 150))).astype(np.float32)
+    at_end = (3e-8 + 1e-7 * rng.standard_normal((3, 150))).clip(0).astype(np.float32)
+    jackknifed = stats.Range(0.0, 1.0, True)
+    joint = crossed([inside, at_end], [1.0, 1.0], ["x", "x"], [jackknifed] * 2)
+    (difference,) = joint.contrasts([[1.0, -3.0]])
+    low, high = difference.interval()
+    assert low == pytest.approx(difference.value - 0.04, abs=0.04)
+    assert low < difference.value < high < 0.4

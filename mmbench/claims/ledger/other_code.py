@@ -201,8 +201,8 @@ ENTRIES = (
         "the study gives no formula",
         "the code neither sets negative similarities to references to 0 nor multiplies them by 2.5, as it does for "
         "similarities to images",
-        "The metric ref_clip_score sets negative similarities to references to 0, since a harmonic mean has no place for "
-        "them, and does not multiply them.",
+        "The metric ref_clip_score sets negative similarities to references to 0, since a harmonic mean has no place "
+        "for them, and does not multiply them.",
     ),
     Entry(
         "D-20",
