@@ -6,8 +6,8 @@ Every kind registers itself, see ``mmbench.datasets.source``. Besides its own op
 
     classes, train, valid, test   sizes that must hold, over the published ones where there are any, so that a part of
                                   a dataset says that it is one
-    templates=FILE                prompt templates with one ``{}`` each; or ``clip:NAME``, those that CLIP's authors took
-                                  for a dataset (``mmbench.datasets.template_sets``)
+    templates=FILE                prompt templates with one ``{}`` each; or ``clip:NAME``, those that CLIP's authors
+                                  took for a dataset (``mmbench.datasets.template_sets``)
     names=FILE                    class names for prompts, in label order, or by class name
 
 FILE is UTF-8 text with one entry a line, or JSON by its suffix ``.json``: a list, and for names also an object

@@ -176,6 +176,8 @@ PROBES.add(
         "logistic",
         logistic,
         LogisticSettings,
+        unnamed=False,
+        costly=True,
         pool=drawn_share,
         title="Regularised logistic regression",
         about="L-BFGS, regularisation swept on validation rows, then refitted",

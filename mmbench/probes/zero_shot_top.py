@@ -35,8 +35,8 @@ def zero_shot_top(
     for s in settings:
         if s.top >= inputs.classes:
             raise BadDataset(
-                f"top-{s.top} accuracy needs more than {s.top} classes, got {inputs.classes}, so that every answer would "
-                f"be right; ask top-1, or a dataset with more classes"
+                f"top-{s.top} accuracy needs more than {s.top} classes, got {inputs.classes}, so that every answer "
+                "would be right; ask top-1, or a dataset with more classes"
             )
     prompts = to_tensor(inputs.prompts, device)
     weights = [class_vectors(prompts, s.normalise_each) for s in settings]

@@ -125,7 +125,11 @@ class RunSession:
         own = {role: bound for role, bound in self.lineup.models.items() if not bound.seed_of}
         entries = {role: bound.entry for role, bound in own.items() if bound.entry.space}
         images, texts = ([r for r in entries if entries[r].modality == kind] for kind in ("image", "text"))
-        return [Roles(i, t) for i in images for t in texts if entries[i].space == entries[t].space]
+        pairs = [(i, t) for i in images for t in texts if entries[i].space == entries[t].space]
+        networks: dict[tuple[str, str], Roles] = {}  # where one network has several roles, by its first
+        for i, t in pairs:
+            networks.setdefault((entries[i].name, entries[t].name), Roles(i, t))
+        return list(networks.values())
 
     def cells(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).

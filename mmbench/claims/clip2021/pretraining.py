@@ -49,14 +49,14 @@ _fig_2 = partial(claim, section="2.2", exhibit="Fig. 2")
 _OBJECTIVES = "one image encoder trained to {}, with checkpoints along the training"
 _fig_2(
     "clip2021-objective-bow-3x",
-    "A transformer that predicts captions needs three times the images to learn ImageNet's classes that a prediction of "
-    "the caption's words does.",
+    "A transformer that predicts captions needs three times the images to learn ImageNet's classes that predicting "
+    "the caption's words needs.",
     waits_for=_OBJECTIVES.format("predict captions and to predict bags of words"),
     leaves_open="at which accuracy the images are counted",
 )
 _fig_2(
     "clip2021-objective-contrastive-4x",
-    "Contrast with a bag of words needs a quarter of the images to learn ImageNet's classes that prediction of it does.",
+    "Contrast with a bag of words needs a quarter of the images to learn ImageNet's classes that predicting it needs.",
     waits_for=_OBJECTIVES.format("predict bags of words and to match them"),
     leaves_open="at which accuracy the images are counted",
 )

@@ -58,8 +58,8 @@ def lead(datasets: tuple[str, ...]) -> Term:
 
 _fig_6(
     "clip2021-lp12-beats-noisy-student",
-    "Over 12 datasets linear probes of CLIP ViT-L/14 at 336 px are 2.6 % above those of the best other network, a Noisy "
-    "Student EfficientNet-L2.",
+    "Over 12 datasets linear probes of CLIP ViT-L/14 at 336 px are 2.6 % above those of the best other network, a "
+    "Noisy Student EfficientNet-L2.",
     expect=Above(printed("lead", "12 datasets"), constant(0.0), each=POOLED),
     expect_measured=Above(lead(SUITE12), constant(0.0), each=POOLED),
     models=(CLIP_IMAGES, *OTHERS),
@@ -103,8 +103,8 @@ _fig_6(
     datasets=SUITE12,
     published=(TRAINING,),
     waits_for=f"{WAITS_COMPUTE}; {WAITS_12}",
-    ours="on print, that the largest ResNet took more to train than the largest transformer (3.5 times as much); on new "
-    "measurements, that it is nonetheless not better",
+    ours="on print, that the largest ResNet took more to train than the largest transformer (3.5 times as much); on "
+    "new measurements, that it is nonetheless not better",
     leaves_open="at which score compute is compared",
 )
 _fig_6(

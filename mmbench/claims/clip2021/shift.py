@@ -50,8 +50,8 @@ def resnet_on(dataset: str) -> Linear:
 
 _fig_7(
     "clip2021-robustness-gap-75",
-    "All zero-shot CLIP models are much more robust: they make the gap between ImageNet and shifted datasets smaller by "
-    "up to 75 %.",
+    "All zero-shot CLIP models are much more robust: they make the gap between ImageNet and shifted datasets smaller "
+    "by up to 75 %.",
     expect=Above(printed("gap closed at most", "seven shifts"), constant(0.0), by=LARGE_PCT, each=POOLED),
     expect_measured=Any(
         tuple(
@@ -91,7 +91,8 @@ _fig_7(
     expect=Above(mean(map(clip_on, SHIFTS7)), mean(map(resnet_on, SHIFTS7)), by=LARGE_PCT, each=POOLED),
     datasets=SHIFTS7,
     leaves_open="the accuracies, which are in the figure only",
-    ours=f"far: by more than 5 points over the seven datasets; that both are equal on ImageNet is not asked; {OWN_HEAD}",
+    ours=f"far: by more than 5 points over the seven datasets; that both are equal on ImageNet is not asked; "
+    f"{OWN_HEAD}",
 )
 
 

@@ -94,7 +94,8 @@ claim(
 )
 claim(
     "clip2021-top5-inception",
-    "The top-5 accuracy of zero-shot CLIP on ImageNet is noticeably above its top-1 accuracy: 95 %, as Inception-V4 has.",
+    "The top-5 accuracy of zero-shot CLIP on ImageNet is noticeably above its top-1 accuracy: 95 %, as "
+    "Inception-V4 has.",
     "3.1",
     expect=Above(printed("top-5", "imagenet1k"), printed("top-1", "imagenet1k"), by=LARGE_PCT, each=POOLED),
     expect_measured=Above(
@@ -207,8 +208,8 @@ _FIG_4(
 )
 _FIG_4(
     "clip2021-zs-action-recognition",
-    "On videos of actions zero-shot CLIP is well above linear probes of ResNet50: by 14.5 points on Kinetics700, by 7.7 "
-    "on UCF101.",
+    "On videos of actions zero-shot CLIP is well above linear probes of ResNet50: by 14.5 points on Kinetics700, by "
+    "7.7 on UCF101.",
     expect=All(
         tuple(Above(printed("gain", d), constant(0.0), by=LARGE_PCT, each=POOLED) for d in ("kinetics700", "ucf101"))
     ),
@@ -219,7 +220,8 @@ _FIG_4(
     datasets=("kinetics700", "ucf101"),
     published=(GAINS,),
     leaves_open="which frame of a video is shown",
-    ours="well above: by more than 5 points; plain accuracy also on Kinetics700, where the paper averages top-1 and top-5",
+    ours="well above: by more than 5 points; plain accuracy also on Kinetics700, where the "
+    "paper averages top-1 and top-5",
 )
 SPECIALISED = ("eurosat", "resisc45", "patch_camelyon", "clevr_counts", "gtsrb", "kitti_distance")
 _FIG_4(
@@ -253,7 +255,8 @@ _WU(
         cell(ZERO_SHOT_IMAGENET80, CLIP, "imagenet_full"), cell(ZERO_SHOT_NAMES, CLIP, "imagenet_full"), each=POOLED
     ),
     leaves_open="what the 5 % are above; the paper's ICML version prints no number",
-    ours="the 80 templates against bare class names; only whether accuracy rises is asked, since 5 % are of one network",
+    ours="the 80 templates against bare class names; only whether accuracy rises is asked, since 5 % are of "
+    "one network",
 )
 claim(
     "clip2021-mnist-weak",
