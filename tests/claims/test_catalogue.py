@@ -127,4 +127,4 @@ def test_reading_the_claims_loads_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy, own = done.stdout.splitlines()
     assert heavy == "[]"
-    assert int(own) < 170  # of nearly 400 modules of mmbench
+    assert int(own) < 185  # of more than 400 modules of mmbench

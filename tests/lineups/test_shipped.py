@@ -49,7 +49,7 @@ def test_every_binding_resolves_without_loading(name, kind, role):
     binding = getattr(load_lineup(name), kind)(role)
     assert binding.entry.name
     if kind == "model":
-        assert binding.entry.modality == ("text" if binding.kind in ("text", "baseline") else "image")
+        assert binding.entry.modality == ("text" if binding.kind == "text" or role == "free_words" else "image")
 
 
 def test_paper_binds_every_model_of_the_papers():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmbench.claims._common import claim, numbers
+from mmbench.claims._common import SLACK_PCT, claim, numbers
 from mmbench.claims.claim import Place, Table
 from mmbench.claims.clip2021.roles import (
     CLIP_IMAGES,
@@ -167,20 +167,21 @@ _fig_6(
     ours="linear probes over 12 datasets; ConVIRT is left out, since its weights are not public",
 )
 _fig_6(
-    "clip2021-small-scale-underperform-two-sets",
-    "VirTex and ICMLM are below BiT-M in linear probes over CIFAR10 and CIFAR100.",
+    "clip2021-small-scale-underperform-cifar10",
+    "VirTex and ICMLM are not above BiT-M in linear probes of CIFAR10.",
     section="1",
     exhibit="",
     expect=AtMost(
-        largest(*(over(role, ("cifar10", "cifar100")) for role in ("virtex", "icmlm"))),
-        over("bit_m", ("cifar10", "cifar100")),
+        largest(*(probed(role, "cifar10") for role in ("virtex", "icmlm"))),
+        probed("bit_m", "cifar10"),
+        slack=SLACK_PCT,
         each=POOLED,
     ),
     protocols=(LOGISTIC,),
     models=("virtex", "icmlm", "bit_m"),
-    datasets=("cifar10", "cifar100"),
+    datasets=("cifar10",),
     beside="clip2021-small-scale-underperform",
-    ours="on two of the datasets, which many have at hand, and with the ResNet50 of BiT-M",
+    ours="on one of the datasets, which many have at hand, with the ResNet50 of BiT-M; not above: by a point at most",
 )
 claim(
     "clip2021-compute-1000x",
