@@ -61,6 +61,16 @@ def test_datasets_come_one_after_another_so_that_their_images_are_prepared_once(
     assert changes == len(set(datasets)) - 1
 
 
+def test_one_network_under_several_roles_is_asked_zero_shot_once(run):
+    pairs = [(model, dataset) for model, dataset in run.pairs((ZERO_SHOT,)) if len(model) == 2]
+    entries = [tuple(run.lineup.model(role).entry.name for role in model) for model, _ in pairs]
+    unasked = [(entry, d) for entry, (model, d) in zip(entries, pairs, strict=True) if "clip_vitl14_336" not in model]
+    assert len(unasked) == len(set(unasked)) > 10
+    assert {model for model, _ in pairs if {"clip_vitl14_336", "clip_vitl14_336_t"} & {*model}} == {
+        Roles("clip_vitl14_336", "clip_vitl14_336_t")  # claims ask for it, and for no other pair with one of them
+    }
+
+
 def test_the_zoos_own_models_are_measured_only_where_a_claim_asks(run):
     asked = {(cell.models, cell.dataset) for claim in CLAIMS for cell in cells_asked(claim, "measured")}
     own = [pair for pair in run.pairs(PROTOCOLS) if set(pair[0]) <= OWN - {"random", "efficientnet"}]

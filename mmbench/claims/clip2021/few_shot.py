@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import partial
 
 from mmbench.claims._common import EQ_PCT, claim
 from mmbench.claims.clip2021.roles import CLIP, CLIP_IMAGES, named
 from mmbench.conditions import Linear, cell, mean
-from mmbench.forms import POOLED, Above, All, OnPar
+from mmbench.forms import POOLED, Above, All, Curve, OnPar
 from mmbench.probes.logistic import few_shot_logistic
 from mmbench.probes.zero_shot import ZERO_SHOT
 
@@ -24,6 +26,23 @@ def few(shots: int) -> Linear:
 
 
 NO_SHOT = mean(map(named, TWO))
+SHOTS = (1, 2, 4, 8, 16)
+
+
+def doublings_to_match(means: Sequence[float]) -> float:
+    """How many doublings from one example a class on a few-shot classifier equals zero-shot.
+
+    ``means`` are the zero-shot accuracy and those at 1, 2, 4, 8 and 16 examples, in any unit. A least-squares line over
+    the doublings is crossed at the zero-shot accuracy: 2.0 is four examples. Outside of 0 to 4 the line is extended.
+    """
+    zero_shot, *few_shot = means
+    places = [math.log2(shots) for shots in SHOTS]
+    centre, level = sum(places) / len(places), sum(few_shot) / len(few_shot)
+    slope = sum((x - centre) * y for x, y in zip(places, few_shot, strict=True)) / sum(
+        (x - centre) ** 2 for x in places
+    )
+    return centre + (zero_shot - level) / slope
+
 
 _fig_5(
     "clip2021-zs-equals-4shot",
@@ -78,4 +97,24 @@ claim(
     datasets=TWO,
     beside="clip2021-zs-to-fewshot-drop",
     ours=f"{ON_TWO}; few are one and two; five draws",
+)
+_CURVE = (NO_SHOT, *(few(shots) for shots in SHOTS))
+_CROSSING = "doublings from one example a class to zero-shot accuracy"
+claim(
+    "clip2021-zs-equals-4shot-crossing",
+    "Over CIFAR10 and MNIST the curve of few-shot accuracy reaches that of zero-shot CLIP between two and eight "
+    "examples a class.",
+    "3.2",
+    "Fig. 5",
+    expect=All(
+        tuple(
+            Curve(doublings_to_match, _CURVE, math.log2(shots), sign, label=_CROSSING, each=POOLED)
+            for shots, sign in ((2, 1), (8, -1))
+        )
+    ),
+    protocols=(ZERO_SHOT, *map(few_shot_logistic, SHOTS)),
+    models=(CLIP,),
+    datasets=TWO,
+    beside="clip2021-zs-equals-4shot",
+    ours=f"{ON_TWO}; a line over doublings of examples from 1 to 16; four within a factor of two; five draws",
 )
