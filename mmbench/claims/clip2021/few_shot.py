@@ -107,9 +107,9 @@ claim(
     "3.2",
     "Fig. 5",
     expect=All(
-        tuple(
-            Curve(doublings_to_match, _CURVE, math.log2(shots), sign, label=_CROSSING, each=POOLED)
-            for shots, sign in ((2, 1), (8, -1))
+        (
+            Curve(doublings_to_match, _CURVE, math.log2(2), 1, label=_CROSSING, each=POOLED),
+            Curve(doublings_to_match, _CURVE, math.log2(8), -1, label=_CROSSING, each=POOLED),
         )
     ),
     protocols=(ZERO_SHOT, *map(few_shot_logistic, SHOTS)),
