@@ -94,7 +94,8 @@ class RunSession:
     def _asked(self, protocols: Sequence[Protocol]) -> dict[tuple[Roles, str], None]:
         """Pairs that some claim asks of the protocols' probes and that the lineup can play."""
         probes = {protocol.probe for protocol in protocols}
-        cells = (cell for claim in CLAIMS if not claim.made_up for cell in cells_asked(claim, "measured"))
+        claims = [claim for claim in CLAIMS if not (claim.made_up or claim.waits_for)]
+        cells = (cell for claim in claims for cell in cells_asked(claim, "measured"))
         wanted = (cell for cell in cells if cell.protocol.probe in probes and self._plays(cell))
         return {(cell.models, cell.dataset): None for cell in wanted}
 
