@@ -163,6 +163,7 @@ _fig_6(
     ),
     models=("virtex", "icmlm", "bit_m_r152x2", "ig_resnext"),
     datasets=SUITE12,
+    status="cited",
     waits_for=WAITS_12,
     ours="linear probes over 12 datasets; ConVIRT is left out, since its weights are not public",
 )
@@ -180,6 +181,7 @@ _fig_6(
     protocols=(LOGISTIC,),
     models=("virtex", "icmlm", "bit_m"),
     datasets=("cifar10",),
+    status="cited",
     beside="clip2021-small-scale-underperform",
     ours="on one of the datasets, which many have at hand, with the ResNet50 of BiT-M; not above: by a point at most",
 )
@@ -187,5 +189,6 @@ claim(
     "clip2021-compute-1000x",
     "Zero-shot CLIP would need about 1000 times its compute to reach the best results over all datasets.",
     "6",
+    status="predicted",
     waits_for="the method of the estimate, which the paper does not print",
 )
