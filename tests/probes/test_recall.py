@@ -108,6 +108,8 @@ def test_real_images_and_their_texts_are_found_both_ways(bench):
         assert scores[0].mean <= scores[1].mean <= scores[2].mean < 100
     inputs = bench.inputs(Cell(TEXT_TO_IMAGE[0], CLIP, "book_covers"))
     assert [texts[number] for number in inputs.text_of] == list(test.texts)
+    encoded = bench.source.texts(bench.source.model("clip_t"), texts, "the titles")
+    np.testing.assert_allclose(inputs.texts, encoded, atol=1e-5)
 
 
 def test_what_has_no_texts_no_space_or_another_direction_is_refused(bench):

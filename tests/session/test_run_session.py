@@ -67,6 +67,7 @@ def test_what_a_claim_waits_with_is_not_measured(run):
     assert Cell(LOGISTIC, "icmlm", "cifar100") in cells_asked(waiting, "measured")
     asked = {dataset for model, dataset in run.pairs((LOGISTIC,)) if model == ("icmlm",)}
     assert asked == {"cifar10"}
+    assert run.cells((LOGISTIC,), Roles("icmlm"), "cifar100") == []
 
 
 def test_one_network_under_several_roles_is_asked_zero_shot_once(run):
