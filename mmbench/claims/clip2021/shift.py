@@ -61,7 +61,8 @@ _fig_7(
     ),
     published=(SHRUNK,),
     leaves_open="whether up to 75 % are of one dataset or of the mean over them, and of which network's gap",
-    ours="on one dataset of the seven the gap is a quarter of ResNet-101's, or less; that all models are more robust "
+    ours="on print only that some of the gap is closed; on new measurements that on one dataset of the seven it is a "
+    "quarter of ResNet-101's, or less; that all models are more robust "
     f"needs the 204 networks and is not asked; {OWN_HEAD}",
 )
 _fig_7(
@@ -69,11 +70,7 @@ _fig_7(
     "A pre-report says of this result that CLIP makes up to 75 % fewer errors under a shift.",
     section="Wu, CLIP 5",
     exhibit="",
-    expect=Any(
-        tuple(
-            AtMost(constant(100.0) - clip_on(d), (constant(100.0) - resnet_on(d)) * LEFT, each=POOLED) for d in SHIFTS7
-        )
-    ),
+    expect=Any(tuple(AtMost(resnet_on(d) * LEFT + 100.0 * (1 - LEFT), clip_on(d), each=POOLED) for d in SHIFTS7)),
     datasets=SHIFTS7,
     status="cited",
     leaves_open="than which network",
