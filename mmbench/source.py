@@ -139,3 +139,19 @@ def require_kinds(source: Source, models: Roles, wanted: Sequence[str]) -> None:
             f"expected the encoders in the order {', '.join(wanted)}; got "
             + ", ".join(f"{role} ({kind})" for role, kind in zip(models, found, strict=True))
         )
+
+
+def require_one_space(source: Source, cell: Cell, because: str) -> tuple[ModelEntry, ModelEntry]:
+    """The cell's image encoder and text encoder, whose output shares a space.
+
+    Raises Unmeasured for other roles, or none of one space, and BadSpec, which says ``because``, at a hidden layer.
+    """
+    require_kinds(source, cell.models, ("image", "text"))
+    require_output(cell, because)
+    image, text = (source.model(role) for role in cell.models)
+    if image.space != text.space or not image.space:
+        raise Unmeasured(
+            f"{cell}: {image.name} and {text.name} do not share a space, so their cosines mean nothing; "
+            "bind the image encoder and the text encoder of one training"
+        )
+    return image, text

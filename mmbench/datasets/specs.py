@@ -6,7 +6,8 @@ Every kind registers itself, see ``mmbench.datasets.source``. Besides its own op
 
     classes, train, valid, test   sizes that must hold, over the published ones where there are any, so that a part of
                                   a dataset says that it is one
-    templates=FILE                prompt templates with one ``{}`` each
+    templates=FILE                prompt templates with one ``{}`` each; or ``clip:NAME``, those that CLIP's authors
+                                  took for a dataset (``mmbench.datasets.template_sets``)
     names=FILE                    class names for prompts, in label order, or by class name
 
 FILE is UTF-8 text with one entry a line, or JSON by its suffix ``.json``: a list, and for names also an object
@@ -25,6 +26,7 @@ from mmbench.datasets.derived import renamed
 from mmbench.datasets.entry import DATASETS, DatasetEntry
 from mmbench.datasets.prompts import check_template
 from mmbench.datasets.source import SIZES, SOURCES, DatasetSource, Spec, as_path
+from mmbench.datasets.template_sets import PREFIX, template_set
 from mmbench.datasets.text_files import (
     parse_json,
     read_class_names,
@@ -55,11 +57,12 @@ def resolve(spec: str) -> DatasetEntry:
         raise BadSpec(f"dataset spec {spec!r} ends after {kind!r}; write {forms()}")
     source = SOURCES.get(kind)
     parsed = parse(spec, source)
-    files = {key: as_path(parsed.options.pop(key)) for key in PROMPTS if key in parsed.options}
+    given = {key: parsed.options.pop(key) for key in PROMPTS if key in parsed.options}
     entry = source.entry(parsed)
-    if "names" in files:
-        entry = renamed(entry, read_names(files["names"]), where=str(files["names"]))
-    return dataclasses.replace(entry, templates=read_templates(files["templates"])) if "templates" in files else entry
+    if "names" in given:
+        file = as_path(given["names"])
+        entry = renamed(entry, read_names(file), where=str(file))
+    return dataclasses.replace(entry, templates=templates_of(given["templates"])) if "templates" in given else entry
 
 
 def forms() -> str:
@@ -123,6 +126,13 @@ def _of_origin(origin: str, name: str, spec: str) -> DatasetEntry:
     if name not in known:
         raise UnknownName(f"{origin} dataset", name, known)
     return DATASETS.get(name)
+
+
+def templates_of(text: str) -> tuple[str, ...]:
+    """The templates that an option names: a set by its name, or those of a file. Raises what these raise."""
+    if text.startswith(PREFIX):
+        return template_set(text.removeprefix(PREFIX))
+    return read_templates(as_path(text))
 
 
 def read_templates(file: Path) -> tuple[str, ...]:

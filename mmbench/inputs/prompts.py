@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from mmbench.array_checks import check_classes, check_features, check_labels
 from mmbench.datasets.entry import Split
 from mmbench.datasets.prompts import prompt_texts
-from mmbench.errors import BadDataset, BadSpec, Unmeasured
+from mmbench.errors import BadDataset, BadSpec
 from mmbench.inputs.entry import FAMILIES, Family, dataset_part
 from mmbench.protocol import Cell
-from mmbench.source import Source, require_kinds, require_output
+from mmbench.source import Source, require_one_space
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,7 @@ def texts_of(source: Source, cell: Cell) -> tuple[tuple[str, ...], ...]:
 
 def gather(source: Source, cell: Cell) -> Prompted:
     """Test features and encoded prompts. Raises Unmeasured where roles share no space, BadSpec at a hidden layer."""
-    require_kinds(source, cell.models, ("image", "text"))
-    require_output(cell, "images and prompts share a space at the output")
-    image, text = (source.model(role) for role in cell.models)
-    if image.space != text.space or not image.space:
-        raise Unmeasured(
-            f"{cell}: {image.name} and {text.name} do not share a space, so their cosines mean nothing; "
-            "bind the image encoder and the text encoder of one training"
-        )
+    image, text = require_one_space(source, cell, "images and prompts share a space at the output")
     dataset = source.dataset(cell.dataset)
     test = dataset.split("test")
     texts = texts_of(source, cell)

@@ -29,6 +29,11 @@ def targeted_success(predictions: NDArray, targets: NDArray) -> Outcomes:
     return (predictions == targets[None]).astype(np.float32)
 
 
+def among_answers(predictions: NDArray, labels: NDArray) -> Outcomes:
+    """1 where the label is one of the answers (top-5 accuracy), else 0. Shapes ``[trials, n, answers]`` and ``[n]``."""
+    return (predictions == labels[None, :, None]).any(axis=-1).astype(np.float32)
+
+
 def f1_samples(predictions: NDArray, labels: NDArray) -> Outcomes:
     """F1 of each example's label set, ``TP / (TP + (FP + FN) / 2)`` (Bielawski 2022, section 5.2).
 
@@ -61,6 +66,7 @@ def best_constant_f1(labels: NDArray) -> float:
 
 
 METRICS.add(Metric("accuracy", accuracy, "%", 100.0, chance_of=largest_share, about="share of right predictions"))
+METRICS.add(Metric("among_answers", among_answers, "%", 100.0, about="share of labels that are among several answers"))
 METRICS.add(Metric("f1_samples", f1_samples, "", 1.0, chance_of=best_constant_f1, about="F1 of each example's labels"))
 METRICS.add(
     Metric(

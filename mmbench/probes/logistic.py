@@ -176,9 +176,22 @@ PROBES.add(
         "logistic",
         logistic,
         LogisticSettings,
+        unnamed=False,
+        costly=True,
         pool=drawn_share,
         title="Regularised logistic regression",
         about="L-BFGS, regularisation swept on validation rows, then refitted",
     )
 )
 LOGISTIC = PROTOCOLS.add(Protocol("logistic", "logistic", LogisticSettings(), trials=1))
+# Accuracy within each class, averaged over classes: Flowers102, Aircraft, Pets and Caltech101 of Radford et al. 2021.
+LOGISTIC_PER_CLASS = PROTOCOLS.add(
+    Protocol("logistic_per_class", "logistic", LogisticSettings(), metric="mean_per_class", trials=1)
+)
+# Radford et al. 2021, Fig. 5. The number of draws is ours: the paper prints none.
+FEW_SHOT_LOGISTIC = PROTOCOLS.add(Protocol("few_shot_logistic", "logistic", LogisticSettings(shots=1), trials=5))
+
+
+def few_shot_logistic(shots: int) -> Protocol:
+    """Logistic regression on so many examples a class: 1, 2, 4, 8 and 16 in Fig. 5 of Radford et al. 2021."""
+    return FEW_SHOT_LOGISTIC.at(shots=shots)

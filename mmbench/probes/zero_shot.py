@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbench.datasets.template_sets import template_set
 from mmbench.inputs.prompts import Prompted
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.tensors import blocks, to_tensor, unit_rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,18 @@ def zero_shot(
     """
     inputs.check()
     prompts = to_tensor(inputs.prompts, device)
-    weights = [unit_rows((unit_rows(prompts) if s.normalise_each else prompts).mean(dim=1)) for s in settings]
+    weights = [class_vectors(prompts, s.normalise_each) for s in settings]
     found = [np.empty(len(inputs.test_x), dtype=np.int64) for _ in settings]
     for part in blocks(len(inputs.test_x), max(inputs.test_x.shape[1], inputs.classes)):
         images = unit_rows(to_tensor(inputs.test_x[part], device))
         for weight, predictions in zip(weights, found, strict=True):
             predictions[part] = (images @ weight.T).argmax(dim=1).cpu().numpy()
     return [np.tile(predictions, (trials, 1)) for predictions in found]
+
+
+def class_vectors(prompts: Tensor, normalise_each: bool = True) -> Tensor:
+    """One vector of unit length a class, ``[classes, d]``, of the encoded prompts ``[classes, templates, d]``."""
+    return unit_rows((unit_rows(prompts) if normalise_each else prompts).mean(dim=1))
 
 
 PROBES.add(
@@ -68,4 +77,13 @@ PROBES.add(
 ZERO_SHOT = PROTOCOLS.add(Protocol("zero_shot", "zero_shot", ZeroShotSettings(), trials=1))
 ZERO_SHOT_ONE_PROMPT = PROTOCOLS.add(
     Protocol("zero_shot_one_prompt", "zero_shot", ZeroShotSettings(ensemble=False), trials=1)
+)
+# Bare class names, and what CLIP's authors took for ImageNet: on whatever dataset.
+ZERO_SHOT_NAMES = PROTOCOLS.add(Protocol("zero_shot_names", "zero_shot", ZeroShotSettings(("{}",)), trials=1))
+ZERO_SHOT_IMAGENET80 = PROTOCOLS.add(
+    Protocol("zero_shot_imagenet80", "zero_shot", ZeroShotSettings(template_set("imagenet")), trials=1)
+)
+# Accuracy within each class, averaged over classes: Flowers102, Aircraft, Pets and Caltech101 of Radford et al. 2021.
+ZERO_SHOT_PER_CLASS = PROTOCOLS.add(
+    Protocol("zero_shot_per_class", "zero_shot", ZeroShotSettings(), metric="mean_per_class", trials=1)
 )

@@ -9,15 +9,20 @@ from mmbench.protocol import Roles
 
 
 class Asked:
-    """What the measured cells of every claim that is registered now ask for, under the paper's reading."""
+    """What the measured cells of every claim that is registered now ask for, under the paper's reading.
+
+    A claim that waits for something names its models and asks for no cell: nothing could be judged with it.
+    """
 
     def __init__(self) -> None:
         self.claims = len(CLAIMS)
         self._probes: dict[str, dict[Roles, set[str]]] = {}
+        models: set[Roles] = set()
         for claim in CLAIMS:
             for cell in cells_asked(claim, "measured"):
-                self._probes.setdefault(cell.dataset, {}).setdefault(cell.models, set()).add(cell.protocol.probe)
-        models = {each for asked in self._probes.values() for each in asked}
+                models.add(cell.models)
+                if not claim.waits_for:
+                    self._probes.setdefault(cell.dataset, {}).setdefault(cell.models, set()).add(cell.protocol.probe)
         named = frozenset(roles for each in models for roles in (each, *map(Roles, each)))
         self.named: frozenset[Roles] = named - {Roles(role) for role in untrained_models()}
         """All models, alone or joined, and every single role that some claim names, except the untrained networks."""

@@ -100,7 +100,8 @@ class RunSession:
     def _asked(self, protocols: Sequence[Protocol]) -> dict[tuple[Roles, str], None]:
         """Pairs that some claim asks of the protocols' probes and that the lineup can play."""
         probes = {protocol.probe for protocol in protocols}
-        cells = (cell for claim in CLAIMS if not claim.made_up for cell in cells_asked(claim, "measured"))
+        claims = [claim for claim in CLAIMS if not (claim.made_up or claim.waits_for)]
+        cells = (cell for claim in claims for cell in cells_asked(claim, "measured"))
         wanted = (cell for cell in cells if cell.protocol.probe in probes and self._plays(cell))
         return {(cell.models, cell.dataset): None for cell in wanted}
 
@@ -131,7 +132,11 @@ class RunSession:
         own = {role: bound for role, bound in self.lineup.models.items() if not bound.seed_of}
         entries = {role: bound.entry for role, bound in own.items() if bound.entry.space}
         images, texts = ([r for r in entries if entries[r].modality == kind] for kind in ("image", "text"))
-        return [Roles(i, t) for i in images for t in texts if entries[i].space == entries[t].space]
+        pairs = [(i, t) for i in images for t in texts if entries[i].space == entries[t].space]
+        networks: dict[tuple[str, str], Roles] = {}  # where one network has several roles, by its first
+        for i, t in pairs:
+            networks.setdefault((entries[i].name, entries[t].name), Roles(i, t))
+        return list(networks.values())
 
     def cells(self, protocols: Sequence[Protocol], models: Roles, dataset: str) -> list[Cell]:
         """Cells of the pair, by those protocols whose probe some claim asks of the dataset (and of the model).

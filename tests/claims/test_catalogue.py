@@ -14,7 +14,7 @@ from mmbench.lineups import DATASET_ROLES, MODEL_ROLES
 from mmbench.protocol import Roles
 
 # Sentences of each study that are registered at least.
-STUDIES = {"devillers2021": 49, "bielawski2022": 49, "cyclegan2022": 6, "hu2022": 4, "clip2021": 4, "matched2026": 15}
+STUDIES = {"devillers2021": 49, "bielawski2022": 49, "cyclegan2022": 6, "hu2022": 4, "clip2021": 40, "matched2026": 15}
 # Cells of a printed form without a number: the thesis quotes no earlier result on tweets.
 NOT_PRINTED = {"bielawski2022-new-sota": {"printed[best earlier bimodal, mvsa]"}}
 EMBEDDED = {"rn50", "bit_m", "clip", "clip_t", "bert_base"}
@@ -114,7 +114,7 @@ def test_the_36_differences_between_texts_reach_their_claims():
         for name in registered & {*entry.claims}:
             assert str(entry) in CLAIMS.get(name).disagreements
     assert len(DISAGREEMENTS) == 36
-    assert sum(bool(registered & {*entry.claims}) for entry in DISAGREEMENTS) == 27
+    assert sum(bool(registered & {*entry.claims}) for entry in DISAGREEMENTS) == 30
 
 
 def test_reading_the_claims_loads_no_heavy_library():
@@ -127,4 +127,4 @@ def test_reading_the_claims_loads_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy, own = done.stdout.splitlines()
     assert heavy == "[]"
-    assert int(own) < 180  # of more than 400 modules of mmbench
+    assert int(own) < 200  # of more than 400 modules of mmbench

@@ -4,10 +4,11 @@ import hashlib
 
 import pytest
 
-from mmbench.claims import clip2021, cyclegan2022, hu2022
+from mmbench.claims import cyclegan2022, hu2022
 from mmbench.claims._captions import FIG_3_14, FIG_3_23
 from mmbench.claims.bielawski2022 import tables
 from mmbench.claims.claim import Printed, Table
+from mmbench.claims.clip2021.zero_shot import TABLE_1
 from mmbench.claims.devillers2021.printed_numbers import CORRELATIONS
 from mmbench.probes.mlp import MLP_HEAD
 from mmbench.protocol import Cell, Roles
@@ -21,7 +22,7 @@ INDEPENDENT = {
     "Fig. 3.14": (FIG_3_14, 87, "9e6796dac94f72fb", 5930.4),
     "Fig. 3.23": (FIG_3_23, 45, "9fc56f62fed45194", 4623.99),
     "Hu et al., Table 1": (hu2022.TABLE_1, 6, "e8354930b6905a4f", 377.28),
-    "Radford et al., Table 1": (clip2021.TABLE_1, 6, "050c30df2c3fbc60", 340.0),
+    "Radford et al., Table 1": (TABLE_1, 6, "050c30df2c3fbc60", 340.0),
     "earlier results": (tables.PRIOR_ART, 9, "5351c6bbf83a6b85", 142.487),
     "later films": (tables.RECENT_FILMS, 6, "c2b86ccf3a98155e", 1.519),
 }

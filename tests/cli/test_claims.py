@@ -56,7 +56,7 @@ def test_an_unknown_claim_names_the_nearest_and_how_all_are_listed(root, capsys)
 
 def test_an_unknown_claim_that_is_part_of_others_names_these(root, capsys):
     assert main(["claims", "YFCC", "--root", str(root)]) != 0
-    assert "the nearest are 'clip2021-yfcc-filter'. " in capsys.readouterr().err
+    assert "the nearest are 'clip2021-yfcc-filter', 'clip2021-yfcc-rn50-matches-ngrams'. " in capsys.readouterr().err
 
 
 def test_what_qualifies_the_last_verdicts_is_said(tmp_path, capsys):

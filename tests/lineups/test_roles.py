@@ -12,12 +12,17 @@ KIND = {
     "labels": {
         *("rn50", "bit_m", "sin", "sin_in", "sin_in_fin", "ar_l2", "ar_li4", "ar_li8", "vit", "efficientnet"),
         *("vit_unimodal", "limber_beit_ft", "limber_nfrn50"),
+        *("noisy_student_l2", "efficientnet_b7", "bit_m_r152x2", "ig_resnext", "resnet101", "resnet152"),
         *("bit_m_seed1", "bit_m_seed2", "rn50_seed1", "rn50_seed2", "sin_seed1", "sin_seed2"),
     },
-    "language": {"clip", "tsm", "virtex", "icmlm", "slip", "clip_vitb32", "clip_seed1", "clip_seed2", "slip_seed1"},
+    "language": {
+        *("clip", "tsm", "virtex", "icmlm", "slip", "clip_vitb32", "clip_seed1", "clip_seed2", "slip_seed1"),
+        *("clip_vitl14_336", "clip_vitl14", "clip_vitb16", "clip_rn101", "clip_rn50x4", "clip_rn50x16"),
+        *("clip_rn50x64", "clip_yfcc_rn50"),
+    },
     "images": {"simclr", "dino", "beit", "dino_vitb16", "limber_beit"},
-    "text": {"clip_t", "bert", "bert_base", "bert_large", "gpt2", "smollm2"},
-    "baseline": {"free_words"},
+    "text": {"clip_t", "bert", "bert_base", "bert_large", "gpt2", "smollm2", "clip_vitl14_336_t", "clip_yfcc_rn50_t"},
+    "baseline": {"free_words", "pixels"},
     "untrained": {"random"},
 }
 

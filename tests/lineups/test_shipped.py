@@ -11,7 +11,7 @@ from mmbench.errors import MissingAsset
 from mmbench.lineups import DATASET_ROLES, MODEL_ROLES, lineup_names, load_lineup
 from mmbench.models.entry import ModelEntry
 
-LINEUPS = ("embedded", "paper", "paper_224", "paper_hub_robust")
+LINEUPS = ("embedded", "paper", "paper_224", "paper_hub_robust", "paper_clip2021")
 OWN = {role.name for role in MODEL_ROLES if role.own}
 PAPER_MODELS = {*MODEL_ROLES.names()} - OWN - {*load_lineup("paper").unbound_models}
 WIDTHS = {
@@ -49,7 +49,7 @@ def test_every_binding_resolves_without_loading(name, kind, role):
     binding = getattr(load_lineup(name), kind)(role)
     assert binding.entry.name
     if kind == "model":
-        assert binding.entry.modality == ("text" if binding.kind in ("text", "baseline") else "image")
+        assert binding.entry.modality == ("text" if binding.kind == "text" or role == "free_words" else "image")
 
 
 def test_paper_binds_every_model_of_the_papers():
