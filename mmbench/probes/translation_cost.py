@@ -33,7 +33,7 @@ def translation_cost(
 
 
 def share_of_encoder(predictions: NDArray, labels: NDArray) -> Outcomes:
-    """Operations of the translation over those of the encoder for each image, ``[trials, n]``; 1 where they are more."""
+    """Operations of the translation over those of the encoder by image, ``[trials, n]``; 1 where they are more."""
     return np.minimum(predictions / labels, 1.0).astype(np.float32)
 
 

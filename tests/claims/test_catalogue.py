@@ -114,7 +114,7 @@ def test_the_36_differences_between_texts_reach_their_claims():
         for name in registered & {*entry.claims}:
             assert str(entry) in CLAIMS.get(name).disagreements
     assert len(DISAGREEMENTS) == 36
-    assert sum(bool(registered & {*entry.claims}) for entry in DISAGREEMENTS) == 30
+    assert sum(bool(registered & {*entry.claims}) for entry in DISAGREEMENTS) == 31
 
 
 def test_reading_the_claims_loads_no_heavy_library():
@@ -127,4 +127,4 @@ def test_reading_the_claims_loads_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy, own = done.stdout.splitlines()
     assert heavy == "[]"
-    assert int(own) < 200  # of more than 400 modules of mmbench
+    assert int(own) < 240  # of more than 470 modules of mmbench
