@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from mmbench.inputs.translated import DIRECT
 from mmbench.inputs.two_spaces import TwoSpaces
-from mmbench.metrics import METRICS, Metric
-from mmbench.metrics.jackknife import Array, jackknifed
+from mmbench.metrics.jackknife import Array
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 from mmbench.training.latent_cyclegan import MASKED
@@ -87,30 +86,6 @@ def _unit(x: NDArray[np.float32]) -> Array:
     return found
 
 
-def mean_distance(predictions: NDArray, labels: NDArray) -> Array:
-    """The length of the mean of vectors ``[trials, n, d]``, float64 ``[trials]``."""
-    found: Array = np.linalg.norm(predictions.mean(axis=1), axis=-1)
-    return found
-
-
-def _mean_distance_without(predictions: NDArray, labels: NDArray) -> Array:
-    n = predictions.shape[1]
-    without = (predictions.sum(axis=1, keepdims=True) - predictions) / (n - 1)
-    found: Array = np.linalg.norm(without, axis=-1)
-    return found
-
-
-METRICS.add(
-    Metric(
-        "mean_distance",
-        jackknifed(mean_distance, _mean_distance_without),
-        "",
-        1.0,
-        high=2.0,
-        higher_is_better=False,
-        about="distance of the means of two kinds of vectors of unit length",
-    )
-)
 for _name, _run, _title, _about in (
     (
         "told_apart",

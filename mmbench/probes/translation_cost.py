@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.inputs.operations import Operations
-from mmbench.metrics import METRICS, Metric, Outcomes
 from mmbench.probes.entry import PROBES, Probe
 from mmbench.protocol import PROTOCOLS, Protocol, Settings
 
@@ -32,21 +31,6 @@ def translation_cost(
     return [found for _ in settings]
 
 
-def share_of_encoder(predictions: NDArray, labels: NDArray) -> Outcomes:
-    """Operations of the translation over those of the encoder by image, ``[trials, n]``; 1 where they are more."""
-    return np.minimum(predictions / labels, 1.0).astype(np.float32)
-
-
-METRICS.add(
-    Metric(
-        "share_of_encoder",
-        share_of_encoder,
-        "%",
-        100.0,
-        higher_is_better=False,
-        about="operations as a share of those of the image encoder",
-    )
-)
 PROBES.add(
     Probe(
         "translation_cost",

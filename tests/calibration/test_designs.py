@@ -95,9 +95,15 @@ def test_a_share_without_a_spread_is_counted_as_a_point_and_not_as_a_test() -> N
 
 
 def test_every_metric_has_a_design_on_real_digits_or_is_one_in_disguise() -> None:
-    """Attack success, that of a target and missing gradients are shares of images, as accuracy is; so are units."""
+    """Attack success, that of a target and missing gradients are shares of images, as accuracy is; so are units.
+
+    ROUGE-L, CLIPScore and the share of an encoder's operations are means of bounded scores of images, as F1 is. The
+    other BLEUs and METEOR are functions of the same kind of sums as BLEU-4; METEOR starts Java for each set.
+    """
     text = " ".join(design.name for design in DESIGNS if design.kind == "real")
     shares = ("accuracy", "attack_success", "targeted_success", "no_gradient", "invariant_units")
     known = {"f1_samples": "F1 of"} | dict.fromkeys(shares, "prototypes")
+    known |= dict.fromkeys(("rouge_l", "clip_score", "ref_clip_score", "share_of_encoder"), "F1 of")
+    known |= dict.fromkeys(("bleu1", "bleu2", "bleu3", "meteor"), "bleu4")
     missing = [metric for metric in METRICS.names() if known.get(metric, metric) not in text]
     assert missing == []

@@ -199,7 +199,7 @@ class TestMeteor:
         process.wait(timeout=20)
         assert process.poll() is not None
 
-    def test_ctrl_c_leaves_no_process(self, tmp_path):
+    def test_ctrl_c_leaves_no_process(self):
         script = (
             "import sys, time\n"
             "from mmbench.metrics import meteor\n"
@@ -207,11 +207,12 @@ class TestMeteor:
             "    print(program.meteor_p.pid, flush=True)\n"
             "    time.sleep(60)\n"
         )
-        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        pid = int(child.stdout.readline())
-        assert Path(f"/proc/{pid}").exists() or not Path("/proc").exists()
-        child.send_signal(signal.SIGINT)
-        assert child.wait(timeout=30) != 0
+        command = [sys.executable, "-c", script]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+            pid = int(child.stdout.readline())
+            assert not gone(pid)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(timeout=30) != 0
         for _ in range(100):
             if gone(pid):
                 return
