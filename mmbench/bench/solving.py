@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,8 @@ def pool_of(cell: Cell, inputs: Inputs) -> float | None:
 def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solved) -> dict[Cell, Scores]:
     """Turn a group's predictions into scores, with what they are made from.
 
-    A cell whose metric needs what is not here is left out where it was not the first, and said when it is asked for.
+    A cell whose metric needs what is not here, or is wrong, is left out where it was not the first: that is said when
+    it is asked for.
     """
     probe = probe_of(cells[0].protocol)
     made_of = stages(source, cells[0], inputs) | {"seconds": solved.seconds / len(cells)}
@@ -166,27 +168,29 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
         made_of["halves"] = "none: half of the test rows are fewer than there are classes"
     scores = {}
     for cell in cells:
-        metric = metric_of(source, cell)
-        predicted = solved.predictions[cell.protocol.settings.for_probe()]
-        kept = cell.protocol.settings.counted(len(inputs.truth))
         try:
-            outcomes = outcomes_of(metric, predicted, inputs.truth)[:, :kept]
-        except Unmeasured:
+            scores[cell] = _scored(source, cell, inputs, solved, made_of)
+        except (Unmeasured, BadScores):
             if cell == cells[0]:
                 raise
-            continue
-        made_by: dict[str, Any] = {"code": code_digest(probe, metric), "predictions": digest(predicted)}
-        if probe.shows:
-            made_by["shown"] = probe.shows(inputs, predicted)
-        scores[cell] = Scores(
-            outcomes,
-            metric.name,
-            **labels_of(source, cell, inputs),
-            provenance=provenance(source, cell) | made_of | made_by,
-            halves=_on_halves(cell, metric, inputs, solved, kept) if solved.halves else None,
-            pool=pool_of(cell, inputs),
-        )
     return scores
+
+
+def _scored(source: LineupSource, cell: Cell, inputs: Inputs, solved: Solved, made_of: Mapping[str, Any]) -> Scores:
+    probe, metric = probe_of(cell.protocol), metric_of(source, cell)
+    predicted = solved.predictions[cell.protocol.settings.for_probe()]
+    kept = cell.protocol.settings.counted(len(inputs.truth))
+    made_by: dict[str, Any] = {"code": code_digest(probe, metric), "predictions": digest(predicted)}
+    if probe.shows:
+        made_by["shown"] = probe.shows(inputs, predicted)
+    return Scores(
+        outcomes_of(metric, predicted, inputs.truth)[:, :kept],
+        metric.name,
+        **labels_of(source, cell, inputs),
+        provenance=provenance(source, cell) | made_of | made_by,
+        halves=_on_halves(cell, metric, inputs, solved, kept) if solved.halves else None,
+        pool=pool_of(cell, inputs),
+    )
 
 
 def _on_halves(cell: Cell, metric: Metric, inputs: Inputs, solved: Solved, kept: int) -> NDArray[np.float32]:

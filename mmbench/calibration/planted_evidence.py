@@ -204,7 +204,8 @@ def _orders(goal: Node, limits: Mapping[Cell, tuple[float, float]], rng: np.rand
     worth = np.zeros(TRIES)
     for leaf in leaves:
         margins = [_planted_margin(leaf, targets) for targets in choices]
-        clear = leaf.clear(margins)
+        # far outside of plausible tables a function may have any size, which says nothing of what is clear
+        clear = leaf.clear(margins[: len(given)] if leaf.tables else margins)
         worth += np.clip(margins, -clear, clear)
     best = np.argsort(-worth, kind="stable")
     yield from (choices[i] for i in best[:10])

@@ -74,6 +74,7 @@ class Curve(Form):
     ``function`` maps the values of ``of``, float64 ``[len(of)]`` in printed units, to a number: the height of a
     dendrogram's join, the residual of a logit fit. It is judged by its tangent at the means, from ``gradient``
     (derivatives ``[len(of)]``) or central differences, so it must be smooth there. ``label`` names it in text.
+    ``planted`` are values of ``of`` that planted tables try first, where random ones seldom make a plausible curve.
     """
 
     function: Callable[..., float] = field(repr=False)
@@ -83,6 +84,7 @@ class Curve(Form):
     label: str = "statistic"
     gradient: Callable[..., Any] | None = field(default=None, repr=False)
     each: tuple[Axis, ...] = BY_PROTOCOL
+    planted: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
 
     def compile(self, scope: Scope) -> Node:
         return all_of(self._at(at) for at in scope.points(self.each))
@@ -93,7 +95,7 @@ class Curve(Form):
         if len(linear) < len(terms):
             kinked = next(str(o) for o, term in zip(self.of, terms, strict=True) if not isinstance(term, Linear))
             raise BadForm(f"{self.label} is a smooth function and {kinked} is not: name the members one by one")
-        return Curved(self.function, linear, self.threshold, self.sign, self.label, self.gradient)
+        return Curved(self.function, linear, self.threshold, self.sign, self.label, self.gradient, planted=self.planted)
 
     def words(self) -> str:
         side = "at least" if self.sign > 0 else "at most"

@@ -96,7 +96,9 @@ class Ranked:
         none = settings * (models - 1 + self.threshold)  # true comparisons at a margin of 0
         scores = self._scores(self.values)
         below, above = -1, int(np.count_nonzero(scores > 0))
-        likely = above - int(np.searchsorted(_least(_costs(scores[None]), np.array([above]))[-1][0], USUAL**2))
+        likely = above and above - int(
+            np.searchsorted(_least(_costs(scores[None]), np.array([above]))[-1][0], USUAL**2)
+        )
         near = (likely + step for step in (0, 1, -1, 2, -2, 4, -4))
         first = [self._most(0.0), *near]  # what is known already, and where the bound is likely to be
         while above - below > 1:

@@ -154,6 +154,8 @@ def test_features_of_another_layer_of_the_model_are_its_own(tmp_path):
             assert not bench(tmp_path)[0].fresh(CELL)
 
 
-def test_every_family_of_ours_whose_examples_follow_from_the_dataset_is_known():
+def test_the_other_families_of_ours_are_gathered_to_know_their_examples():
+    """Their truth needs vectors, images or texts; what they gather is stored, and the examples are noted once."""
     ours = {family.name for family in FAMILIES if family.gather.__module__.startswith("mmbench.")}
-    assert ours - examples._BARE.keys() == {"words", "meant"}  # these need vectors: they are gathered
+    gathered = {"words", "meant", "forms", "fused", "items", "operations", "paired", "pictures", "translated"}
+    assert ours - examples._BARE.keys() == gathered | {"two_image_sets", "two_spaces"}

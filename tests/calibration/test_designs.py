@@ -101,7 +101,7 @@ def test_every_metric_has_a_design_on_real_digits_or_is_one_in_disguise() -> Non
     other BLEUs and METEOR are functions of the same kind of sums as BLEU-4; METEOR starts Java for each set.
     """
     text = " ".join(design.name for design in DESIGNS if design.kind == "real")
-    shares = ("accuracy", "attack_success", "targeted_success", "no_gradient", "invariant_units")
+    shares = ("accuracy", "among_answers", "attack_success", "targeted_success", "no_gradient", "invariant_units")
     known = {"f1_samples": "F1 of"} | dict.fromkeys(shares, "prototypes")
     known |= dict.fromkeys(("rouge_l", "clip_score", "ref_clip_score", "share_of_encoder"), "F1 of")
     known |= dict.fromkeys(("bleu1", "bleu2", "bleu3", "meteor"), "bleu4")

@@ -105,6 +105,7 @@ def correlation_of_odds(accuracies: Sequence[float]) -> float:
 
 
 _SUPERVISED = tuple(role for role in OTHERS if role != "vit_unimodal")
+_SPREAD = tuple(20.0 + 10.0 * place for place in range(len(_SUPERVISED)))
 _fig_7(
     "clip2021-cited-shift-logit-linear",
     "Accuracy under shift rises predictably with accuracy on ImageNet, along a line in log-odds.",
@@ -117,6 +118,7 @@ _fig_7(
         R_STRONG,
         label="correlation of log-odds on ImageNet and under shift",
         each=POOLED,
+        planted=((*_SPREAD, *_SPREAD), (*_SPREAD, *reversed(_SPREAD))),
     ),
     protocols=(LOGISTIC,),
     models=_SUPERVISED,
