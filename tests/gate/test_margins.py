@@ -38,9 +38,9 @@ def test_a_bare_number_is_taken_where_one_unit_only_has_such_a_range() -> None:
     ("texts", "message"),
     [
         (["0.5"], "'0.5' could be of several metrics; write accuracy=0.5, "),
-        (["0.5"], " mean_per_class=0.5, nmi=0.5, "),
+        (["0.5"], " mean_per_class=0.5, meteor=0.5, nmi=0.5, "),
         (["200"], "'200' fits no metric: accuracy from 0 to 100, "),
-        (["200"], " mean_per_class from 0 to 100, nmi from 0 to 1, "),
+        (["200"], " mean_per_class from 0 to 100, meteor from 0 to 1, nmi from 0 to 1, "),
         (["-1"], "'-1' fits no metric"),
         (["nan"], "'nan' fits no metric"),
         (["accuracy=two"], "'accuracy=two' ends in no number; write METRIC=NUMBER, for example accuracy=2"),

@@ -13,6 +13,7 @@ from mmbench.datasets.groups import grouped
 from mmbench.errors import BadItem, BadSpec, UnknownName, Unmeasured
 from mmbench.features.store import Store
 from mmbench.inputs.translated import TRANSLATIONS, references_of
+from mmbench.probes.entry import PROBES
 from mmbench.probes.written_captions import SCORES, captions_by
 from mmbench.protocol import Cell, Roles
 from mmbench.training.unpaired import image_of, image_rows
@@ -129,6 +130,19 @@ def test_the_lineup_lowers_images_and_the_code_leaves_small_ones_blank(bench):
     assert not bench().inputs(ask("none", blank_below=48)).blank.any()
     blank = bench().scores(ask("true_text", blank_below=49))
     assert blank.mean == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_lineup_lowers_tokens_and_beams(bench):
+    def asked(**reduced):
+        inputs = bench(reduced=reduced).inputs(ask("none"))
+        given = []
+        loud = dataclasses.replace(
+            inputs, write=lambda prefixes, **how: given.append(how) or inputs.write(prefixes, **how)
+        )
+        PROBES.get("written_captions").run(loud, [ask("none").protocol.settings], trials=1, seed=0)
+        return given
+
+    assert asked(max_tokens=3, beams=2) == [{"max_tokens": 3, "beams": 2}]
 
 
 def test_bad_input_is_named(bench):
