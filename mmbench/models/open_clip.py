@@ -175,7 +175,9 @@ def text_of(spec: ModelSpec, module: Any) -> Encoder:
 
 def _cuts(tokenize: Any) -> Callable[[list[str]], list[bool]] | None:
     """Whether a tokenizer of open_clip cuts each text; None for one that thins texts out, or is of another kind."""
-    inner, limit = getattr(tokenize, "tokenizer", None), tokenize.context_length
+    inner, limit = getattr(tokenize, "tokenizer", None), getattr(tokenize, "context_length", None)
+    if limit is None:
+        return None
     if hasattr(tokenize, "sot_token_id") and hasattr(tokenize, "encode") and tokenize.reduction_fn is None:
         return lambda texts: [len(tokenize.encode(str(text))) + 2 > limit for text in texts]
     if inner is None or getattr(tokenize, "tokenizer_mode", "") == "clips" or not hasattr(tokenize, "clean_fn"):

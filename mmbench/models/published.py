@@ -94,6 +94,7 @@ for _digest, _name in OPENAI_ARCHIVES.items():
 _HUB = {
     "open_clip:RN50:openai": ("timm/resnet50_clip.openai", "MIT"),
     "open_clip:ViT-B-32:openai": ("timm/vit_base_patch32_clip_224.openai", "MIT"),
+    "open_clip:ViT-L-14:openai": ("timm/vit_large_patch14_clip_224.openai", "MIT"),
     "timm:resnetv2_50x1_bit.goog_in21k": ("timm/resnetv2_50x1_bit.goog_in21k", "Apache-2.0"),
     "timm:vit_base_patch16_224.augreg_in21k": ("timm/vit_base_patch16_224.augreg_in21k", "Apache-2.0"),
     "timm:nf_resnet50.ra2_in1k": ("timm/nf_resnet50.ra2_in1k", "Apache-2.0"),
@@ -106,6 +107,7 @@ _HUB = {
     ),
     "transformers:bert-base-uncased": ("bert-base-uncased", "Apache-2.0"),
     "transformers:gpt2": ("gpt2", "MIT"),
+    "transformers:uclanlp/visualbert-vqa-coco-pre": ("uclanlp/visualbert-vqa-coco-pre", "Apache-2.0"),
     "transformers:sentence-transformers/bert-base-nli-cls-token": (
         "sentence-transformers/bert-base-nli-cls-token",
         "Apache-2.0",
