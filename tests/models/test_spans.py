@@ -117,7 +117,10 @@ def test_the_labels_tokens_of_minilm():
 
 def test_every_text_encoder_reads_labels_but_clips_and_the_one_without_context():
     """Another that is read as a whole would be compared by the vectors of its captions, and nothing would say so."""
-    assert {entry.name for entry in MODELS if entry.modality == "text" and not entry.spans} == {"wordllama", "zoo:clip_t"}
+    assert {entry.name for entry in MODELS if entry.modality == "text" and not entry.spans} == {
+        "wordllama",
+        "zoo:clip_t",
+    }
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
