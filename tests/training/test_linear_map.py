@@ -1,10 +1,13 @@
 """The linear map recovers planted relations, repeats itself, and goes on where it was stopped."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from mmbench.errors import BadDataset, BadFeatures
 from mmbench.protocol import Roles
+from mmbench.source import Takes
 from mmbench.training import linear_map
 from mmbench.training.entry import TRAININGS, Checkpoint, check_weights
 from mmbench.training.linear_map import LinearMapSettings, PairedFeatures, centred, fit, map_images
@@ -99,7 +102,7 @@ def test_a_fit_that_diverged_is_refused():
 def test_every_training_says_what_it_is_about():
     for training in TRAININGS:
         assert training.about
-        assert training.takes in ("one", "joined", "image_and_text", "pair")
+        assert training.takes in get_args(Takes)
 
 
 def test_roles_in_another_order_are_refused(tiny_source):
