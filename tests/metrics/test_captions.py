@@ -213,7 +213,7 @@ class TestMeteor:
             assert not gone(pid)
             child.send_signal(signal.SIGINT)
             assert child.wait(timeout=30) != 0
-        for _ in range(100):
+        for _ in range(600):  # a busy machine takes its time to end a process that nobody waits for
             if gone(pid):
                 return
             time.sleep(0.05)
