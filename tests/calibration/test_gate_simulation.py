@@ -253,8 +253,8 @@ def test_fewer_cells_show_a_loss_of_one_more_often() -> None:
 
 
 def test_sizes_are_those_of_the_role_with_most_cells() -> None:
-    cells = [c for c in RECORD.cells if "bit_m" in c.models and gate_simulation._plain(c)]
-    assert len(SIZES) == len(cells) == 167
+    cells = [c for c in RECORD.cells if "rn50" in c.models and gate_simulation._plain(c)]
+    assert len(SIZES) == len(cells) == 192
     assert {(s.dataset, s.trials, s.examples) for s in SIZES} == {(c.dataset, len(c.trials), c.examples) for c in cells}
     for share in ("mean", "chance", "spread"):
         assert 0 <= min(getattr(s, share) for s in SIZES) < max(getattr(s, share) for s in SIZES) <= 1
