@@ -294,7 +294,7 @@ def test_the_page_says_what_a_single_cell_may_hide() -> None:
     page = "\n".join(gate_page.render(gate))
     caught = {row["loss"]: row["fail"] for row in gate["single"]}[2.0]
     assert caught < gate_simulation.CAUGHT
-    assert f"a loss of twice the margin on one cell of 167 is caught in {100 * caught:.3g} %" in page
+    assert f"a loss of twice the margin on one cell of 192 is caught in {100 * caught:.3g} %" in page
     for row in gate["among"]:
         assert f"| {row['cells']} | {100 * row['caught']:.3g} % | {100 * row['unchanged']:.3g} % |" in page
 
