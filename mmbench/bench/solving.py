@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +175,7 @@ def score(source: LineupSource, cells: list[Cell], inputs: Inputs, solved: Solve
     return scores
 
 
-def _scored(source: LineupSource, cell: Cell, inputs: Inputs, solved: Solved, made_of: Mapping[str, Any]) -> Scores:
+def _scored(source: LineupSource, cell: Cell, inputs: Inputs, solved: Solved, made_of: dict[str, Any]) -> Scores:
     probe, metric = probe_of(cell.protocol), metric_of(source, cell)
     predicted = solved.predictions[cell.protocol.settings.for_probe()]
     kept = cell.protocol.settings.counted(len(inputs.truth))
