@@ -221,8 +221,10 @@ class TestMeteor:
 
 
 def gone(pid):
+    """Whether the process has ended, though its new parent may not have asked for its exit status yet."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    return False
+    status = Path(f"/proc/{pid}/status")
+    return status.is_file() and "\nState:\tZ" in status.read_text()
