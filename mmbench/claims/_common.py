@@ -123,6 +123,12 @@ def loss(protocol: Protocol, name: Models, before: str, after: str) -> Term:
     return cell(protocol, name, before) - cell(protocol, name, after)
 
 
+def loses_most(protocol: Protocol, name: Models, rivals: Iterable[Models], before: str, after: str) -> Form:
+    """The model loses more between two datasets than each of its rivals."""
+    losses = (loss(protocol, rival, before, after) for rival in rivals)
+    return Above(loss(protocol, name, before, after), largest(*losses), each=POOLED)
+
+
 def falls(protocol: Protocol, names: Iterable[Models], before: str, after: str) -> Form:
     """Each of the models scores lower on ``after`` than on ``before``."""
     return All(tuple(Above(cell(protocol, name, before), cell(protocol, name, after), each=POOLED) for name in names))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmbench.claims._common import HC_UNIMODAL_VISION, HC_VISION, claim, falls, lead, loss
-from mmbench.conditions import constant, largest
+from mmbench.claims._common import HC_UNIMODAL_VISION, HC_VISION, claim, falls, lead, loses_most
+from mmbench.conditions import constant
 from mmbench.forms import POOLED, Above, All
 from mmbench.lineups.roles import DATASET_ROLES, Role
 from mmbench.probes.mlp import MLP_HEAD
@@ -48,14 +48,7 @@ _control(
     "bielawski2022-reading-part-of-advantage-known-box",
     "With the title painted over, and nothing else, CLIP loses more than RN50 and BiT-M, on covers and on posters.",
     expect=All(
-        tuple(
-            Above(
-                loss(MLP_HEAD, "clip", *sets),
-                largest(*(loss(MLP_HEAD, v, *sets) for v in HC_UNIMODAL_VISION)),
-                each=POOLED,
-            )
-            for sets in (BOOK, POSTERS)
-        )
+        tuple(loses_most(MLP_HEAD, "clip", HC_UNIMODAL_VISION, *sets) for sets in (BOOK, POSTERS)),
     ),
     datasets=(*BOOK, *POSTERS),
     models=HC_VISION,
